@@ -1,0 +1,47 @@
+//! Bounds on the slopes of an activation function.
+
+use crate::Scalar;
+use crate::error::{Error, Result};
+
+/// Bounds `min <= phi' <= max`, and whether they are known or only sampled.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub struct SlopeRange<A> {
+    /// Smallest slope (an infimum).
+    pub min: A,
+    /// Largest slope (a supremum); infinite when the slopes are unbounded.
+    pub max: A,
+    /// Whether the bounds follow from a formula or a declaration (`true`), or from samples only (`false`).
+    pub exact: bool,
+}
+
+impl<A: Scalar> SlopeRange<A> {
+    /// Bounds that are known to hold.
+    pub fn exact(min: A, max: A) -> Self {
+        Self { min, max, exact: true }
+    }
+
+    /// Bounds that were seen on samples; a certificate that rests on them says so.
+    pub fn sampled(min: A, max: A) -> Self {
+        Self { min, max, exact: false }
+    }
+
+    /// Whether all slopes are in `[0, 1]` (monotone and nonexpansive).
+    pub fn is_mone(&self) -> bool {
+        self.min >= A::zero() && self.max <= A::one()
+    }
+
+    /// The upper bound `rho`, or the error that names the activation and who needed the bound.
+    pub fn bounded(&self, activation: &str, needed_by: &str) -> Result<A> {
+        if self.max.is_finite() {
+            Ok(self.max)
+        } else {
+            Err(Error::UnboundedSlope {
+                activation: activation.into(),
+                min: self.min.to_double(),
+                needed_by: needed_by.into(),
+            })
+        }
+    }
+}

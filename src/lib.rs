@@ -1,0 +1,12 @@
+//! Neural circuits as games, with proofs that they are stable.
+#![warn(missing_docs)]
+#![deny(unsafe_code)]
+
+pub mod activation;
+mod error;
+mod linalg;
+pub mod network;
+mod scalar;
+
+pub use error::{Error, Result};
+pub use scalar::Scalar;

@@ -1,0 +1,114 @@
+//! Kernels on `faer`.
+
+use faer::linalg::solvers::{DenseSolveCore, Llt, PartialPivLu, Solve};
+use faer::{Accum, Mat, MatMut, MatRef, Side};
+use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2};
+use num_complex::Complex;
+
+use super::Backend;
+
+/// A matrix seen by faer: borrowed where the memory order allows, copied otherwise.
+enum Seen<'a, A> {
+    Borrowed(MatRef<'a, A>),
+    Copied(Mat<A>),
+}
+
+impl<A: Copy> Seen<'_, A> {
+    fn get(&self) -> MatRef<'_, A> {
+        match self {
+            Seen::Borrowed(m) => *m,
+            Seen::Copied(m) => m.as_ref(),
+        }
+    }
+}
+
+fn see<'a, A: Copy>(a: &'a ArrayView2<'_, A>) -> Seen<'a, A> {
+    let (rows, cols) = a.dim();
+    if let Some(slice) = a.as_slice() {
+        return Seen::Borrowed(MatRef::from_row_major_slice(slice, rows, cols));
+    }
+    if a.t().is_standard_layout()
+        && let Some(slice) = a.as_slice_memory_order()
+    {
+        return Seen::Borrowed(MatRef::from_column_major_slice(slice, rows, cols));
+    }
+    Seen::Copied(Mat::from_fn(rows, cols, |i, j| a[[i, j]]))
+}
+
+fn to_ndarray<A: Copy>(m: MatRef<'_, A>) -> Array2<A> {
+    Array2::from_shape_fn((m.nrows(), m.ncols()), |(i, j)| m[(i, j)])
+}
+
+macro_rules! backend {
+    ($scalar:ty) => {
+        impl Backend for $scalar {
+            type Lu = PartialPivLu<$scalar>;
+
+            fn matmul(
+                alpha: Self,
+                a: ArrayView2<'_, Self>,
+                b: ArrayView2<'_, Self>,
+                beta: Self,
+                mut c: ArrayViewMut2<'_, Self>,
+            ) {
+                let (rows, cols) = c.dim();
+                if beta == 0.0 {
+                    c.fill(0.0);
+                } else if beta != 1.0 {
+                    c.mapv_inplace(|v| beta * v);
+                }
+                let (a, b) = (see(&a), see(&b));
+                let par = faer::get_global_parallelism();
+                let run = |target: MatMut<'_, $scalar>| {
+                    faer::linalg::matmul::matmul(target, Accum::Add, a.get(), b.get(), alpha, par);
+                };
+                if let Some(slice) = c.as_slice_mut() {
+                    run(MatMut::from_row_major_slice_mut(slice, rows, cols));
+                } else {
+                    let mut copy = c.as_standard_layout().into_owned();
+                    if let Some(slice) = copy.as_slice_mut() {
+                        run(MatMut::from_row_major_slice_mut(slice, rows, cols));
+                    }
+                    c.assign(&copy);
+                }
+            }
+
+            fn cholesky(a: ArrayView2<'_, Self>) -> Option<Array2<Self>> {
+                let llt = Llt::new(see(&a).get(), Side::Lower).ok()?;
+                Some(to_ndarray(llt.L()))
+            }
+
+            fn inverse_spd(a: ArrayView2<'_, Self>) -> Option<Array2<Self>> {
+                let llt = Llt::new(see(&a).get(), Side::Lower).ok()?;
+                Some(to_ndarray(llt.inverse().as_ref()))
+            }
+
+            fn eigh(a: ArrayView2<'_, Self>) -> Option<(Array1<Self>, Array2<Self>)> {
+                let evd = see(&a).get().self_adjoint_eigen(Side::Lower).ok()?;
+                let values = evd.S().column_vector().iter().copied().collect();
+                Some((values, to_ndarray(evd.U())))
+            }
+
+            fn eigvalsh(a: ArrayView2<'_, Self>) -> Option<Array1<Self>> {
+                Some(Array1::from_vec(see(&a).get().self_adjoint_eigenvalues(Side::Lower).ok()?))
+            }
+
+            fn eigvals(a: ArrayView2<'_, Self>) -> Option<Vec<Complex<Self>>> {
+                see(&a).get().eigenvalues().ok()
+            }
+
+            fn lu(a: ArrayView2<'_, Self>) -> Self::Lu {
+                see(&a).get().partial_piv_lu()
+            }
+
+            fn lu_solve(lu: &Self::Lu, b: ArrayView2<'_, Self>, transposed: bool) -> Array2<Self> {
+                let b = see(&b);
+                let x = if transposed { lu.solve_transpose(b.get()) } else { lu.solve(b.get()) };
+                to_ndarray(x.as_ref())
+            }
+        }
+    };
+}
+
+backend!(f32);
+backend!(f64);

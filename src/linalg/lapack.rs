@@ -1,0 +1,67 @@
+//! Kernels on LAPACK and BLAS through `ndarray-linalg`.
+
+use ndarray::linalg::general_mat_mul;
+use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2, Axis, OwnedRepr};
+use ndarray_linalg::{Cholesky, EigVals, EigValsh, Eigh, Factorize, InverseC, LUFactorized, Solve, SolveC, UPLO};
+use num_complex::Complex;
+
+use super::Backend;
+
+macro_rules! backend {
+    ($scalar:ty) => {
+        impl Backend for $scalar {
+            /// The matrix itself stands in when LAPACK reports an exactly zero pivot.
+            type Lu = Option<std::sync::Arc<LUFactorized<OwnedRepr<$scalar>>>>;
+
+            fn matmul(
+                alpha: Self,
+                a: ArrayView2<'_, Self>,
+                b: ArrayView2<'_, Self>,
+                beta: Self,
+                mut c: ArrayViewMut2<'_, Self>,
+            ) {
+                general_mat_mul(alpha, &a, &b, beta, &mut c);
+            }
+
+            fn cholesky(a: ArrayView2<'_, Self>) -> Option<Array2<Self>> {
+                a.cholesky(UPLO::Lower).ok()
+            }
+
+            fn inverse_spd(a: ArrayView2<'_, Self>) -> Option<Array2<Self>> {
+                a.invc().ok()
+            }
+
+            fn eigh(a: ArrayView2<'_, Self>) -> Option<(Array1<Self>, Array2<Self>)> {
+                a.eigh(UPLO::Lower).ok()
+            }
+
+            fn eigvalsh(a: ArrayView2<'_, Self>) -> Option<Array1<Self>> {
+                a.eigvalsh(UPLO::Lower).ok()
+            }
+
+            fn eigvals(a: ArrayView2<'_, Self>) -> Option<Vec<Complex<Self>>> {
+                a.eigvals().ok().map(|v| v.to_vec())
+            }
+
+            fn lu(a: ArrayView2<'_, Self>) -> Self::Lu {
+                a.factorize().ok().map(std::sync::Arc::new)
+            }
+
+            fn lu_solve(lu: &Self::Lu, b: ArrayView2<'_, Self>, transposed: bool) -> Array2<Self> {
+                let mut x = Array2::from_elem(b.dim(), Self::NAN);
+                if let Some(lu) = lu {
+                    for (mut column, rhs) in x.axis_iter_mut(Axis(1)).zip(b.axis_iter(Axis(1))) {
+                        let solved = if transposed { lu.solve_t(&rhs) } else { lu.solve(&rhs) };
+                        if let Ok(solved) = solved {
+                            column.assign(&solved);
+                        }
+                    }
+                }
+                x
+            }
+        }
+    };
+}
+
+backend!(f32);
+backend!(f64);

@@ -1,0 +1,105 @@
+//! The only door to a linear-algebra backend: `faer` by default, LAPACK with the feature `lapack`.
+//!
+//! A backend implements [`Backend`] for `f32` and `f64`; the rest of the crate calls the functions below.
+
+#[cfg(not(feature = "lapack"))]
+mod faer;
+#[cfg(feature = "lapack")]
+mod lapack;
+
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut2};
+use num_complex::Complex;
+
+use crate::Scalar;
+use crate::error::{Error, Result};
+
+/// Dense kernels that a backend supplies for one scalar type.
+///
+/// Matrices come in any memory order. Symmetric arguments are read from one triangle.
+pub trait Backend: Sized {
+    /// An LU factorisation with pivoting.
+    type Lu: Debug + Clone + Send + Sync;
+
+    /// `c <- alpha a b + beta c`.
+    fn matmul(alpha: Self, a: ArrayView2<'_, Self>, b: ArrayView2<'_, Self>, beta: Self, c: ArrayViewMut2<'_, Self>);
+    /// Lower Cholesky factor, or `None` if a pivot is not positive.
+    fn cholesky(a: ArrayView2<'_, Self>) -> Option<Array2<Self>>;
+    /// Inverse of a symmetric positive definite matrix, or `None` if a pivot is not positive.
+    fn inverse_spd(a: ArrayView2<'_, Self>) -> Option<Array2<Self>>;
+    /// Eigenvalues (ascending) and orthonormal eigenvectors (columns) of a symmetric matrix.
+    fn eigh(a: ArrayView2<'_, Self>) -> Option<(Array1<Self>, Array2<Self>)>;
+    /// Eigenvalues (ascending) of a symmetric matrix.
+    fn eigvalsh(a: ArrayView2<'_, Self>) -> Option<Array1<Self>>;
+    /// Eigenvalues of a square matrix, in no particular order.
+    fn eigvals(a: ArrayView2<'_, Self>) -> Option<Vec<Complex<Self>>>;
+    /// Factorises a square matrix; a singular one is found out at the solve.
+    fn lu(a: ArrayView2<'_, Self>) -> Self::Lu;
+    /// Solves `A x = b`, or `A' x = b`; may return non-finite numbers if the factor is singular.
+    fn lu_solve(lu: &Self::Lu, b: ArrayView2<'_, Self>, transposed: bool) -> Array2<Self>;
+}
+
+use std::fmt::Debug;
+
+/// `a b`.
+pub(crate) fn product<A: Scalar>(a: ArrayView2<'_, A>, b: ArrayView2<'_, A>) -> Array2<A> {
+    let mut c = Array2::zeros((a.nrows(), b.ncols()));
+    A::matmul(A::one(), a, b, A::zero(), c.view_mut());
+    c
+}
+
+/// An LU factorisation of a square matrix that is known to be regular to working precision.
+#[derive(Debug, Clone)]
+pub(crate) struct Lu<A: Scalar> {
+    factor: A::Lu,
+    name: &'static str,
+}
+
+impl<A: Scalar> Lu<A> {
+    /// Factorises `a`; `name` is what the error calls the matrix if it turns out singular.
+    pub(crate) fn new(a: ArrayView2<'_, A>, name: &'static str) -> Self {
+        Self { factor: A::lu(a), name }
+    }
+
+    /// Solves `A X = B`.
+    pub(crate) fn solve(&self, b: ArrayView2<'_, A>) -> Result<Array2<A>> {
+        self.finite(A::lu_solve(&self.factor, b, false))
+    }
+
+    /// Solves `A' X = B`.
+    pub(crate) fn solve_transposed(&self, b: ArrayView2<'_, A>) -> Result<Array2<A>> {
+        self.finite(A::lu_solve(&self.factor, b, true))
+    }
+
+    /// Solves `A x = b`.
+    pub(crate) fn solve_vec(&self, b: ArrayView1<'_, A>) -> Result<Array1<A>> {
+        Ok(self.solve(b.insert_axis(ndarray::Axis(1)))?.remove_axis(ndarray::Axis(1)))
+    }
+
+    fn finite(&self, x: Array2<A>) -> Result<Array2<A>> {
+        if x.iter().all(|v| v.is_finite()) { Ok(x) } else { Err(Error::Singular { matrix: self.name.into() }) }
+    }
+}
+
+/// Eigenvalues (ascending) and orthonormal eigenvectors (columns) of a symmetric matrix.
+pub(crate) fn eigh<A: Scalar>(a: ArrayView2<'_, A>) -> Result<(Array1<A>, Array2<A>)> {
+    A::eigh(a).ok_or_else(|| Error::NoConvergence { what: "symmetric eigenvalue decomposition".into() })
+}
+
+/// Eigenvalues (ascending) of a symmetric matrix.
+pub(crate) fn eigvalsh<A: Scalar>(a: ArrayView2<'_, A>) -> Result<Array1<A>> {
+    A::eigvalsh(a).ok_or_else(|| Error::NoConvergence { what: "symmetric eigenvalue decomposition".into() })
+}
+
+/// Eigenvalues of a square matrix, sorted by decreasing real part, then by decreasing imaginary part.
+pub(crate) fn eigvals<A: Scalar>(a: ArrayView2<'_, A>) -> Result<Vec<Complex<A>>> {
+    let mut values = A::eigvals(a).ok_or_else(|| Error::NoConvergence { what: "eigenvalue decomposition".into() })?;
+    values.sort_by(|p, q| {
+        q.re.partial_cmp(&p.re)
+            .unwrap_or(std::cmp::Ordering::Equal)
+            .then(q.im.partial_cmp(&p.im).unwrap_or(std::cmp::Ordering::Equal))
+    });
+    Ok(values)
+}
+
+#[cfg(test)]
+mod tests;

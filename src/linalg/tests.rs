@@ -1,0 +1,64 @@
+use approx::assert_abs_diff_eq;
+use ndarray::{Array2, ShapeBuilder, array, s};
+
+use super::*;
+
+fn sample(rows: usize, cols: usize) -> Array2<f64> {
+    Array2::from_shape_fn((rows, cols), |(i, j)| ((3 * i + 7 * j + 1) as f64 * 0.618).sin())
+}
+
+fn max_abs(a: &Array2<f64>) -> f64 {
+    a.iter().fold(0.0, |m, v| m.max(v.abs()))
+}
+
+#[test]
+fn matmul_takes_any_memory_order_and_strides() {
+    let (a, b) = (sample(5, 4), sample(4, 3));
+    let expected = a.dot(&b);
+    let column_major = Array2::from_shape_vec((5, 4).f(), a.t().iter().copied().collect()).unwrap();
+    assert_abs_diff_eq!(max_abs(&(product(column_major.view(), b.view()) - &expected)), 0.0, epsilon = 1e-15);
+    let wide = sample(10, 8);
+    let strided = wide.slice(s![..;2, ..;2]);
+    assert_abs_diff_eq!(max_abs(&(product(strided, b.view()) - strided.dot(&b))), 0.0, epsilon = 1e-15);
+    let mut c = Array2::from_elem((3, 5).f(), 2.0).reversed_axes();
+    f64::matmul(3.0, a.view(), b.view(), -1.0, c.view_mut());
+    assert_abs_diff_eq!(max_abs(&(c - (3.0 * &expected - 2.0))), 0.0, epsilon = 1e-14);
+}
+
+#[test]
+fn spd_kernels_agree_with_each_other() {
+    let b = sample(6, 6);
+    let a = b.dot(&b.t()) + Array2::<f64>::eye(6);
+    let l = f64::cholesky(a.view()).unwrap();
+    assert_abs_diff_eq!(max_abs(&(l.dot(&l.t()) - &a)), 0.0, epsilon = 1e-12);
+    assert!(l.indexed_iter().all(|((i, j), &v)| i >= j || v == 0.0));
+    let inverse = f64::inverse_spd(a.view()).unwrap();
+    assert_abs_diff_eq!(max_abs(&(inverse.dot(&a) - Array2::<f64>::eye(6))), 0.0, epsilon = 1e-11);
+    let (values, vectors) = eigh(a.view()).unwrap();
+    let rebuilt = (&vectors * &values).dot(&vectors.t());
+    assert_abs_diff_eq!(max_abs(&(rebuilt - &a)), 0.0, epsilon = 1e-12);
+    for (p, q) in values.iter().zip(eigvalsh(a.view()).unwrap()) {
+        assert_abs_diff_eq!(*p, q, epsilon = 1e-12);
+    }
+    assert!(f64::cholesky((-&a).view()).is_none());
+    assert!(f64::inverse_spd((-&a).view()).is_none());
+}
+
+#[test]
+fn lu_solves_both_ways_and_names_a_singular_matrix() {
+    let a = sample(5, 5) + Array2::<f64>::eye(5) * 2.0;
+    let b = sample(5, 2);
+    let lu = Lu::new(a.view(), "a");
+    assert_abs_diff_eq!(max_abs(&(a.dot(&lu.solve(b.view()).unwrap()) - &b)), 0.0, epsilon = 1e-12);
+    assert_abs_diff_eq!(max_abs(&(a.t().dot(&lu.solve_transposed(b.view()).unwrap()) - &b)), 0.0, epsilon = 1e-12);
+    let singular = Lu::new(array![[0.0, 0.0], [0.0, 0.0]].view(), "zero");
+    assert_eq!(singular.solve_vec(array![1.0, 1.0].view()).unwrap_err(), Error::Singular { matrix: "zero".into() });
+}
+
+#[test]
+fn eigenvalues_of_a_rotation_are_a_conjugate_pair() {
+    let values = eigvals(array![[1.0, -2.0], [2.0, 1.0]].view()).unwrap();
+    assert_abs_diff_eq!(values[0].re, 1.0, epsilon = 1e-14);
+    assert_abs_diff_eq!(values[0].im, 2.0, epsilon = 1e-14);
+    assert_abs_diff_eq!(values[1].im, -2.0, epsilon = 1e-14);
+}

@@ -1,0 +1,155 @@
+//! What both forms of a network consist of, and its one validation.
+
+use std::sync::Arc;
+
+use ndarray::{Array1, ArrayView1, ArrayViewMut1};
+
+use super::population::{Members, Population};
+use super::weights::Weights;
+use crate::Scalar;
+use crate::activation::{ActivationCost, SlopeRange};
+use crate::error::{Error, Result};
+
+/// Weights, time constants, activations and inputs of `n` neurons, checked once.
+#[derive(Debug, Clone)]
+pub(crate) struct Circuit<A> {
+    pub(crate) weights: Weights<A>,
+    pub(crate) time_constants: Array1<A>,
+    pub(crate) input: Array1<A>,
+    pub(crate) populations: Vec<Population<A>>,
+    /// The population that each neuron belongs to.
+    pub(crate) population_of: Vec<u32>,
+}
+
+impl<A: Scalar> Circuit<A> {
+    pub(crate) fn len(&self) -> usize {
+        self.weights.len()
+    }
+
+    pub(crate) fn activation(&self, neuron: usize) -> &dyn ActivationCost<A> {
+        &*self.populations[self.population_of[neuron] as usize].activation
+    }
+
+    /// Replaces every `z_i` by `phi_i(z_i)`.
+    pub(crate) fn activate(&self, z: ArrayViewMut1<'_, A>) {
+        self.map_populations(z, |activation, part| activation.activate_slice(part));
+    }
+
+    /// Replaces every `z_i` by `phi_i'(z_i)`.
+    pub(crate) fn slopes(&self, z: ArrayViewMut1<'_, A>) {
+        self.map_populations(z, |activation, part| activation.derivative_slice(part));
+    }
+
+    /// Applies one call per population: in place for neighbours, through a buffer for scattered members.
+    fn map_populations(&self, mut z: ArrayViewMut1<'_, A>, f: impl Fn(&dyn ActivationCost<A>, &mut [A])) {
+        for population in &self.populations {
+            if let Members::Range(range) = &population.members
+                && let Some(slice) = z.as_slice_mut()
+            {
+                f(&*population.activation, &mut slice[range.clone()]);
+                continue;
+            }
+            let mut buffer: Vec<A> = population.members.iter().map(|i| z[i]).collect();
+            f(&*population.activation, &mut buffer);
+            for (i, v) in population.members.iter().zip(buffer) {
+                z[i] = v;
+            }
+        }
+    }
+
+    pub(crate) fn slope_ranges(&self) -> Vec<SlopeRange<A>> {
+        let of_population: Vec<_> = self.populations.iter().map(|p| p.activation.slope_range()).collect();
+        self.population_of.iter().map(|&p| of_population[p as usize]).collect()
+    }
+
+    /// `rho`, or the error that names the activation without a bound.
+    pub(crate) fn slope_bounds(&self, needed_by: &str) -> Result<Array1<A>> {
+        let mut bounds = Array1::zeros(self.len());
+        for population in &self.populations {
+            let rho = population.activation.slope_range().bounded(&population.activation.name(), needed_by)?;
+            for i in population.members.iter() {
+                bounds[i] = rho;
+            }
+        }
+        Ok(bounds)
+    }
+}
+
+/// Gathers the parts of a network; `FiringRateNetwork::builder` and `HopfieldNetwork::builder` start one.
+#[derive(Debug, Clone)]
+pub(crate) struct Parts<A> {
+    pub(crate) weights: Weights<A>,
+    pub(crate) time_constants: Option<Array1<A>>,
+    pub(crate) input: Option<Array1<A>>,
+    pub(crate) populations: Vec<Population<A>>,
+}
+
+impl<A: Scalar> Parts<A> {
+    pub(crate) fn new(weights: Weights<A>) -> Self {
+        Self { weights, time_constants: None, input: None, populations: Vec::new() }
+    }
+
+    pub(crate) fn add_population(&mut self, name: String, members: Members, activation: Arc<dyn ActivationCost<A>>) {
+        self.populations.push(Population { name, members, activation });
+    }
+
+    pub(crate) fn check(self) -> Result<Circuit<A>> {
+        let n = self.weights.len();
+        let time_constants = self.time_constants.unwrap_or_else(|| Array1::ones(n));
+        finite_vector("time_constants", time_constants.view(), n)?;
+        if let Some((i, tau)) = time_constants.iter().enumerate().find(|(_, tau)| **tau <= A::zero()) {
+            return Err(Error::invalid(format!("time_constants[{i}]"), tau, "numbers above 0"));
+        }
+        let input = self.input.unwrap_or_else(|| Array1::zeros(n));
+        finite_vector("input", input.view(), n)?;
+        let population_of = assign(&self.populations, n)?;
+        Ok(Circuit { weights: self.weights, time_constants, input, populations: self.populations, population_of })
+    }
+}
+
+/// Each neuron's population; every neuron must have exactly one.
+fn assign<A>(populations: &[Population<A>], n: usize) -> Result<Vec<u32>> {
+    const NONE: u32 = u32::MAX;
+    let mut population_of = vec![NONE; n];
+    for (p, population) in populations.iter().enumerate() {
+        let argument = || format!("population `{}`", population.name);
+        if population.members.is_empty() {
+            return Err(Error::Empty { argument: argument() });
+        }
+        if populations[..p].iter().any(|q| q.name == population.name) {
+            return Err(Error::invalid("population name", &population.name, "names that differ from each other"));
+        }
+        for i in population.members.iter() {
+            match population_of.get_mut(i) {
+                None => return Err(Error::invalid(argument(), format!("neuron {i}"), format!("neurons 0..{n}"))),
+                Some(seat) if *seat != NONE => {
+                    return Err(Error::invalid(
+                        argument(),
+                        format!("neuron {i}"),
+                        "each neuron in one population only",
+                    ));
+                }
+                Some(seat) => *seat = p as u32,
+            }
+        }
+    }
+    match population_of.iter().position(|&p| p == NONE) {
+        Some(i) => Err(Error::invalid(
+            "activation",
+            format!("missing for neuron {i}"),
+            "one activation for all, or populations that cover every neuron",
+        )),
+        None => Ok(population_of),
+    }
+}
+
+/// Checks the length of a vector and that its entries are finite.
+pub(crate) fn finite_vector<A: Scalar>(argument: &str, v: ArrayView1<'_, A>, n: usize) -> Result<()> {
+    if v.len() != n {
+        return Err(Error::shape(argument, format!("[{n}]"), &[v.len()]));
+    }
+    match v.iter().position(|x| !x.is_finite()) {
+        Some(i) => Err(Error::NonFinite { argument: argument.into(), index: vec![i], value: v[i].to_double() }),
+        None => Ok(()),
+    }
+}

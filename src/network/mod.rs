@@ -1,0 +1,158 @@
+//! Firing-rate and Hopfield networks: weights, time constants, activations and inputs.
+
+mod circuit;
+mod firing_rate;
+mod hopfield;
+mod population;
+mod weights;
+
+pub use firing_rate::{FiringRateBuilder, FiringRateNetwork};
+pub use hopfield::{HopfieldBuilder, HopfieldNetwork};
+pub use population::{Members, Population};
+pub use weights::{Weights, WeightsView};
+
+pub(crate) use circuit::finite_vector;
+pub(crate) use weights::square;
+
+/// The accessors and the builder that both forms of a network share.
+macro_rules! network_form {
+    ($network:ident, $builder:ident) => {
+        impl<A: Scalar> $network<A> {
+            /// Starts a network with these weights.
+            pub fn builder(weights: Weights<A>) -> $builder<A> {
+                $builder { parts: Parts::new(weights) }
+            }
+
+            /// Number of neurons.
+            pub fn len(&self) -> usize {
+                self.circuit.len()
+            }
+
+            /// Never: a network has at least one neuron.
+            pub fn is_empty(&self) -> bool {
+                false
+            }
+
+            /// The synaptic matrix `W`.
+            pub fn weights(&self) -> &Weights<A> {
+                &self.circuit.weights
+            }
+
+            /// The time constants `tau`, shape `[n]`.
+            pub fn time_constants(&self) -> ArrayView1<'_, A> {
+                self.circuit.time_constants.view()
+            }
+
+            /// The external input `u`, shape `[n]`.
+            pub fn input(&self) -> ArrayView1<'_, A> {
+                self.circuit.input.view()
+            }
+
+            /// The populations, in the order in which they were given.
+            pub fn populations(&self) -> &[Population<A>] {
+                &self.circuit.populations
+            }
+
+            /// The population of one neuron (`neuron < n`).
+            pub fn population_of(&self, neuron: usize) -> &Population<A> {
+                &self.circuit.populations[self.circuit.population_of[neuron] as usize]
+            }
+
+            /// The activation of one neuron (`neuron < n`).
+            pub fn activation(&self, neuron: usize) -> &dyn ActivationCost<A> {
+                self.circuit.activation(neuron)
+            }
+
+            /// `Phi(z)`, shape `[n]`.
+            ///
+            /// # Errors
+            /// A vector of the wrong length.
+            pub fn activate<S: Data<Elem = A>>(&self, z: &ArrayBase<S, Ix1>) -> Result<Array1<A>> {
+                length("z", z.len(), self.len())?;
+                let mut out = z.to_owned();
+                self.circuit.activate(out.view_mut());
+                Ok(out)
+            }
+
+            /// The slopes `phi_i'(z_i)`, shape `[n]`.
+            ///
+            /// # Errors
+            /// A vector of the wrong length.
+            pub fn slopes<S: Data<Elem = A>>(&self, z: &ArrayBase<S, Ix1>) -> Result<Array1<A>> {
+                length("z", z.len(), self.len())?;
+                let mut out = z.to_owned();
+                self.circuit.slopes(out.view_mut());
+                Ok(out)
+            }
+
+            /// The bounds on every neuron's slopes.
+            pub fn slope_ranges(&self) -> Vec<SlopeRange<A>> {
+                self.circuit.slope_ranges()
+            }
+
+            /// The upper slope bounds `rho`, shape `[n]`; `needed_by` completes the error message.
+            ///
+            /// # Errors
+            /// An activation whose slopes are unbounded.
+            pub fn slope_bounds(&self, needed_by: &str) -> Result<Array1<A>> {
+                self.circuit.slope_bounds(needed_by)
+            }
+
+            /// The same network with another input, shape `[n]`.
+            ///
+            /// # Errors
+            /// A vector of the wrong length or with an entry that is not finite.
+            pub fn with_input<S: Data<Elem = A>>(mut self, input: &ArrayBase<S, Ix1>) -> Result<Self> {
+                finite_vector("input", input.view(), self.len())?;
+                self.circuit.input = input.to_owned();
+                Ok(self)
+            }
+        }
+
+        impl<A: Scalar> $builder<A> {
+            /// Time constants `tau > 0`, shape `[n]`; 1 for every neuron if not given.
+            pub fn time_constants<S: Data<Elem = A>>(mut self, tau: &ArrayBase<S, Ix1>) -> Self {
+                self.parts.time_constants = Some(tau.to_owned());
+                self
+            }
+
+            /// External input `u`, shape `[n]`; 0 if not given.
+            pub fn input<S: Data<Elem = A>>(mut self, input: &ArrayBase<S, Ix1>) -> Self {
+                self.parts.input = Some(input.to_owned());
+                self
+            }
+
+            /// One activation for all neurons, as a single population named `all`.
+            pub fn activation(self, activation: impl ActivationCost<A> + 'static) -> Self {
+                let n = self.parts.weights.len();
+                self.population("all", 0..n, activation)
+            }
+
+            /// A named population with its activation. Every neuron must end up in exactly one population.
+            pub fn population(
+                mut self,
+                name: impl Into<String>,
+                members: impl Into<Members>,
+                activation: impl ActivationCost<A> + 'static,
+            ) -> Self {
+                self.parts.add_population(name.into(), members.into(), Arc::new(activation));
+                self
+            }
+
+            /// Checks everything once.
+            ///
+            /// # Errors
+            /// Vectors of the wrong length or with entries that are not finite, time constants that are not
+            /// positive, and populations that overlap, leave a neuron out, name one that does not exist, or share a
+            /// name.
+            pub fn build(self) -> Result<$network<A>> {
+                Ok($network { circuit: self.parts.check()? })
+            }
+        }
+    };
+}
+pub(crate) use network_form;
+
+pub(crate) fn length(argument: &str, found: usize, n: usize) -> crate::Result<()> {
+    if found == n { Ok(()) } else { Err(crate::Error::shape(argument, format!("[{n}]"), &[found])) }
+}
