@@ -2,7 +2,7 @@
 
 use ndarray::linalg::general_mat_mul;
 use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2, Axis, OwnedRepr};
-use ndarray_linalg::{Cholesky, EigVals, EigValsh, Eigh, Factorize, InverseC, LUFactorized, Solve, SolveC, UPLO};
+use ndarray_linalg::{Cholesky, EigVals, EigValsh, Eigh, Factorize, InverseC, LUFactorized, Solve, UPLO};
 use num_complex::Complex;
 
 use super::Backend;
@@ -10,8 +10,8 @@ use super::Backend;
 macro_rules! backend {
     ($scalar:ty) => {
         impl Backend for $scalar {
-            /// The matrix itself stands in when LAPACK reports an exactly zero pivot.
-            type Lu = Option<std::sync::Arc<LUFactorized<OwnedRepr<$scalar>>>>;
+            /// `None` when LAPACK reports an exactly zero pivot.
+            type Lu = Option<LUFactorized<OwnedRepr<$scalar>>>;
 
             fn matmul(
                 alpha: Self,
@@ -24,27 +24,27 @@ macro_rules! backend {
             }
 
             fn cholesky(a: ArrayView2<'_, Self>) -> Option<Array2<Self>> {
-                a.cholesky(UPLO::Lower).ok()
+                a.as_standard_layout().cholesky(UPLO::Lower).ok()
             }
 
             fn inverse_spd(a: ArrayView2<'_, Self>) -> Option<Array2<Self>> {
-                a.invc().ok()
+                a.as_standard_layout().invc().ok()
             }
 
             fn eigh(a: ArrayView2<'_, Self>) -> Option<(Array1<Self>, Array2<Self>)> {
-                a.eigh(UPLO::Lower).ok()
+                a.as_standard_layout().eigh(UPLO::Lower).ok()
             }
 
             fn eigvalsh(a: ArrayView2<'_, Self>) -> Option<Array1<Self>> {
-                a.eigvalsh(UPLO::Lower).ok()
+                a.as_standard_layout().eigvalsh(UPLO::Lower).ok()
             }
 
             fn eigvals(a: ArrayView2<'_, Self>) -> Option<Vec<Complex<Self>>> {
-                a.eigvals().ok().map(|v| v.to_vec())
+                a.as_standard_layout().eigvals().ok().map(|v| v.to_vec())
             }
 
             fn lu(a: ArrayView2<'_, Self>) -> Self::Lu {
-                a.factorize().ok().map(std::sync::Arc::new)
+                a.as_standard_layout().factorize().ok()
             }
 
             fn lu_solve(lu: &Self::Lu, b: ArrayView2<'_, Self>, transposed: bool) -> Array2<Self> {

@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 /// Matrices come in any memory order. Symmetric arguments are read from one triangle.
 pub trait Backend: Sized {
     /// An LU factorisation with pivoting.
-    type Lu: Debug + Clone + Send + Sync;
+    type Lu: Clone + Send + Sync;
 
     /// `c <- alpha a b + beta c`.
     fn matmul(alpha: Self, a: ArrayView2<'_, Self>, b: ArrayView2<'_, Self>, beta: Self, c: ArrayViewMut2<'_, Self>);
@@ -38,8 +38,6 @@ pub trait Backend: Sized {
     fn lu_solve(lu: &Self::Lu, b: ArrayView2<'_, Self>, transposed: bool) -> Array2<Self>;
 }
 
-use std::fmt::Debug;
-
 /// `a b`.
 pub(crate) fn product<A: Scalar>(a: ArrayView2<'_, A>, b: ArrayView2<'_, A>) -> Array2<A> {
     let mut c = Array2::zeros((a.nrows(), b.ncols()));
@@ -48,7 +46,7 @@ pub(crate) fn product<A: Scalar>(a: ArrayView2<'_, A>, b: ArrayView2<'_, A>) -> 
 }
 
 /// An LU factorisation of a square matrix that is known to be regular to working precision.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Lu<A: Scalar> {
     factor: A::Lu,
     name: &'static str,

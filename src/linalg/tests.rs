@@ -62,3 +62,19 @@ fn eigenvalues_of_a_rotation_are_a_conjugate_pair() {
     assert_abs_diff_eq!(values[0].im, 2.0, epsilon = 1e-14);
     assert_abs_diff_eq!(values[1].im, -2.0, epsilon = 1e-14);
 }
+
+#[test]
+fn factorisations_take_strided_views() {
+    let b = sample(12, 12);
+    let wide = b.dot(&b.t()) + Array2::<f64>::eye(12);
+    let a = wide.slice(s![..;2, ..;2]);
+    let inverse = f64::inverse_spd(a).unwrap();
+    assert_abs_diff_eq!(max_abs(&(inverse.dot(&a) - Array2::<f64>::eye(6))), 0.0, epsilon = 1e-11);
+    let product: f64 = eigvalsh(a).unwrap().iter().product();
+    let pivots: f64 = f64::cholesky(a).unwrap().diag().iter().map(|l| l * l).product();
+    let general: f64 = eigvals(a).unwrap().iter().map(|v| v.re).product();
+    assert_abs_diff_eq!(product / pivots, 1.0, epsilon = 1e-10);
+    assert_abs_diff_eq!(general / pivots, 1.0, epsilon = 1e-10);
+    let x = Lu::new(a, "a").solve_vec(Array1::ones(6).view()).unwrap();
+    assert_abs_diff_eq!((a.dot(&x) - 1.0).iter().fold(0.0, |m: f64, v| m.max(v.abs())), 0.0, epsilon = 1e-11);
+}
