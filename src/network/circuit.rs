@@ -78,15 +78,20 @@ impl<A: Scalar> Circuit<A> {
 /// Gathers the parts of a network; `FiringRateNetwork::builder` and `HopfieldNetwork::builder` start one.
 #[derive(Debug, Clone)]
 pub(crate) struct Parts<A> {
-    pub(crate) weights: Weights<A>,
+    pub(crate) weights: Result<Weights<A>>,
     pub(crate) time_constants: Option<Array1<A>>,
     pub(crate) input: Option<Array1<A>>,
     pub(crate) populations: Vec<Population<A>>,
 }
 
 impl<A: Scalar> Parts<A> {
-    pub(crate) fn new(weights: Weights<A>) -> Self {
+    pub(crate) fn new(weights: Result<Weights<A>>) -> Self {
         Self { weights, time_constants: None, input: None, populations: Vec::new() }
+    }
+
+    /// Number of neurons; 0 while the weights are in error.
+    pub(crate) fn len(&self) -> usize {
+        self.weights.as_ref().map_or(0, Weights::len)
     }
 
     pub(crate) fn add_population(&mut self, name: String, members: Members, activation: Arc<dyn ActivationCost<A>>) {
@@ -94,7 +99,8 @@ impl<A: Scalar> Parts<A> {
     }
 
     pub(crate) fn check(self) -> Result<Circuit<A>> {
-        let n = self.weights.len();
+        let weights = self.weights?;
+        let n = weights.len();
         let time_constants = self.time_constants.unwrap_or_else(|| Array1::ones(n));
         finite_vector("time_constants", time_constants.view(), n)?;
         if let Some((i, tau)) = time_constants.iter().enumerate().find(|(_, tau)| **tau <= A::zero()) {
@@ -103,7 +109,7 @@ impl<A: Scalar> Parts<A> {
         let input = self.input.unwrap_or_else(|| Array1::zeros(n));
         finite_vector("input", input.view(), n)?;
         let population_of = assign(&self.populations, n)?;
-        Ok(Circuit { weights: self.weights, time_constants, input, populations: self.populations, population_of })
+        Ok(Circuit { weights, time_constants, input, populations: self.populations, population_of })
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ndarray::{Array1, ArrayBase, ArrayView1, Data, Ix1};
 
 use super::circuit::{Circuit, Parts};
-use super::{HopfieldNetwork, Members, Population, Weights, finite_vector, length, network_form};
+use super::{HopfieldNetwork, IntoWeights, Members, Population, Weights, finite_vector, length, network_form};
 use crate::Scalar;
 use crate::activation::{ActivationCost, SlopeRange};
 use crate::error::Result;
@@ -15,9 +15,9 @@ use crate::error::Result;
 /// ```
 /// use ndarray::array;
 /// use neuronash::activation::Relu;
-/// use neuronash::network::{FiringRateNetwork, Weights};
+/// use neuronash::network::FiringRateNetwork;
 ///
-/// let net = FiringRateNetwork::builder(Weights::dense(&array![[0.5, -1.0], [1.0, -0.5]])?)
+/// let net = FiringRateNetwork::builder(array![[0.5, -1.0], [1.0, -0.5]])
 ///     .activation(Relu)
 ///     .input(&array![1.0, 0.0])
 ///     .build()?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ndarray::{Array1, ArrayBase, ArrayView1, Data, Ix1};
 
 use super::circuit::{Circuit, Parts};
-use super::{FiringRateNetwork, Members, Population, Weights, finite_vector, length, network_form};
+use super::{FiringRateNetwork, IntoWeights, Members, Population, Weights, finite_vector, length, network_form};
 use crate::Scalar;
 use crate::activation::{ActivationCost, SlopeRange};
 use crate::error::Result;

@@ -4,12 +4,13 @@ mod circuit;
 mod firing_rate;
 mod hopfield;
 mod population;
+mod product;
 mod weights;
 
 pub use firing_rate::{FiringRateBuilder, FiringRateNetwork};
 pub use hopfield::{HopfieldBuilder, HopfieldNetwork};
 pub use population::{Members, Population};
-pub use weights::{Weights, WeightsView};
+pub use weights::{IntoWeights, Weights, WeightsView};
 
 pub(crate) use circuit::finite_vector;
 pub(crate) use weights::square;
@@ -18,9 +19,11 @@ pub(crate) use weights::square;
 macro_rules! network_form {
     ($network:ident, $builder:ident) => {
         impl<A: Scalar> $network<A> {
-            /// Starts a network with these weights.
-            pub fn builder(weights: Weights<A>) -> $builder<A> {
-                $builder { parts: Parts::new(weights) }
+            /// Starts a network with these weights: a matrix of shape `[n, n]` in any memory order, a sparse
+            /// matrix, or [`Weights`]; owned or borrowed. They are checked at
+            #[doc = concat!("[`build`](", stringify!($builder), "::build).")]
+            pub fn builder(weights: impl IntoWeights<A>) -> $builder<A> {
+                $builder { parts: Parts::new(weights.into_weights()) }
             }
 
             /// Number of neurons.
@@ -124,7 +127,7 @@ macro_rules! network_form {
 
             /// One activation for all neurons, as a single population named `all`.
             pub fn activation(self, activation: impl ActivationCost<A> + 'static) -> Self {
-                let n = self.parts.weights.len();
+                let n = self.parts.len();
                 self.population("all", 0..n, activation)
             }
 
@@ -142,7 +145,7 @@ macro_rules! network_form {
             /// Checks everything once.
             ///
             /// # Errors
-            /// Vectors of the wrong length or with entries that are not finite, time constants that are not
+            /// Weights that are empty, not square or not finite, vectors of the wrong length or with entries that are not finite, time constants that are not
             /// positive, and populations that overlap, leave a neuron out, name one that does not exist, or share a
             /// name.
             pub fn build(self) -> Result<$network<A>> {

@@ -1,12 +1,23 @@
 //! Synaptic weights, dense or sparse.
 
-use ndarray::{Array1, Array2, ArrayBase, ArrayView1, ArrayView2, ArrayViewMut1, Axis, Data, Ix2};
-use sprs::CsMat;
+use ndarray::{Array1, Array2, ArrayBase, ArrayView2, Data, Ix2};
+use sprs::{CsMat, TriMat};
 
 use crate::Scalar;
 use crate::error::{Error, Result};
 
 /// A square matrix of finite synaptic weights; entry `[i, j]` is the weight onto neuron `i` from neuron `j`.
+///
+/// ```
+/// use ndarray::array;
+/// use neuronash::network::Weights;
+///
+/// let dense = Weights::dense(&array![[0.0, -2.0], [1.5, 0.0]])?;
+/// let sparse = Weights::from_triplets(2, [(0, 1, -2.0), (1, 0, 1.5)])?;
+/// assert_eq!(dense.to_dense(), sparse.to_dense());
+/// assert_eq!(sparse.product(&array![1.0, 2.0])?, array![-4.0, 1.5]);
+/// # Ok::<(), neuronash::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Weights<A> {
     storage: Storage<A>,
@@ -15,13 +26,15 @@ pub struct Weights<A> {
 /// How the weights are stored.
 #[derive(Debug, Clone, PartialEq)]
 enum Storage<A> {
+    /// In standard (row-major) order.
     Dense(Array2<A>),
-    /// Compressed sparse rows.
+    /// Compressed sparse rows whose row pointers start at 0.
     Sparse(CsMat<A>),
 }
 
 /// A look at the stored matrix, to choose an algorithm by its form.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub enum WeightsView<'a, A> {
     /// All entries, in standard (row-major) order.
     Dense(ArrayView2<'a, A>),
@@ -30,19 +43,16 @@ pub enum WeightsView<'a, A> {
 }
 
 impl<A: Scalar> Weights<A> {
-    /// Dense weights; the matrix is copied into row-major order.
+    /// Dense weights, shape `[n, n]`, copied from a matrix in any memory order.
     ///
     /// # Errors
     /// An empty or non-square matrix, or an entry that is not finite.
     pub fn dense<S: Data<Elem = A>>(weights: &ArrayBase<S, Ix2>) -> Result<Self> {
         square("weights", weights.nrows(), weights.ncols())?;
-        if let Some(((i, j), &value)) = weights.indexed_iter().find(|(_, v)| !v.is_finite()) {
-            return Err(non_finite(i, j, value));
-        }
-        Ok(Self { storage: Storage::Dense(weights.as_standard_layout().into_owned()) })
+        Self::from_dense(weights.as_standard_layout().into_owned())
     }
 
-    /// Sparse weights in any compressed form; stored by rows.
+    /// Sparse weights of size `n` by `n` in any compressed form; stored by rows.
     ///
     /// # Errors
     /// An empty or non-square matrix, or an entry that is not finite.
@@ -51,7 +61,36 @@ impl<A: Scalar> Weights<A> {
         if let Some((&value, (i, j))) = weights.iter().find(|(v, _)| !v.is_finite()) {
             return Err(non_finite(i, j, value));
         }
-        Ok(Self { storage: Storage::Sparse(weights.into_csr()) })
+        let weights = weights.into_csr();
+        let weights = if weights.indptr().is_proper() { weights } else { weights.to_owned() };
+        Ok(Self { storage: Storage::Sparse(weights) })
+    }
+
+    /// Sparse weights of `n` neurons from entries `(i, j, w)`, the weight `w` onto `i` from `j`, in any order.
+    /// Entries at the same place are added up.
+    ///
+    /// # Errors
+    /// `n = 0`, an index that is not below `n`, or a weight (or sum of weights) that is not finite.
+    pub fn from_triplets(n: usize, entries: impl IntoIterator<Item = (usize, usize, A)>) -> Result<Self> {
+        square("weights", n, n)?;
+        let (mut rows, mut cols, mut values) = (Vec::new(), Vec::new(), Vec::new());
+        for (k, (i, j, w)) in entries.into_iter().enumerate() {
+            if i >= n || j >= n {
+                let allowed = format!("indices in 0..{n}");
+                return Err(Error::invalid(format!("weights, entry {k}"), format!("at ({i}, {j})"), allowed));
+            }
+            if !w.is_finite() {
+                return Err(non_finite(i, j, w));
+            }
+            rows.push(i);
+            cols.push(j);
+            values.push(w);
+        }
+        // The compressed form needs a row pointer per neuron, whatever the number of entries.
+        if n == usize::MAX || Vec::<usize>::new().try_reserve_exact(n + 1).is_err() {
+            return Err(Error::invalid("n", n, "sizes that fit in memory"));
+        }
+        Self::sparse(TriMat::from_triplets((n, n), rows, cols, values).to_csr())
     }
 
     /// Number of neurons.
@@ -67,7 +106,7 @@ impl<A: Scalar> Weights<A> {
         self.len() == 0
     }
 
-    /// Number of stored entries.
+    /// Number of stored entries: `n^2` for dense weights.
     pub fn stored(&self) -> usize {
         match &self.storage {
             Storage::Dense(w) => w.len(),
@@ -83,20 +122,39 @@ impl<A: Scalar> Weights<A> {
         }
     }
 
-    /// The weight onto `i` from `j`; zero where nothing is stored.
+    /// The weight onto `i` from `j`; zero where nothing is stored, also outside the matrix.
     pub fn get(&self, i: usize, j: usize) -> A {
         match &self.storage {
-            Storage::Dense(w) => w[[i, j]],
-            Storage::Sparse(w) => w.get(i, j).copied().unwrap_or_else(A::zero),
+            Storage::Dense(w) => w.get((i, j)).copied(),
+            Storage::Sparse(w) => w.get(i, j).copied(),
+        }
+        .unwrap_or_else(A::zero)
+    }
+
+    /// The self-weights `w_ii`, shape `[n]`.
+    pub fn diagonal(&self) -> Array1<A> {
+        match &self.storage {
+            Storage::Dense(w) => w.diag().to_owned(),
+            Storage::Sparse(_) => Array1::from_shape_fn(self.len(), |i| self.get(i, i)),
         }
     }
 
-    /// The self-weights `w_ii`.
-    pub fn diagonal(&self) -> Array1<A> {
-        Array1::from_shape_fn(self.len(), |i| self.get(i, i))
+    /// The entries of row `i` that are not zero, as `(j, w_ij)` in increasing order of `j`; none if there is no
+    /// row `i`.
+    pub fn row(&self, i: usize) -> impl Iterator<Item = (usize, A)> + '_ {
+        let (indices, values): (Option<&[usize]>, &[A]) = match &self.storage {
+            _ if i >= self.len() => (None, &[]),
+            Storage::Dense(w) => (None, w.as_slice().map_or(&[], |all| &all[i * w.ncols()..(i + 1) * w.ncols()])),
+            Storage::Sparse(w) => {
+                let range = w.indptr().outer_inds_sz(i);
+                (Some(&w.indices()[range.clone()]), &w.data()[range])
+            }
+        };
+        let at = move |k: usize| indices.map_or(k, |all| all[k]);
+        values.iter().enumerate().filter(|(_, w)| !w.is_zero()).map(move |(k, &w)| (at(k), w))
     }
 
-    /// All entries as a dense matrix (a copy).
+    /// All entries as a dense matrix, shape `[n, n]` (a copy).
     pub fn to_dense(&self) -> Array2<A> {
         match &self.storage {
             Storage::Dense(w) => w.clone(),
@@ -104,37 +162,67 @@ impl<A: Scalar> Weights<A> {
         }
     }
 
-    /// `W x`.
-    pub fn dot(&self, x: ArrayView1<'_, A>) -> Array1<A> {
-        let mut out = Array1::zeros(self.len());
-        self.dot_into(x, out.view_mut());
-        out
-    }
-
-    /// Writes `W x` into `out`; both have one entry per neuron.
-    pub fn dot_into(&self, x: ArrayView1<'_, A>, mut out: ArrayViewMut1<'_, A>) {
-        match &self.storage {
-            Storage::Dense(w) => ndarray::linalg::general_mat_vec_mul(A::one(), w, &x, A::zero(), &mut out),
-            Storage::Sparse(w) => {
-                for (row, target) in w.outer_iterator().zip(out.iter_mut()) {
-                    *target = row.iter().map(|(j, &v)| v * x[j]).sum();
-                }
-            }
+    /// Takes a matrix as it is, or copied if its memory order is not the standard one.
+    pub(super) fn from_dense(weights: Array2<A>) -> Result<Self> {
+        square("weights", weights.nrows(), weights.ncols())?;
+        if let Some(((i, j), &value)) = weights.indexed_iter().find(|(_, v)| !v.is_finite()) {
+            return Err(non_finite(i, j, value));
         }
+        let weights = if weights.is_standard_layout() { weights } else { weights.as_standard_layout().into_owned() };
+        Ok(Self { storage: Storage::Dense(weights) })
     }
+}
 
-    /// `W X` for a matrix with one state per column.
-    pub fn dot_matrix(&self, x: ArrayView2<'_, A>) -> Array2<A> {
-        match &self.storage {
-            Storage::Dense(w) => crate::linalg::product(w.view(), x),
-            Storage::Sparse(_) => {
-                let mut out = Array2::zeros((self.len(), x.ncols()));
-                for (column, target) in x.axis_iter(Axis(1)).zip(out.axis_iter_mut(Axis(1))) {
-                    self.dot_into(column, target);
-                }
-                out
-            }
-        }
+/// What can serve as the weights of a network: a dense matrix in any memory order, a sparse matrix in any
+/// compressed form, or [`Weights`]; owned or borrowed.
+pub trait IntoWeights<A> {
+    /// The checked weights; `A` is the type of the entries.
+    ///
+    /// # Errors
+    /// An empty or non-square matrix, or an entry that is not finite.
+    fn into_weights(self) -> Result<Weights<A>>;
+}
+
+impl<A: Scalar> IntoWeights<A> for Weights<A> {
+    fn into_weights(self) -> Result<Weights<A>> {
+        Ok(self)
+    }
+}
+
+impl<A: Scalar> IntoWeights<A> for &Weights<A> {
+    fn into_weights(self) -> Result<Weights<A>> {
+        Ok(self.clone())
+    }
+}
+
+impl<A: Scalar, S: Data<Elem = A>> IntoWeights<A> for ArrayBase<S, Ix2> {
+    fn into_weights(self) -> Result<Weights<A>> {
+        Weights::from_dense(self.into_owned())
+    }
+}
+
+impl<A: Scalar, S: Data<Elem = A>> IntoWeights<A> for &ArrayBase<S, Ix2> {
+    fn into_weights(self) -> Result<Weights<A>> {
+        Weights::dense(self)
+    }
+}
+
+impl<A: Scalar> IntoWeights<A> for CsMat<A> {
+    fn into_weights(self) -> Result<Weights<A>> {
+        Weights::sparse(self)
+    }
+}
+
+impl<A: Scalar> IntoWeights<A> for &CsMat<A> {
+    fn into_weights(self) -> Result<Weights<A>> {
+        Weights::sparse(self.clone())
+    }
+}
+
+/// So that a reader's result can be handed on; its error comes out at `build()`.
+impl<A: Scalar> IntoWeights<A> for Result<Weights<A>> {
+    fn into_weights(self) -> Result<Weights<A>> {
+        self
     }
 }
 

@@ -1,0 +1,177 @@
+//! Products by the synaptic matrix.
+//!
+//! Rows are summed one by one and columns in a fixed order of rows, so the answers do not depend on the number of
+//! threads.
+
+use ndarray::{Array1, Array2, ArrayBase, ArrayView1, ArrayView2, ArrayViewMut1, Axis, CowArray, Data, Ix1, Ix2};
+use sprs::CsMat;
+
+use super::{Weights, WeightsView, length};
+use crate::Scalar;
+use crate::error::{Error, Result};
+
+impl<A: Scalar> Weights<A> {
+    /// `W x` for a vector of shape `[n]`.
+    ///
+    /// # Errors
+    /// A vector of the wrong length.
+    pub fn product<S: Data<Elem = A>>(&self, x: &ArrayBase<S, Ix1>) -> Result<Array1<A>> {
+        length("x", x.len(), self.len())?;
+        Ok(self.dot(x.view()))
+    }
+
+    /// `W' x` for a vector of shape `[n]`.
+    ///
+    /// # Errors
+    /// A vector of the wrong length.
+    pub fn transposed_product<S: Data<Elem = A>>(&self, x: &ArrayBase<S, Ix1>) -> Result<Array1<A>> {
+        length("x", x.len(), self.len())?;
+        Ok(self.dot_transposed(x.view()))
+    }
+
+    /// `W X` for one state per column, shape `[n, m]`.
+    ///
+    /// # Errors
+    /// A matrix with other than `n` rows.
+    pub fn matrix_product<S: Data<Elem = A>>(&self, x: &ArrayBase<S, Ix2>) -> Result<Array2<A>> {
+        if x.nrows() != self.len() {
+            return Err(Error::shape("x", format!("[{}, any]", self.len()), x.shape()));
+        }
+        Ok(self.dot_matrix(x.view()))
+    }
+
+    /// `W x`, lengths unchecked.
+    pub(crate) fn dot(&self, x: ArrayView1<'_, A>) -> Array1<A> {
+        let mut out = Array1::zeros(self.len());
+        self.dot_into(x, out.view_mut());
+        out
+    }
+
+    /// Writes `W x` into `out`, lengths unchecked.
+    pub(crate) fn dot_into(&self, x: ArrayView1<'_, A>, mut out: ArrayViewMut1<'_, A>) {
+        let x = CowArray::from(x);
+        let x = x.as_standard_layout();
+        let Some(x) = x.as_slice() else { return };
+        match out.as_slice_mut() {
+            Some(target) => self.dot_slices(x, target),
+            None => {
+                let mut buffer = vec![A::zero(); self.len()];
+                self.dot_slices(x, &mut buffer);
+                out.assign(&ArrayView1::from(&buffer));
+            }
+        }
+    }
+
+    fn dot_slices(&self, x: &[A], out: &mut [A]) {
+        match self.view() {
+            WeightsView::Dense(w) => {
+                let (n, all) = (w.ncols(), w.as_slice().unwrap_or_default());
+                by_rows(out, self.stored(), |i| inner(&all[i * n..(i + 1) * n], x));
+            }
+            WeightsView::Sparse(w) => by_rows(out, self.stored(), |i| {
+                let (columns, values) = sparse_row(w, i);
+                columns.iter().zip(values).map(|(&j, &v)| v * x[j]).sum()
+            }),
+        }
+    }
+
+    /// `W' x`, lengths unchecked.
+    pub(crate) fn dot_transposed(&self, x: ArrayView1<'_, A>) -> Array1<A> {
+        let mut out = Array1::zeros(self.len());
+        match self.view() {
+            WeightsView::Dense(w) => {
+                let (n, all) = (w.ncols(), w.as_slice().unwrap_or_default());
+                by_stripes(out.as_slice_mut().unwrap_or_default(), self.stored(), |first, stripe| {
+                    for (i, &xi) in x.iter().enumerate() {
+                        let row = &all[i * n + first..i * n + first + stripe.len()];
+                        for (target, &v) in stripe.iter_mut().zip(row) {
+                            *target += v * xi;
+                        }
+                    }
+                });
+            }
+            WeightsView::Sparse(w) => {
+                for (i, &xi) in x.iter().enumerate() {
+                    let (columns, values) = sparse_row(w, i);
+                    for (&j, &v) in columns.iter().zip(values) {
+                        out[j] += v * xi;
+                    }
+                }
+            }
+        }
+        out
+    }
+
+    /// `W X` for one state per column, shapes unchecked.
+    pub(crate) fn dot_matrix(&self, x: ArrayView2<'_, A>) -> Array2<A> {
+        match self.view() {
+            WeightsView::Dense(w) => crate::linalg::product(w, x),
+            WeightsView::Sparse(w) => {
+                let x = x.as_standard_layout();
+                let mut out = Array2::zeros(x.dim());
+                for (i, mut target) in out.axis_iter_mut(Axis(0)).enumerate() {
+                    let (columns, values) = sparse_row(w, i);
+                    for (&j, &v) in columns.iter().zip(values) {
+                        target.scaled_add(v, &x.row(j));
+                    }
+                }
+                out
+            }
+        }
+    }
+}
+
+fn sparse_row<A>(w: &CsMat<A>, i: usize) -> (&[usize], &[A]) {
+    let range = w.indptr().outer_inds_sz(i);
+    (&w.indices()[range.clone()], &w.data()[range])
+}
+
+/// Below this many stored entries, starting threads costs more than they save.
+#[cfg(feature = "rayon")]
+const PARALLEL_FROM: usize = 1 << 16;
+
+/// Fills `out[i] = f(i)`.
+fn by_rows<A: Scalar>(out: &mut [A], stored: usize, f: impl Fn(usize) -> A + Sync) {
+    #[cfg(feature = "rayon")]
+    if stored >= PARALLEL_FROM {
+        use rayon::prelude::*;
+        const ROWS: usize = 32;
+        out.par_chunks_mut(ROWS).enumerate().for_each(|(chunk, targets)| {
+            for (k, target) in targets.iter_mut().enumerate() {
+                *target = f(chunk * ROWS + k);
+            }
+        });
+        return;
+    }
+    let _ = stored;
+    for (i, target) in out.iter_mut().enumerate() {
+        *target = f(i);
+    }
+}
+
+/// Runs `f(first, stripe)` on stripes of neighbouring entries of `out`.
+fn by_stripes<A: Scalar>(out: &mut [A], stored: usize, f: impl Fn(usize, &mut [A]) + Sync) {
+    #[cfg(feature = "rayon")]
+    if stored >= PARALLEL_FROM {
+        use rayon::prelude::*;
+        const COLUMNS: usize = 256;
+        out.par_chunks_mut(COLUMNS).enumerate().for_each(|(chunk, stripe)| f(chunk * COLUMNS, stripe));
+        return;
+    }
+    let _ = stored;
+    f(0, out);
+}
+
+/// The inner product of two slices of the same length, summed in `LANES` interleaved parts so that it vectorises.
+fn inner<A: Scalar>(a: &[A], b: &[A]) -> A {
+    const LANES: usize = 16;
+    let mut sums = [A::zero(); LANES];
+    let (a_parts, b_parts) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
+    let tail: A = a_parts.remainder().iter().zip(b_parts.remainder()).map(|(&p, &q)| p * q).sum();
+    for (p, q) in a_parts.zip(b_parts) {
+        for k in 0..LANES {
+            sums[k] += p[k] * q[k];
+        }
+    }
+    sums.into_iter().sum::<A>() + tail
+}
