@@ -7,6 +7,7 @@ mod error;
 mod linalg;
 pub mod network;
 mod scalar;
+pub mod stability;
 
 pub use error::{Error, Result};
 pub use scalar::Scalar;

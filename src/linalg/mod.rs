@@ -6,6 +6,8 @@
 mod faer;
 #[cfg(feature = "lapack")]
 mod lapack;
+pub(crate) mod rounding;
+pub(crate) mod verified;
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut2};
 use num_complex::Complex;

@@ -1,0 +1,32 @@
+//! A number known from both sides.
+
+use std::fmt;
+
+/// A real number that is proved to lie in `[lower, upper]`; an end that is not known is infinite.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Bounds {
+    /// Not more than the number.
+    pub lower: f64,
+    /// Not less than the number.
+    pub upper: f64,
+}
+
+impl Bounds {
+    /// `upper - lower`.
+    pub fn width(&self) -> f64 {
+        self.upper - self.lower
+    }
+
+    /// Whether `x` lies within the bounds.
+    pub fn contains(&self, x: f64) -> bool {
+        self.lower <= x && x <= self.upper
+    }
+}
+
+impl fmt::Display for Bounds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits = f.precision().unwrap_or(6);
+        write!(f, "[{:.digits$}, {:.digits$}]", self.lower, self.upper)
+    }
+}

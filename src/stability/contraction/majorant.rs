@@ -1,0 +1,174 @@
+//! The Metzler majorant of a matrix, with products rounded outward.
+
+use ndarray::{ArrayBase, Data, Ix2};
+use sprs::CsMat;
+
+use crate::Scalar;
+use crate::error::{Error, Result};
+use crate::linalg::rounding::{add_down, add_up, div_down, div_up, mul_down, mul_up};
+use crate::network::{Weights, WeightsView, square};
+use crate::stability::Bounds;
+
+/// A square matrix, dense or sparse: any ndarray matrix, any `sprs` matrix, or network [`Weights`].
+pub trait SquareMatrix: sealed::AsMajorant {}
+
+mod sealed {
+    use super::Majorant;
+    use crate::error::Result;
+
+    pub trait AsMajorant {
+        fn majorant(&self, argument: &str) -> Result<Majorant>;
+    }
+}
+
+impl<A: Scalar, S: Data<Elem = A>> SquareMatrix for ArrayBase<S, Ix2> {}
+impl<A: Scalar> SquareMatrix for CsMat<A> {}
+impl<A: Scalar> SquareMatrix for Weights<A> {}
+
+impl<A: Scalar, S: Data<Elem = A>> sealed::AsMajorant for ArrayBase<S, Ix2> {
+    fn majorant(&self, argument: &str) -> Result<Majorant> {
+        square(argument, self.nrows(), self.ncols())?;
+        let rows = self.outer_iter();
+        Majorant::from_rows(argument, rows.map(|row| row.to_vec().into_iter().enumerate()))
+    }
+}
+
+impl<A: Scalar> sealed::AsMajorant for CsMat<A> {
+    fn majorant(&self, argument: &str) -> Result<Majorant> {
+        square(argument, self.rows(), self.cols())?;
+        if !self.is_csr() {
+            return self.to_csr().majorant(argument);
+        }
+        let rows = self.outer_iterator();
+        Majorant::from_rows(argument, rows.map(|row| row.iter().map(|(j, &v)| (j, v)).collect::<Vec<_>>()))
+    }
+}
+
+impl<A: Scalar> sealed::AsMajorant for Weights<A> {
+    fn majorant(&self, argument: &str) -> Result<Majorant> {
+        match self.view() {
+            WeightsView::Dense(w) => w.majorant(argument),
+            WeightsView::Sparse(w) => w.majorant(argument),
+        }
+    }
+}
+
+/// The diagonal of a matrix as it is and the magnitudes off it, by compressed rows.
+#[derive(Debug, Clone)]
+pub struct Majorant {
+    pub(super) diagonal: Vec<f64>,
+    offsets: Vec<usize>,
+    columns: Vec<u32>,
+    magnitudes: Vec<f64>,
+}
+
+/// Numbers per neuron, each known from both sides.
+#[derive(Debug, Clone)]
+pub(super) struct Enclosed {
+    pub(super) lower: Vec<f64>,
+    pub(super) upper: Vec<f64>,
+}
+
+impl Enclosed {
+    pub(super) fn exact(values: &[f64]) -> Self {
+        Self { lower: values.to_vec(), upper: values.to_vec() }
+    }
+
+    /// Entrywise products of nonnegative numbers.
+    pub(super) fn times(&self, factor: &[f64]) -> Self {
+        Self {
+            lower: self.lower.iter().zip(factor).map(|(&a, &b)| mul_down(a, b)).collect(),
+            upper: self.upper.iter().zip(factor).map(|(&a, &b)| mul_up(a, b)).collect(),
+        }
+    }
+
+    /// Entrywise quotients of nonnegative numbers by positive ones.
+    pub(super) fn over(&self, divisor: &[f64]) -> Self {
+        Self {
+            lower: self.lower.iter().zip(divisor).map(|(&a, &b)| div_down(a, b)).collect(),
+            upper: self.upper.iter().zip(divisor).map(|(&a, &b)| div_up(a, b)).collect(),
+        }
+    }
+}
+
+impl Majorant {
+    pub(crate) fn of<M: SquareMatrix + ?Sized>(matrix: &M, argument: &str) -> Result<Self> {
+        matrix.majorant(argument)
+    }
+
+    fn from_rows<A: Scalar, R: IntoIterator<Item = (usize, A)>>(
+        argument: &str,
+        rows: impl Iterator<Item = R>,
+    ) -> Result<Self> {
+        let mut m = Self { diagonal: Vec::new(), offsets: vec![0], columns: Vec::new(), magnitudes: Vec::new() };
+        for (i, row) in rows.enumerate() {
+            m.diagonal.push(0.0);
+            for (j, v) in row {
+                let value = v.to_double();
+                if !value.is_finite() {
+                    return Err(Error::NonFinite { argument: argument.into(), index: vec![i, j], value });
+                }
+                if i == j {
+                    m.diagonal[i] = value;
+                } else if value != 0.0 {
+                    m.columns.push(u32::try_from(j).map_err(|_| Error::invalid(argument, j, "columns below 2^32"))?);
+                    m.magnitudes.push(value.abs());
+                }
+            }
+            m.offsets.push(m.columns.len());
+        }
+        Ok(m)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.diagonal.len()
+    }
+
+    /// Columns and magnitudes of row `i` off the diagonal.
+    pub(super) fn row(&self, i: usize) -> impl Iterator<Item = (usize, f64)> + '_ {
+        let range = self.offsets[i]..self.offsets[i + 1];
+        self.columns[range.clone()].iter().zip(&self.magnitudes[range]).map(|(&j, &v)| (j as usize, v))
+    }
+
+    pub(super) fn transposed(&self) -> Self {
+        let n = self.len();
+        let mut offsets = vec![0usize; n + 1];
+        for &j in &self.columns {
+            offsets[j as usize + 1] += 1;
+        }
+        for j in 0..n {
+            offsets[j + 1] += offsets[j];
+        }
+        let mut next = offsets.clone();
+        let (mut columns, mut magnitudes) = (vec![0u32; self.columns.len()], vec![0.0; self.columns.len()]);
+        for i in 0..n {
+            for (j, v) in self.row(i) {
+                columns[next[j]] = i as u32;
+                magnitudes[next[j]] = v;
+                next[j] += 1;
+            }
+        }
+        Self { diagonal: self.diagonal.clone(), offsets, columns, magnitudes }
+    }
+
+    /// `diag(left) M diag(right)`, to working precision: to search with, not to prove with.
+    pub(super) fn scaled(mut self, left: &[f64], right: &[f64]) -> Self {
+        for i in 0..self.len() {
+            self.diagonal[i] *= left[i] * right[i];
+            for k in self.offsets[i]..self.offsets[i + 1] {
+                self.magnitudes[k] *= left[i] * right[self.columns[k] as usize];
+            }
+        }
+        self
+    }
+
+    /// Bounds on `sum_{j != i} |m_ij| h_j / g_i` over the `j` that `keep` admits.
+    pub(super) fn quotient(&self, i: usize, h: &Enclosed, g: &Enclosed, keep: impl Fn(usize) -> bool) -> Bounds {
+        let (mut lower, mut upper) = (0.0, 0.0);
+        for (j, v) in self.row(i).filter(|&(j, _)| keep(j)) {
+            lower = add_down(lower, mul_down(v, h.lower[j]));
+            upper = add_up(upper, mul_up(v, h.upper[j]));
+        }
+        Bounds { lower: div_down(lower, g.upper[i]).max(0.0), upper: div_up(upper, g.lower[i]) }
+    }
+}

@@ -1,0 +1,258 @@
+//! The search for a Perron vector; nothing here is proved.
+
+use ndarray::Array2;
+use petgraph::algo::kosaraju_scc;
+use petgraph::graph::{DiGraph, NodeIndex};
+
+use super::PerronOptions;
+use crate::linalg::Lu;
+use crate::stability::Bounds;
+use crate::stability::contraction::Majorant;
+
+/// Components up to this size are finished by dense inverse iteration.
+const DENSE: usize = 500;
+/// Power steps before a small component goes over to inverse iteration.
+const POWER_FIRST: usize = 60;
+/// Factor by which the weights of a component exceed what couplings demand.
+const SPARE: f64 = 1.0 + 1e-9;
+/// Largest factor between the weights of two components.
+const RANGE: f64 = 1e200;
+/// Smallest entry of a component's vector, whose largest is about 1.
+const SMALLEST: f64 = 1e-80;
+
+/// A positive vector and the strongly connected component of every row.
+pub(in super::super) struct Found {
+    pub(in super::super) vector: Vec<f64>,
+    pub(in super::super) component: Vec<u32>,
+    pub(in super::super) iterations: usize,
+}
+
+impl Found {
+    /// Both Collatz-Wielandt bounds from bounds on `(M v)_i / v_i`: over all columns for the upper one, over the columns
+    /// of the row's own component for the lower one.
+    pub(in super::super) fn collatz_wielandt(&self, row: impl Fn(usize, Option<u32>) -> Bounds) -> Bounds {
+        let components = self.component.iter().max().map_or(0, |&c| c as usize + 1);
+        let mut lowest = vec![f64::INFINITY; components];
+        let mut upper = f64::NEG_INFINITY;
+        for (i, &c) in self.component.iter().enumerate() {
+            upper = upper.max(row(i, None).upper);
+            lowest[c as usize] = lowest[c as usize].min(row(i, Some(c)).lower);
+        }
+        Bounds { lower: lowest.into_iter().fold(f64::NEG_INFINITY, f64::max), upper }
+    }
+}
+
+pub(in super::super) fn search(m: &Majorant, options: &PerronOptions) -> Found {
+    let n = m.len();
+    let components = components(m);
+    let mut component = vec![0u32; n];
+    for (c, members) in components.iter().enumerate() {
+        for &i in members {
+            component[i] = c as u32;
+        }
+    }
+    let mut vector = vec![1.0; n];
+    let mut position = vec![0usize; n];
+    let mut iterations = 0;
+    let mut ratios = vec![0.0; n];
+    for (c, members) in components.iter().enumerate() {
+        let block = Block::new(m, members, &component, c as u32, &mut position);
+        let (v, steps) = block.perron(options);
+        iterations += steps;
+        let image = block.product(&v);
+        for ((&i, &v), &image) in members.iter().zip(&v).zip(&image) {
+            vector[i] = v;
+            ratios[i] = image / v;
+        }
+    }
+    scale_components(m, &components, &component, &ratios, &mut vector);
+    Found { vector, component, iterations }
+}
+
+/// Strongly connected components, each after those that its rows take input from.
+fn components(m: &Majorant) -> Vec<Vec<usize>> {
+    let edges: usize = (0..m.len()).map(|i| m.row(i).count()).sum();
+    let mut graph = DiGraph::<(), ()>::with_capacity(m.len(), edges);
+    for _ in 0..m.len() {
+        graph.add_node(());
+    }
+    for i in 0..m.len() {
+        for (j, _) in m.row(i) {
+            graph.add_edge(NodeIndex::new(i), NodeIndex::new(j), ());
+        }
+    }
+    let index = |c: Vec<NodeIndex>| {
+        let mut members: Vec<usize> = c.into_iter().map(NodeIndex::index).collect();
+        members.sort_unstable();
+        members
+    };
+    kosaraju_scc(&graph).into_iter().map(index).collect()
+}
+
+/// Scales each component's vector up until its inputs from other components raise no row above
+/// `(largest abscissa) + slack`, with the smallest slack (within a factor of 1.1) that keeps the weights in [`RANGE`].
+fn scale_components(m: &Majorant, components: &[Vec<usize>], component: &[u32], ratios: &[f64], vector: &mut [f64]) {
+    if components.len() == 1 {
+        return;
+    }
+    let size = |i: usize| m.diagonal[i].abs() + ratios[i].abs();
+    let scale = (0..m.len()).map(size).fold(f64::MIN_POSITIVE, f64::max);
+    let top = ratios.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let attempt = |slack: f64| scaled_within(m, components, component, ratios, vector, top + slack);
+    let (mut low, mut high) = (0.0, 1e-10 * scale);
+    let mut best = attempt(high);
+    while best.is_none() && high.is_finite() {
+        (low, high) = (high, 10.0 * high);
+        best = attempt(high);
+    }
+    while low > 0.0 && high > 1.1 * low {
+        let middle = (low * high).sqrt();
+        match attempt(middle) {
+            Some(scaled) => (best, high) = (Some(scaled), middle),
+            None => low = middle,
+        }
+    }
+    if let Some(scaled) = best {
+        let (low, high) = scaled.iter().fold((f64::MAX, 0.0f64), |(l, h), &v| (l.min(v), h.max(v)));
+        let centre = 2f64.powi(-((low.log2() + high.log2()) / 2.0).round() as i32);
+        for (v, scaled) in vector.iter_mut().zip(scaled) {
+            *v = scaled * centre;
+        }
+    }
+}
+
+fn scaled_within(
+    m: &Majorant,
+    components: &[Vec<usize>],
+    component: &[u32],
+    ratios: &[f64],
+    vector: &[f64],
+    target: f64,
+) -> Option<Vec<f64>> {
+    let mut scaled = vector.to_vec();
+    for (c, members) in components.iter().enumerate() {
+        let mut factor = 1.0f64;
+        for &i in members {
+            let foreign: f64 = m.row(i).filter(|&(j, _)| component[j] != c as u32).map(|(j, w)| w * scaled[j]).sum();
+            factor = factor.max(SPARE * foreign / ((target - ratios[i]) * vector[i]));
+        }
+        if factor > RANGE {
+            return None;
+        }
+        for &i in members {
+            scaled[i] *= factor;
+        }
+    }
+    Some(scaled)
+}
+
+/// One strongly connected component as a matrix of its own.
+struct Block {
+    diagonal: Vec<f64>,
+    offsets: Vec<usize>,
+    columns: Vec<u32>,
+    values: Vec<f64>,
+}
+
+impl Block {
+    fn new(m: &Majorant, members: &[usize], component: &[u32], c: u32, position: &mut [usize]) -> Self {
+        for (k, &i) in members.iter().enumerate() {
+            position[i] = k;
+        }
+        let mut block = Self { diagonal: Vec::new(), offsets: vec![0], columns: Vec::new(), values: Vec::new() };
+        for &i in members {
+            block.diagonal.push(m.diagonal[i]);
+            for (j, v) in m.row(i).filter(|&(j, _)| component[j] == c) {
+                block.columns.push(position[j] as u32);
+                block.values.push(v);
+            }
+            block.offsets.push(block.columns.len());
+        }
+        block
+    }
+
+    fn len(&self) -> usize {
+        self.diagonal.len()
+    }
+
+    fn row(&self, i: usize) -> impl Iterator<Item = (usize, f64)> + '_ {
+        let range = self.offsets[i]..self.offsets[i + 1];
+        self.columns[range.clone()].iter().zip(&self.values[range]).map(|(&j, &v)| (j as usize, v))
+    }
+
+    fn product(&self, v: &[f64]) -> Vec<f64> {
+        let row = |i: usize| self.diagonal[i] * v[i] + self.row(i).map(|(j, w)| w * v[j]).sum::<f64>();
+        (0..self.len()).map(row).collect()
+    }
+
+    /// An approximate Perron vector and the number of products it took.
+    fn perron(&self, options: &PerronOptions) -> (Vec<f64>, usize) {
+        let n = self.len();
+        if n == 1 {
+            return (vec![1.0], 0);
+        }
+        let row_sum: f64 = self.values.iter().sum::<f64>() / n as f64;
+        let shift = 0.3 * row_sum - self.diagonal.iter().copied().fold(f64::INFINITY, f64::min);
+        let dense = n <= DENSE;
+        let limit = if dense { options.max_iterations.min(POWER_FIRST) } else { options.max_iterations };
+        let mut v = vec![1.0; n];
+        let mut steps = 0;
+        while steps < limit {
+            let image = self.product(&v);
+            steps += 1;
+            let (low, high) = ratio_range(&image, &v);
+            if high - low <= options.tolerance * (high + shift) {
+                return (v, steps);
+            }
+            let top = image.iter().zip(&v).map(|(y, x)| y + shift * x).fold(0.0, f64::max);
+            for (x, y) in v.iter_mut().zip(image) {
+                *x = ((y + shift * *x) / top).max(SMALLEST);
+            }
+        }
+        if dense && options.max_iterations > POWER_FIRST {
+            steps += self.noda(&mut v, options.tolerance * shift.abs().max(row_sum));
+        }
+        (v, steps)
+    }
+
+    /// Noda's inverse iteration `v <- (beta I - M)^{-1} v`, `beta = max_i (M v)_i / v_i`: quadratically convergent, and
+    /// every exact iterate is positive (Noda 1971; Elsner 1976).
+    fn noda(&self, v: &mut Vec<f64>, tolerance: f64) -> usize {
+        let n = self.len();
+        let mut dense = Array2::zeros((n, n));
+        for i in 0..n {
+            dense[[i, i]] = self.diagonal[i];
+            for (j, w) in self.row(i) {
+                dense[[i, j]] += w;
+            }
+        }
+        let (low, high) = ratio_range(&self.product(v), v);
+        let mut gap = high - low;
+        let mut beta = high;
+        for step in 1..=30 {
+            let shifted = Array2::from_diag_elem(n, beta) - &dense;
+            let rhs = ndarray::ArrayView1::from(v.as_slice());
+            let Ok(next) = Lu::new(shifted.view(), "shifted matrix").solve_vec(rhs) else { return step };
+            let top = next.iter().fold(0.0f64, |m, x| m.max(x.abs()));
+            let next: Vec<f64> = next.iter().map(|x| x.abs() / top).collect();
+            if next.iter().any(|x| x.is_nan() || *x < SMALLEST) {
+                return step;
+            }
+            let (low, high) = ratio_range(&self.product(&next), &next);
+            if high - low >= gap {
+                return step;
+            }
+            *v = next;
+            (gap, beta) = (high - low, high);
+            if gap <= tolerance {
+                return step;
+            }
+        }
+        30
+    }
+}
+
+fn ratio_range(image: &[f64], v: &[f64]) -> (f64, f64) {
+    let ratios = image.iter().zip(v).map(|(y, x)| y / x);
+    ratios.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), r| (low.min(r), high.max(r)))
+}

@@ -1,0 +1,6 @@
+//! Proofs of stability: for matrices, and for the networks built on them.
+
+mod bounds;
+pub mod contraction;
+
+pub use bounds::Bounds;
