@@ -82,6 +82,14 @@ pub enum Error {
         /// Which computation.
         what: String,
     },
+    /// What was asked for cannot be had, whatever else is chosen.
+    #[error("{wanted} is impossible: {reason}")]
+    Infeasible {
+        /// What was asked for.
+        wanted: String,
+        /// Why it cannot be, and what can.
+        reason: String,
+    },
     /// A stored proof does not hold for the matrix it was checked against.
     #[error("the proof does not hold for this matrix: {reason}")]
     NotProved {

@@ -3,6 +3,7 @@
 #![deny(unsafe_code)]
 
 pub mod activation;
+pub mod circuits;
 mod error;
 mod linalg;
 pub mod network;

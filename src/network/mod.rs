@@ -142,6 +142,17 @@ macro_rules! network_form {
                 self
             }
 
+            /// As [`population`](Self::population), with an activation that was chosen at run time or is shared.
+            pub fn shared_population(
+                mut self,
+                name: impl Into<String>,
+                members: impl Into<Members>,
+                activation: Arc<dyn ActivationCost<A>>,
+            ) -> Self {
+                self.parts.add_population(name.into(), members.into(), activation);
+                self
+            }
+
             /// Checks everything once.
             ///
             /// # Errors

@@ -1,0 +1,438 @@
+//! Lateral inhibition: columns of one excitatory and one inhibitory neuron that compete through their inhibition
+//! (theory 6).
+
+mod condition;
+mod winner;
+
+pub use winner::Winner;
+
+use std::fmt;
+use std::sync::Arc;
+
+use ndarray::{Array1, Array2, ArrayBase, Data, Ix1};
+
+use self::condition::Modes;
+use super::parameters::{magnitude, positive};
+use crate::Scalar;
+use crate::activation::{ActivationCost, Relu};
+use crate::error::{Error, Result};
+use crate::network::{FiringRateNetwork, Members, Weights};
+
+/// `k` columns, each an excitatory (E) and an inhibitory (I) neuron; every I inhibits its own E and all the other E.
+///
+/// `tau_E x_Ej' = -x_Ej + phi_E(a x_Ej - b_s x_Ij - b_l sum_{i != j} x_Ii + u_j)`,
+/// `tau_I x_Ij' = -x_Ij + phi_I(c x_Ej - e x_Ij)`, with `a = w_EE`, `b_s` = own and `b_l` = lateral inhibition, `c = w_IE`,
+/// `e = w_II`. Neurons are numbered `E1, I1, E2, I2, ...`; the input `u` has one entry per column and reaches the E neurons.
+///
+/// ```
+/// use ndarray::array;
+/// use neuronash::circuits::LateralInhibition;
+///
+/// let circuit = LateralInhibition::builder(2).w_ee(0.5).w_ei(1.0).w_ei_lateral(0.5).w_ie(1.0).build()?;
+/// assert!(circuit.is_diagonally_stable()?);
+/// // (p + B c)/(p + beta c) with p = 0.5, B = 1.5, beta = 0.5.
+/// assert_eq!(circuit.contrast_gain()?, Some(2.0));
+/// let network = circuit.network(&array![1.01, 0.99])?;
+/// assert_eq!(network.len(), 4);
+/// # Ok::<(), neuronash::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct LateralInhibition<A: Scalar> {
+    parts: LateralInhibitionBuilder<A>,
+}
+
+/// Gathers the parameters of a [`LateralInhibition`]; all are checked at [`build`](Self::build).
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct LateralInhibitionBuilder<A: Scalar> {
+    columns: usize,
+    w_ee: A,
+    w_ei: A,
+    w_ei_lateral: A,
+    w_ie: A,
+    w_ii: A,
+    tau_e: A,
+    tau_i: A,
+    phi_e: Arc<dyn ActivationCost<A>>,
+    phi_i: Arc<dyn ActivationCost<A>>,
+}
+
+/// How strongly E rates follow the E inputs, mode by mode (theory 6.1).
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub struct ModalGains<A> {
+    /// `G_c`: change of every E rate per unit of input common to all columns.
+    pub common: A,
+    /// `G_d`: change of a difference of E rates per unit difference of inputs.
+    pub difference: A,
+}
+
+/// The open interval of `d` for which the weights `D = I_k (x) diag(1, d)` certify the circuit (theory 6.2).
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub struct CertifyingRatios<A> {
+    /// Every certifying `d` is above this (0 or more).
+    pub lower: A,
+    /// Every certifying `d` is below this (infinite when E does not excite I).
+    pub upper: A,
+}
+
+impl<A: Scalar> LateralInhibition<A> {
+    /// Starts a circuit of `columns >= 2` columns: weights 0, time constants 1, ReLU neurons.
+    pub fn builder(columns: usize) -> LateralInhibitionBuilder<A> {
+        LateralInhibitionBuilder {
+            columns,
+            w_ee: A::zero(),
+            w_ei: A::zero(),
+            w_ei_lateral: A::zero(),
+            w_ie: A::zero(),
+            w_ii: A::zero(),
+            tau_e: A::one(),
+            tau_i: A::one(),
+            phi_e: Arc::new(Relu),
+            phi_i: Arc::new(Relu),
+        }
+    }
+
+    /// A builder that holds this circuit's parameters, to change some of them.
+    pub fn to_builder(&self) -> LateralInhibitionBuilder<A> {
+        self.parts.clone()
+    }
+
+    /// Number of columns `k`.
+    pub fn columns(&self) -> usize {
+        self.parts.columns
+    }
+
+    /// Self-excitation `a = w_EE`.
+    pub fn w_ee(&self) -> A {
+        self.parts.w_ee
+    }
+
+    /// Inhibition `b_s` of a column's E by its own I.
+    pub fn w_ei(&self) -> A {
+        self.parts.w_ei
+    }
+
+    /// Inhibition `b_l` of a column's E by every other column's I.
+    pub fn w_ei_lateral(&self) -> A {
+        self.parts.w_ei_lateral
+    }
+
+    /// Excitation `c = w_IE` of a column's I by its E.
+    pub fn w_ie(&self) -> A {
+        self.parts.w_ie
+    }
+
+    /// Self-inhibition `e = w_II`.
+    pub fn w_ii(&self) -> A {
+        self.parts.w_ii
+    }
+
+    /// Time constant of the E neurons.
+    pub fn tau_e(&self) -> A {
+        self.parts.tau_e
+    }
+
+    /// Time constant of the I neurons.
+    pub fn tau_i(&self) -> A {
+        self.parts.tau_i
+    }
+
+    /// Activation of the E neurons.
+    pub fn excitatory(&self) -> &dyn ActivationCost<A> {
+        &*self.parts.phi_e
+    }
+
+    /// Activation of the I neurons.
+    pub fn inhibitory(&self) -> &dyn ActivationCost<A> {
+        &*self.parts.phi_i
+    }
+
+    /// The synaptic matrix, shape `[2k, 2k]`, with signs.
+    pub fn weights(&self) -> Array2<A> {
+        let p = &self.parts;
+        Array2::from_shape_fn((2 * p.columns, 2 * p.columns), |(i, j)| match (i % 2, j % 2, i / 2 == j / 2) {
+            (0, 0, true) => p.w_ee,
+            (0, 1, true) => -p.w_ei,
+            (0, 1, false) => -p.w_ei_lateral,
+            (1, 0, true) => p.w_ie,
+            (1, 1, true) => -p.w_ii,
+            _ => A::zero(),
+        })
+    }
+
+    /// The circuit as a network with populations `E` and `I`; `input` has shape `[k]` and reaches the E neurons.
+    ///
+    /// # Errors
+    /// An input of the wrong length or with entries that are not finite.
+    pub fn network<S: Data<Elem = A>>(&self, input: &ArrayBase<S, Ix1>) -> Result<FiringRateNetwork<A>> {
+        let (p, n) = (&self.parts, 2 * self.parts.columns);
+        crate::network::finite_vector("input", input.view(), p.columns)?;
+        let every_other = |first: usize| Members::List((first..n).step_by(2).collect());
+        FiringRateNetwork::builder(Weights::dense(&self.weights())?)
+            .time_constants(&Array1::from_shape_fn(n, |i| if i % 2 == 0 { p.tau_e } else { p.tau_i }))
+            .input(&Array1::from_shape_fn(n, |i| if i % 2 == 0 { input[i / 2] } else { A::zero() }))
+            .shared_population("E", every_other(0), p.phi_e.clone())
+            .shared_population("I", every_other(1), p.phi_i.clone())
+            .build()
+    }
+
+    /// Whether the circuit is Lyapunov diagonally stable, in closed form (theory 6.2): iff `a < 1/rho_E`,
+    /// `beta c + p > 0` and `sqrt(B c + p) - sqrt(beta c + p) < 2 sqrt(p)`, with `B = b_s + (k-1) b_l`, `beta = b_s - b_l` and
+    /// `p = (1/rho_E - a)(1/rho_I + e)`.
+    ///
+    /// Exact for every pair of slope bounds, in floating-point arithmetic; [`CorticalColumn::certify`](super::CorticalColumn::certify)
+    /// and the general engine give proofs.
+    ///
+    /// # Errors
+    /// An activation whose slopes are unbounded.
+    pub fn is_diagonally_stable(&self) -> Result<bool> {
+        Ok(self.certifying_ratios(A::zero())?.is_some())
+    }
+
+    /// The interval of `d` for which `D = I_k (x) diag(1, d)` certifies the circuit with this `margin` (0 for bare stability);
+    /// `None` if there is no such `d`, and then no other weights either.
+    ///
+    /// # Errors
+    /// An activation whose slopes are unbounded, or a margin that is not finite.
+    pub fn certifying_ratios(&self, margin: A) -> Result<Option<CertifyingRatios<A>>> {
+        super::parameters::finite("margin", margin)?;
+        Ok(self.modes()?.ratios(margin).map(|(lower, upper)| CertifyingRatios { lower, upper }))
+    }
+
+    /// A `d` well inside [`certifying_ratios`](Self::certifying_ratios).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn certifying_ratio(&self, margin: A) -> Result<Option<A>> {
+        super::parameters::finite("margin", margin)?;
+        Ok(self.modes()?.ratio(margin))
+    }
+
+    /// The stability margin `delta*` of theory 3.3 in closed form; positive iff the circuit is Lyapunov diagonally stable.
+    ///
+    /// # Errors
+    /// An activation whose slopes are unbounded.
+    pub fn margin(&self) -> Result<A> {
+        Ok(self.modes()?.margin())
+    }
+
+    /// The gains where every neuron is active, that is at its steepest (slope 1 for ReLU).
+    ///
+    /// # Errors
+    /// An activation whose slopes are unbounded.
+    pub fn gains(&self) -> Result<ModalGains<A>> {
+        let [e, i] = self.slope_bounds()?;
+        Ok(self.gains_at(e, i))
+    }
+
+    /// The gains around an equilibrium where all E neurons have slope `slope_e` and all I neurons `slope_i`:
+    /// `slope_e (1 + slope_i e) / ((1 - slope_e a)(1 + slope_i e) + slope_e slope_i b c)`, `b = B` for the common mode and
+    /// `b = beta` for the difference modes.
+    pub fn gains_at(&self, slope_e: A, slope_i: A) -> ModalGains<A> {
+        let p = &self.parts;
+        let inhibition = A::one() + slope_i * p.w_ii;
+        let gain =
+            |b: A| slope_e * inhibition / ((A::one() - slope_e * p.w_ee) * inhibition + slope_e * slope_i * b * p.w_ie);
+        ModalGains { common: gain(self.common_inhibition()), difference: gain(self.difference_inhibition()) }
+    }
+
+    /// `G_d/G_c = (p + B c)/(p + beta c)`: what one pass through the circuit does to the contrast of its input while all
+    /// columns stay active. `None` where a mode is unstable and no such gain exists.
+    ///
+    /// # Errors
+    /// An activation whose slopes are unbounded.
+    pub fn contrast_gain(&self) -> Result<Option<A>> {
+        let modes = self.modes()?;
+        let [common, difference] = [modes.common, modes.difference].map(|b| modes.p(A::zero()) + b * modes.c);
+        Ok((common > A::zero() && difference > A::zero()).then(|| common / difference))
+    }
+
+    /// Layers of this circuit, one behind the other, that raise a contrast from `initial` to `target`:
+    /// `ceil(ln(target/initial)/ln(gain))` (theory 7.2). `None` if the gain is 1 or less, or does not exist.
+    ///
+    /// # Errors
+    /// Contrasts outside `(0, 1]`, or an activation whose slopes are unbounded.
+    pub fn layers_needed(&self, initial: A, target: A) -> Result<Option<usize>> {
+        for (name, contrast) in [("initial", initial), ("target", target)] {
+            if !(contrast > A::zero() && contrast <= A::one()) {
+                return Err(Error::invalid(name, contrast, "contrasts above 0 and at most 1"));
+            }
+        }
+        if initial >= target {
+            return Ok(Some(0));
+        }
+        Ok(self.contrast_gain()?.filter(|gain| *gain > A::one()).and_then(|gain| {
+            let layers = (target / initial).ln() / gain.ln();
+            // A quotient that is a whole number up to rounding is that number.
+            let whole = layers.round();
+            let slack = A::of(8.0) * A::epsilon() * layers;
+            (if (layers - whole).abs() <= slack { whole } else { layers.ceil() }).to_usize()
+        }))
+    }
+
+    /// `B = b_s + (k - 1) b_l`, the inhibition that an E gets when all I fire alike.
+    pub fn common_inhibition(&self) -> A {
+        self.parts.w_ei + A::of((self.parts.columns - 1) as f64) * self.parts.w_ei_lateral
+    }
+
+    /// `beta = b_s - b_l`, the inhibition that differences between columns feel.
+    pub fn difference_inhibition(&self) -> A {
+        self.parts.w_ei - self.parts.w_ei_lateral
+    }
+
+    /// The activations, to be shared.
+    pub(super) fn activations(&self) -> (Arc<dyn ActivationCost<A>>, Arc<dyn ActivationCost<A>>) {
+        (self.parts.phi_e.clone(), self.parts.phi_i.clone())
+    }
+
+    /// `[rho_E, rho_I]`.
+    pub(super) fn slope_bounds(&self) -> Result<[A; 2]> {
+        let bound = |phi: &dyn ActivationCost<A>| {
+            let rho = phi.slope_range().bounded(&phi.name(), "the closed form of lateral inhibition")?;
+            positive("the slope bound of an activation", rho)
+        };
+        Ok([bound(self.excitatory())?, bound(self.inhibitory())?])
+    }
+
+    fn modes(&self) -> Result<Modes<A>> {
+        let [rho_e, rho_i] = self.slope_bounds()?;
+        Ok(Modes {
+            self_excitation: self.parts.w_ee * rho_e,
+            self_inhibition: self.parts.w_ii * rho_i,
+            rho_e,
+            rho_i,
+            c: self.parts.w_ie,
+            common: self.common_inhibition(),
+            difference: self.difference_inhibition(),
+        })
+    }
+}
+
+impl<A: Scalar> LateralInhibitionBuilder<A> {
+    /// Self-excitation `a = w_EE >= 0`.
+    pub fn w_ee(mut self, weight: A) -> Self {
+        self.w_ee = weight;
+        self
+    }
+
+    /// Inhibition `b_s >= 0` of a column's E by its own I.
+    pub fn w_ei(mut self, weight: A) -> Self {
+        self.w_ei = weight;
+        self
+    }
+
+    /// Inhibition `b_l >= 0` of a column's E by every other column's I.
+    pub fn w_ei_lateral(mut self, weight: A) -> Self {
+        self.w_ei_lateral = weight;
+        self
+    }
+
+    /// Excitation `c = w_IE >= 0` of a column's I by its E.
+    pub fn w_ie(mut self, weight: A) -> Self {
+        self.w_ie = weight;
+        self
+    }
+
+    /// Self-inhibition `e = w_II >= 0`.
+    pub fn w_ii(mut self, weight: A) -> Self {
+        self.w_ii = weight;
+        self
+    }
+
+    /// Time constant of the E neurons, above 0.
+    pub fn tau_e(mut self, tau: A) -> Self {
+        self.tau_e = tau;
+        self
+    }
+
+    /// Time constant of the I neurons, above 0.
+    pub fn tau_i(mut self, tau: A) -> Self {
+        self.tau_i = tau;
+        self
+    }
+
+    /// Activation of the E neurons.
+    pub fn excitatory(mut self, activation: impl ActivationCost<A> + 'static) -> Self {
+        self.phi_e = Arc::new(activation);
+        self
+    }
+
+    /// Activation of the I neurons.
+    pub fn inhibitory(mut self, activation: impl ActivationCost<A> + 'static) -> Self {
+        self.phi_i = Arc::new(activation);
+        self
+    }
+
+    /// Checks everything once.
+    ///
+    /// # Errors
+    /// Fewer than two columns, weights that are negative or not finite, time constants that are not positive.
+    pub fn build(self) -> Result<LateralInhibition<A>> {
+        if self.columns < 2 {
+            return Err(Error::invalid("columns", self.columns, "2 or more: lateral inhibition needs a neighbour"));
+        }
+        for (name, weight) in [
+            ("w_ee", self.w_ee),
+            ("w_ei", self.w_ei),
+            ("w_ei_lateral", self.w_ei_lateral),
+            ("w_ie", self.w_ie),
+            ("w_ii", self.w_ii),
+        ] {
+            magnitude(name, weight)?;
+        }
+        positive("tau_e", self.tau_e)?;
+        positive("tau_i", self.tau_i)?;
+        Ok(LateralInhibition { parts: self })
+    }
+}
+
+/// Michelson contrast `(max - min)/(max + min)` of non-negative rates; 0 for silence.
+///
+/// # Errors
+/// No rates at all, or rates that are negative or not finite.
+pub fn contrast<A: Scalar, S: Data<Elem = A>>(rates: &ArrayBase<S, Ix1>) -> Result<A> {
+    if rates.is_empty() {
+        return Err(Error::Empty { argument: "rates".into() });
+    }
+    crate::network::finite_vector("rates", rates.view(), rates.len())?;
+    let max = rates.iter().copied().fold(A::neg_infinity(), A::max);
+    let min = rates.iter().copied().fold(A::infinity(), A::min);
+    if min < A::zero() {
+        return Err(Error::invalid("rates", min, "rates of 0 or above; contrast has no meaning for negative ones"));
+    }
+    Ok(if max == A::zero() { A::zero() } else { (max - min) / (max + min) })
+}
+
+impl<A: Scalar> fmt::Display for LateralInhibition<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let p = &self.parts;
+        write!(
+            f,
+            "lateral inhibition, {} columns: w_EE {}, w_EI {} own and {} lateral, w_IE {}, w_II {}, E {}, I {}",
+            p.columns,
+            p.w_ee,
+            p.w_ei,
+            p.w_ei_lateral,
+            p.w_ie,
+            p.w_ii,
+            p.phi_e.name(),
+            p.phi_i.name()
+        )
+    }
+}
+
+impl<A: Scalar> fmt::Display for ModalGains<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "common mode {}, difference mode {}", self.common, self.difference)
+    }
+}
+
+impl<A: Scalar> fmt::Display for CertifyingRatios<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} < d < {}", self.lower, self.upper)
+    }
+}

@@ -1,0 +1,31 @@
+//! Checks that the circuits' builders share.
+
+use crate::Scalar;
+use crate::error::{Error, Result};
+
+/// A finite number.
+pub(super) fn finite<A: Scalar>(argument: &str, value: A) -> Result<A> {
+    if value.is_finite() {
+        Ok(value)
+    } else {
+        Err(Error::NonFinite { argument: argument.into(), index: Vec::new(), value: value.to_double() })
+    }
+}
+
+/// A finite number, zero or above.
+pub(super) fn magnitude<A: Scalar>(argument: &str, value: A) -> Result<A> {
+    if finite(argument, value)? >= A::zero() {
+        Ok(value)
+    } else {
+        Err(Error::invalid(argument, value, "finite numbers, 0 or above; the sign is the circuit's"))
+    }
+}
+
+/// A finite number above zero.
+pub(super) fn positive<A: Scalar>(argument: &str, value: A) -> Result<A> {
+    if finite(argument, value)? > A::zero() {
+        Ok(value)
+    } else {
+        Err(Error::invalid(argument, value, "finite numbers above 0"))
+    }
+}
