@@ -38,7 +38,7 @@ pub struct Coupling<A> {
 /// use neuronash::circuits::cortical_column::{CorticalColumn, Coupling};
 /// use neuronash::circuits::LateralInhibition;
 ///
-/// let layer = LateralInhibition::builder(2).w_ee(0.5).w_ei(1.0).w_ei_lateral(0.5).w_ie(1.0).build()?;
+/// let layer = LateralInhibition::<f64>::builder(2).w_ee(0.5).w_ei(1.0).w_ei_lateral(0.5).w_ie(1.0).build()?;
 /// let column = CorticalColumn::uniform(layer, 4, Coupling { gain: 2.0, offset: 0.0 })?;
 /// // Each layer doubles the contrast: from 1 % to 16 %.
 /// let predicted = column.predicted_contrast(&array![1.01, 0.99])?;
