@@ -90,6 +90,22 @@ pub enum Error {
         /// Why it cannot be, and what can.
         reason: String,
     },
+    /// No equilibrium was found.
+    #[error(
+        "no equilibrium found in {iterations} iterations ({method}): {reason}; residual {residual:e} where {threshold:e} was asked for"
+    )]
+    NotConverged {
+        /// The last method that was tried.
+        method: String,
+        /// Why it stopped.
+        reason: String,
+        /// Iterations of all methods together.
+        iterations: usize,
+        /// The least residual that was reached.
+        residual: f64,
+        /// The residual that was asked for.
+        threshold: f64,
+    },
     /// A stored proof does not hold for the matrix it was checked against.
     #[error("the proof does not hold for this matrix: {reason}")]
     NotProved {

@@ -4,6 +4,7 @@
 
 pub mod activation;
 pub mod circuits;
+pub mod equilibrium;
 mod error;
 mod linalg;
 pub mod network;

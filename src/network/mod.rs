@@ -12,7 +12,7 @@ pub use hopfield::{HopfieldBuilder, HopfieldNetwork};
 pub use population::{Members, Population};
 pub use weights::{IntoWeights, Weights, WeightsView};
 
-pub(crate) use circuit::finite_vector;
+pub(crate) use circuit::{Circuit, finite_vector};
 pub(crate) use weights::square;
 
 /// The accessors and the builder that both forms of a network share.
@@ -24,6 +24,10 @@ macro_rules! network_form {
             #[doc = concat!("[`build`](", stringify!($builder), "::build).")]
             pub fn builder(weights: impl IntoWeights<A>) -> $builder<A> {
                 $builder { parts: Parts::new(weights.into_weights()) }
+            }
+
+            pub(crate) fn circuit(&self) -> &Circuit<A> {
+                &self.circuit
             }
 
             /// Number of neurons.

@@ -1,0 +1,85 @@
+"""SciPy on the networks that `scipy_peers.rs` solves; `scipy_peers.sh` runs both and prints one table.
+
+usage: scipy_peers.py DIRECTORY [N]
+
+Writes one dense random E-I network (80% excitatory, Dale's law) with a diagonal certificate of margin 0.05 to
+DIRECTORY, and prints the seconds that SciPy's Anderson mixing and Newton's method on SciPy's LU take for ReLU and tanh.
+"""
+import sys
+import time
+
+import numpy as np
+import scipy.linalg as sl
+import scipy.optimize as so
+import scipy.sparse.linalg as ssl
+import warnings
+
+warnings.filterwarnings("ignore")
+MARGIN, TOLERANCE = 0.05, 1e-10
+
+
+def largest(w, d):
+    root = np.sqrt(d)
+    k = root[:, None] * w / root
+    return ssl.eigsh((k + k.T) / 2, k=1, which="LA", tol=1e-10)[0][0]
+
+
+def network(n, seed):
+    rng = np.random.default_rng(seed)
+    e = int(0.8 * n)
+    w = np.abs(rng.standard_normal((n, n))) / np.sqrt(n)
+    w[:, e:] *= -4.0
+    weights = lambda log_ratio: np.r_[np.ones(e), np.full(n - e, np.exp(log_ratio))]
+    best = so.minimize_scalar(lambda s: largest(w, weights(s)), bounds=(-4, 6), method="bounded", options={"xatol": 1e-2})
+    d = weights(best.x)
+    # The certificate is checked with a little room, so that rounding cannot undo the margin.
+    w *= (1 - MARGIN) / largest(w, d)
+    return w, d, rng.uniform(0, 2, n)
+
+
+def clock(solve, repeats=5):
+    times = []
+    for _ in range(repeats):
+        t = time.perf_counter()
+        x = solve()
+        times.append(time.perf_counter() - t)
+    return min(times), x
+
+
+def main():
+    directory, n = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 2000
+    w, d, u = network(n, 1)
+    np.save(f"{directory}/w.npy", w)
+    np.save(f"{directory}/d.npy", d)
+    np.save(f"{directory}/u.npy", u)
+    phis = {
+        "relu": (lambda z: np.maximum(z, 0), lambda z: (z > 0) * 1.0),
+        "tanh": (np.tanh, lambda z: 1 / np.cosh(z) ** 2),
+    }
+    for name, (phi, slope) in phis.items():
+        residual = lambda x: x - phi(w @ x + u)
+
+        def newton():
+            x = np.zeros(n)
+            for _ in range(50):
+                z = w @ x + u
+                r = x - phi(z)
+                if np.abs(r).max() <= TOLERANCE:
+                    return x
+                x = x - sl.lu_solve(sl.lu_factor(np.eye(n) - slope(z)[:, None] * w), r)
+            raise RuntimeError("no convergence")
+
+        results = {"newton": clock(newton, 3)}
+        for memory in (3, 5, 10, 20):
+            try:
+                results[f"anderson({memory})"] = clock(
+                    lambda: so.anderson(residual, np.zeros(n), M=memory, f_tol=TOLERANCE, line_search=None, maxiter=200)
+                )
+            except so.NoConvergence:
+                pass
+        for method, (seconds, x) in results.items():
+            print(f"scipy,{name},{method},{seconds:.4f},{np.abs(residual(x)).max():.1e}")
+        np.save(f"{directory}/{name}.npy", min(results.values(), key=lambda r: np.abs(residual(r[1])).max())[1])
+
+
+main()

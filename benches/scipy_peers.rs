@@ -1,0 +1,50 @@
+//! Solves the networks that `scipy_peers.py` wrote: `cargo bench --bench scipy_peers -- DIRECTORY`.
+
+use std::time::Instant;
+
+use ndarray::{Array1, Array2};
+use neuronash::activation::{ActivationCost, Relu, Tanh};
+use neuronash::network::FiringRateNetwork;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let Some(directory) = std::env::args().skip(1).find(|a| !a.starts_with("--")) else {
+        println!("skipped: no directory given");
+        return Ok(());
+    };
+    let w: Array2<f64> = ndarray_npy::read_npy(format!("{directory}/w.npy"))?;
+    let d: Array1<f64> = ndarray_npy::read_npy(format!("{directory}/d.npy"))?;
+    let u: Array1<f64> = ndarray_npy::read_npy(format!("{directory}/u.npy"))?;
+    report(&directory, "relu", &w, &d, &u, Relu)?;
+    report(&directory, "tanh", &w, &d, &u, Tanh::new())
+}
+
+fn report(
+    directory: &str,
+    name: &str,
+    w: &Array2<f64>,
+    d: &Array1<f64>,
+    u: &Array1<f64>,
+    activation: impl ActivationCost<f64> + 'static,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let net = FiringRateNetwork::builder(w).activation(activation).input(u).build()?;
+    let reference: Array1<f64> = ndarray_npy::read_npy(format!("{directory}/{name}.npy"))?;
+    let mut best = f64::INFINITY;
+    let mut solved = None;
+    for _ in 0..10 {
+        let start = Instant::now();
+        let eq = net
+            .equilibrium()
+            .certificate(d, 0.05 * (1.0 - 1e-9))
+            .tolerance(f64::EPSILON)
+            .absolute_tolerance(1e-10)
+            .solve()?;
+        best = best.min(start.elapsed().as_secs_f64());
+        solved = Some(eq);
+    }
+    let Some(eq) = solved else { return Ok(()) };
+    let gap = (&eq.state - &reference).iter().fold(0.0, |m: f64, v| m.max(v.abs()));
+    let bound = eq.report().error_bound.as_ref().map_or(f64::NAN, |b| b.largest);
+    println!("neuronash,{name},default,{best:.4},{:.1e}", eq.report().residual);
+    println!("# {name}: {}; {gap:.1e} from SciPy's state, bound {bound:.1e}", eq.report());
+    Ok(())
+}

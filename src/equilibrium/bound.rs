@@ -1,0 +1,162 @@
+//! The guaranteed distance of a computed state to the one equilibrium of a certified network.
+//!
+//! Let `z` be any drive and `y` the computed value of `Phi(z)`. The exact `q = Phi(z)` is the exact equilibrium of the same
+//! network with input `u + v`, `v = z - u - W q`. By theory 3.4, `|q - x*|_{D/R} <= |R v|_{D/R} / delta`, and so
+//!
+//! `|y - x*|_{D/R} <= |y - q|_{D/R} + |R v|_{D/R} / delta`,
+//!
+//! which is theory 3.5 for the state `x` with `z = W x + u`, without its first term. It costs one product, and the same
+//! product is the check of the residual at `y`. All that is computed in floating point is bounded: the product by
+//! `gamma_n |W| |y|`, whatever the order of summation, and the activation by [`activation_error`].
+
+use std::fmt;
+
+use ndarray::Array1;
+
+use super::Metric;
+use crate::Scalar;
+use crate::network::{Weights, WeightsView};
+
+/// How far the reported state can be from the one true equilibrium `x*`; proved, with all rounding errors counted.
+///
+/// It rests on a certificate `D` with margin `delta` (theory 3.3) and on one assumption, that computed activations have
+/// `|fl(phi(z)) - phi(z)| <= accuracy (|phi(z)| + rho |z|)`.
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub struct ErrorBound {
+    /// Upper bound on `|x - x*|_{D/R}`, the norm weighted by `d_i / rho_i`.
+    pub weighted: f64,
+    /// Upper bound on `max_i |x_i - x*_i|`, in units of rate.
+    pub largest: f64,
+    /// The accuracy that was assumed of the computed activations.
+    pub activation_accuracy: f64,
+}
+
+impl fmt::Display for ErrorBound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "within {:.1e} of the true equilibrium", self.largest)
+    }
+}
+
+/// `W y` summed in `f64`, and `|W| m` for a bound on its errors, in one pass over `W`.
+#[derive(Debug, Clone)]
+pub(super) struct CheckedProduct {
+    pub(super) value: Vec<f64>,
+    pub(super) magnitude: Vec<f64>,
+}
+
+/// Computes `W y` and `|W| m` for each pair `(y, m)`; every row of `W` is read once for all pairs.
+pub(super) fn checked_products<A: Scalar>(weights: &Weights<A>, pairs: &[(Vec<f64>, Vec<f64>)]) -> Vec<CheckedProduct> {
+    let n = weights.len();
+    let mut rows = vec![(0.0, 0.0); n * pairs.len()];
+    let fill = |i: usize, out: &mut [(f64, f64)]| match weights.view() {
+        WeightsView::Dense(w) => {
+            if let Some(row) = w.row(i).to_slice() {
+                for (target, (y, m)) in out.iter_mut().zip(pairs) {
+                    *target = dense_row(row, y, m);
+                }
+            }
+        }
+        WeightsView::Sparse(w) => {
+            let range = w.indptr().outer_inds_sz(i);
+            for (target, (y, m)) in out.iter_mut().zip(pairs) {
+                for (&j, &v) in w.indices()[range.clone()].iter().zip(&w.data()[range.clone()]) {
+                    let v = v.to_double();
+                    target.0 += v * y[j];
+                    target.1 += v.abs() * m[j];
+                }
+            }
+        }
+    };
+    let width = pairs.len();
+    #[cfg(feature = "rayon")]
+    {
+        use rayon::prelude::*;
+        rows.par_chunks_mut(width).with_min_len(32).enumerate().for_each(|(i, out)| fill(i, out));
+    }
+    #[cfg(not(feature = "rayon"))]
+    rows.chunks_mut(width).enumerate().for_each(|(i, out)| fill(i, out));
+    (0..width)
+        .map(|k| {
+            let column = || rows[k..].iter().step_by(width);
+            CheckedProduct { value: column().map(|r| r.0).collect(), magnitude: column().map(|r| r.1).collect() }
+        })
+        .collect()
+}
+
+/// Sums in interleaved parts, so that it vectorises.
+fn dense_row<A: Scalar>(row: &[A], y: &[f64], m: &[f64]) -> (f64, f64) {
+    const LANES: usize = 8;
+    let (mut values, mut magnitudes) = ([0.0; LANES], [0.0; LANES]);
+    let whole = row.len() - row.len() % LANES;
+    for ((w, y), m) in row[..whole].chunks_exact(LANES).zip(y.chunks_exact(LANES)).zip(m.chunks_exact(LANES)) {
+        for k in 0..LANES {
+            let v = w[k].to_double();
+            values[k] += v * y[k];
+            magnitudes[k] += v.abs() * m[k];
+        }
+    }
+    let (mut value, mut magnitude) = (values.iter().sum::<f64>(), magnitudes.iter().sum::<f64>());
+    for j in whole..row.len() {
+        value += row[j].to_double() * y[j];
+        magnitude += row[j].to_double().abs() * m[j];
+    }
+    (value, magnitude)
+}
+
+/// `|phi(z)| + rho |z|`, at least the smallest normal number: times the accuracy, the error of a computed activation.
+pub(super) fn activation_scale<A: Scalar>(y: &Array1<A>, z: &Array1<A>, rho: Option<&[f64]>) -> Vec<f64> {
+    let tiny = A::min_positive_value().to_double();
+    y.iter()
+        .zip(z)
+        .enumerate()
+        .map(|(i, (y, z))| {
+            let slope = rho.map_or(1.0, |rho| rho[i]);
+            (y.to_double().abs() + slope * z.to_double().abs()).max(tiny)
+        })
+        .collect()
+}
+
+/// The bound above for `y`, the computed `Phi(z)`; `scale` is [`activation_scale`] and `product` holds `W y` and `|W| scale`.
+///
+/// `None` if the bound overflows.
+pub(super) fn error_bound<A: Scalar>(
+    metric: &Metric,
+    z: &Array1<A>,
+    input: &Array1<A>,
+    scale: &[f64],
+    product: &CheckedProduct,
+    accuracy: f64,
+) -> Option<ErrorBound> {
+    let n = z.len();
+    // Twice the unit roundoff everywhere, which covers the roundings of the bound itself as well.
+    let unit = f64::EPSILON;
+    let gamma = (n as f64 + 8.0) * unit / (1.0 - (n as f64 + 8.0) * unit);
+    let underflow = (n as f64 + 8.0) * f64::MIN_POSITIVE;
+    let largest_weight = metric.rate_weights().fold(0.0, f64::max);
+    if !(largest_weight.is_finite() && largest_weight > 0.0) {
+        return None;
+    }
+    let (mut input_part, mut activation_part, mut smallest_weight) = (0.0, 0.0, f64::INFINITY);
+    for (i, weight) in metric.rate_weights().enumerate() {
+        let (z, u, w) = (z[i].to_double(), input[i].to_double(), product.value[i]);
+        let rounding = gamma * (product.magnitude[i] + z.abs() + u.abs() + w.abs()) + underflow;
+        let v = (z - u - w).abs() + rounding + accuracy * product.magnitude[i];
+        let weight = weight / largest_weight;
+        input_part += weight * (metric.slope_bounds()[i] * v).powi(2);
+        activation_part += weight * (accuracy * scale[i]).powi(2);
+        smallest_weight = smallest_weight.min(weight);
+    }
+    let outward = 1.0 + 4.0 * gamma;
+    // Underflow of a square loses less than the root of the smallest normal number.
+    let lost = n as f64 * f64::MIN_POSITIVE.sqrt();
+    let scaled = ((input_part.sqrt() + lost) / metric.margin() + activation_part.sqrt() + lost) * outward;
+    let weighted = scaled * largest_weight.sqrt() * outward;
+    let largest = scaled / smallest_weight.sqrt() * outward;
+    (weighted.is_finite() && largest.is_finite()).then_some(ErrorBound {
+        weighted,
+        largest,
+        activation_accuracy: accuracy,
+    })
+}

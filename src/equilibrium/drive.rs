@@ -1,0 +1,401 @@
+//! The one loop that drives every method, for one input or for many in step.
+
+use std::time::{Duration, Instant};
+
+use ndarray::{Array1, Array2, Axis};
+
+use super::bound::{CheckedProduct, activation_scale, checked_products, error_bound};
+use super::report::{Attempt, Equilibrium, NotConverged, Outcome, SolveReport, StopReason, Uniqueness};
+use super::{MethodName, Metric, Observer, Progress};
+use crate::Scalar;
+use crate::error::{Error, Result};
+use crate::network::Circuit;
+
+/// An iterate with its drive `z = W x + u`, its image `g = Phi(z)` and `max |x - g|`.
+#[derive(Debug, Clone)]
+pub(super) struct Point<A> {
+    pub(super) x: Array1<A>,
+    pub(super) z: Array1<A>,
+    pub(super) g: Array1<A>,
+    pub(super) residual: f64,
+}
+
+/// What a method may know of the problem.
+pub(super) struct Task<'a, A: Scalar> {
+    pub(super) circuit: &'a Circuit<A>,
+    pub(super) input: Array1<A>,
+    pub(super) metric: Option<&'a Metric>,
+}
+
+/// A method: from the present point to the next iterate.
+pub(super) trait Iterate<A: Scalar>: Send {
+    fn name(&self) -> MethodName;
+    fn next(&mut self, task: &Task<'_, A>, at: &Point<A>) -> Result<Array1<A>>;
+}
+
+/// A method with its share of the iterations and of patience.
+pub(super) struct Stage<A: Scalar> {
+    pub(super) iterate: Box<dyn Iterate<A>>,
+    pub(super) budget: usize,
+    /// Iterations without progress after which the method gives up.
+    pub(super) patience: usize,
+}
+
+/// When to stop, and who watches.
+pub(super) struct Limits<'a> {
+    pub(super) tolerance: f64,
+    pub(super) absolute_tolerance: f64,
+    pub(super) max_iterations: usize,
+    pub(super) time_limit: Option<Duration>,
+    pub(super) observer: Option<&'a Observer>,
+    pub(super) activation_accuracy: f64,
+}
+
+impl Limits<'_> {
+    fn threshold<A: Scalar>(&self, x: &Array1<A>) -> f64 {
+        self.absolute_tolerance.max(self.tolerance * largest(x))
+    }
+}
+
+/// One input on its way through the stages.
+pub(super) struct Column<'a, A: Scalar> {
+    index: usize,
+    task: Task<'a, A>,
+    stages: std::vec::IntoIter<Stage<A>>,
+    stage: Stage<A>,
+    phase: Phase<A>,
+    best: Option<Point<A>>,
+    attempts: Vec<Attempt>,
+    iterations: usize,
+    iterations_of_stage: usize,
+    best_of_stage: f64,
+    last_progress: usize,
+    /// Only residuals below this are candidates: a candidate that failed its check lowers it.
+    candidate_below: f64,
+}
+
+enum Phase<A: Scalar> {
+    /// The drive of this iterate is needed.
+    Product(Array1<A>),
+    /// The drive is known.
+    Evaluate(Array1<A>, Array1<A>),
+    /// Looks like an equilibrium, and must pass the check.
+    Check(Box<Point<A>>),
+    /// Stopped without one; the check product tells whether rounding errors are to blame.
+    Failed(StopReason),
+    Done(Box<Outcome<A>>),
+}
+
+impl<'a, A: Scalar> Column<'a, A> {
+    /// `initial` is `None` for a start at rest, where the drive is the input itself and needs no product.
+    pub(super) fn new(
+        index: usize,
+        task: Task<'a, A>,
+        initial: Option<Array1<A>>,
+        stages: Vec<Stage<A>>,
+    ) -> Option<Self> {
+        let phase = match initial {
+            Some(x) => Phase::Product(x),
+            None => Phase::Evaluate(Array1::zeros(task.input.len()), task.input.clone()),
+        };
+        let mut stages = stages.into_iter();
+        Some(Self {
+            index,
+            stage: stages.next()?,
+            task,
+            stages,
+            phase,
+            best: None,
+            attempts: Vec::new(),
+            iterations: 0,
+            iterations_of_stage: 0,
+            best_of_stage: f64::INFINITY,
+            last_progress: 0,
+            candidate_below: f64::INFINITY,
+        })
+    }
+}
+
+/// Runs all columns to their ends; each sweep makes one product by `W` for all of them.
+///
+/// # Errors
+/// Those of the methods, other than singular linear systems, which count as failures of the method.
+pub(super) fn run<A: Scalar>(
+    circuit: &Circuit<A>,
+    mut columns: Vec<Column<'_, A>>,
+    limits: &Limits<'_>,
+) -> Result<Vec<Outcome<A>>> {
+    let start = Instant::now();
+    loop {
+        let mut pending: Vec<&mut Column<'_, A>> =
+            columns.iter_mut().filter(|c| !matches!(c.phase, Phase::Done(_))).collect();
+        if pending.is_empty() {
+            break;
+        }
+        multiply(circuit, &mut pending);
+        for_each(&mut pending, |column| column.advance(limits, start))?;
+        let mut checks: Vec<&mut Column<'_, A>> =
+            pending.into_iter().filter(|c| matches!(c.phase, Phase::Check(_) | Phase::Failed(_))).collect();
+        check(circuit, &mut checks, limits, start)?;
+    }
+    Ok(columns
+        .into_iter()
+        .filter_map(|c| match c.phase {
+            Phase::Done(outcome) => Some(*outcome),
+            _ => None,
+        })
+        .collect())
+}
+
+/// One product for all iterates that wait for one.
+fn multiply<A: Scalar>(circuit: &Circuit<A>, columns: &mut [&mut Column<'_, A>]) {
+    let waiting: Vec<&mut &mut Column<'_, A>> =
+        columns.iter_mut().filter(|c| matches!(c.phase, Phase::Product(_))).collect();
+    let states: Vec<_> = waiting
+        .iter()
+        .filter_map(|c| match &c.phase {
+            Phase::Product(x) => Some(x.view()),
+            _ => None,
+        })
+        .collect();
+    let drives: Vec<Array1<A>> = match states.as_slice() {
+        [] => return,
+        [x] => vec![circuit.weights.dot(*x)],
+        many => {
+            let mut block = Array2::zeros((circuit.len(), many.len()));
+            for (mut column, x) in block.axis_iter_mut(Axis(1)).zip(many) {
+                column.assign(x);
+            }
+            circuit.weights.dot_matrix(block.view()).axis_iter(Axis(1)).map(|z| z.to_owned()).collect()
+        }
+    };
+    for (column, mut z) in waiting.into_iter().zip(drives) {
+        z += &column.task.input;
+        if let Phase::Product(x) = std::mem::replace(&mut column.phase, Phase::Failed(StopReason::Diverged)) {
+            column.phase = Phase::Evaluate(x, z);
+        }
+    }
+}
+
+impl<A: Scalar> Column<'_, A> {
+    /// One step of the method from the evaluated iterate.
+    fn advance(&mut self, limits: &Limits<'_>, start: Instant) -> Result<()> {
+        let Phase::Evaluate(x, z) = std::mem::replace(&mut self.phase, Phase::Failed(StopReason::Diverged)) else {
+            return Ok(());
+        };
+        let mut g = z.clone();
+        self.task.circuit.activate(g.view_mut());
+        let residual = distance(&x, &g);
+        let point = Point { x, z, g, residual };
+        self.iterations += 1;
+        self.iterations_of_stage += 1;
+        if residual < self.best_of_stage {
+            if residual < 0.999 * self.best_of_stage {
+                self.last_progress = self.iterations_of_stage;
+            }
+            self.best_of_stage = residual;
+        }
+        if residual.is_finite() && self.best.as_ref().is_none_or(|best| residual < best.residual) {
+            self.best = Some(point.clone());
+        }
+        if let Some(observer) = limits.observer {
+            let progress = Progress {
+                column: self.index,
+                method: self.stage.iterate.name(),
+                iterations: self.iterations,
+                residual,
+                elapsed: start.elapsed(),
+            };
+            if observer(&progress).is_break() {
+                return self.finish_early(StopReason::Interrupted);
+            }
+        }
+        if residual <= limits.threshold(&point.g).min(self.candidate_below) {
+            self.phase = Phase::Check(Box::new(point));
+            return Ok(());
+        }
+        self.step(&point, limits, start)
+    }
+
+    /// Asks the method, or the next one, for an iterate.
+    fn step(&mut self, point: &Point<A>, limits: &Limits<'_>, start: Instant) -> Result<()> {
+        if limits.time_limit.is_some_and(|limit| start.elapsed() >= limit) {
+            return self.finish_early(StopReason::TimeLimit);
+        }
+        if self.iterations >= limits.max_iterations {
+            return self.finish_early(StopReason::IterationLimit);
+        }
+        let failure = if !point.residual.is_finite() {
+            StopReason::Diverged
+        } else if self.iterations_of_stage - self.last_progress >= self.stage.patience {
+            StopReason::Stalled
+        } else if self.iterations_of_stage >= self.stage.budget {
+            StopReason::IterationLimit
+        } else {
+            match self.stage.iterate.next(&self.task, point) {
+                Ok(x) if x.iter().all(|v| v.is_finite()) => {
+                    self.phase = Phase::Product(x);
+                    return Ok(());
+                }
+                Ok(_) => StopReason::Diverged,
+                Err(Error::Singular { .. }) => StopReason::Singular,
+                Err(other) => return Err(other),
+            }
+        };
+        self.fail(failure)
+    }
+
+    /// The method has failed: goes on from the best point with the next one, if there is one.
+    fn fail(&mut self, reason: StopReason) -> Result<()> {
+        let Some(next) = self.stages.next() else {
+            self.phase = Phase::Failed(reason);
+            return Ok(());
+        };
+        self.record(reason);
+        self.stage = next;
+        (self.iterations_of_stage, self.last_progress, self.best_of_stage) = (0, 0, f64::INFINITY);
+        let restart = self.best.as_ref().map_or_else(|| Array1::zeros(self.task.input.len()), |best| best.x.clone());
+        self.phase = Phase::Product(restart);
+        Ok(())
+    }
+
+    fn finish_early(&mut self, reason: StopReason) -> Result<()> {
+        self.phase = Phase::Failed(reason);
+        Ok(())
+    }
+
+    fn record(&mut self, stop: StopReason) {
+        self.attempts.push(Attempt {
+            method: self.stage.iterate.name(),
+            iterations: self.iterations_of_stage,
+            residual: self.best_of_stage,
+            stop,
+        });
+    }
+
+    fn report(&mut self, residual: f64, threshold: f64, stop: StopReason, start: Instant) -> SolveReport {
+        if stop == StopReason::Converged {
+            self.best_of_stage = residual;
+        }
+        self.record(stop);
+        SolveReport {
+            method: self.stage.iterate.name(),
+            iterations: self.iterations,
+            residual,
+            threshold,
+            stop,
+            uniqueness: if self.task.metric.is_some() { Uniqueness::Proved } else { Uniqueness::NotProved },
+            error_bound: None,
+            attempts: std::mem::take(&mut self.attempts),
+            elapsed: start.elapsed(),
+        }
+    }
+}
+
+/// The last word on candidates and on failures: one product in double precision with its error bound.
+fn check<A: Scalar>(
+    circuit: &Circuit<A>,
+    columns: &mut [&mut Column<'_, A>],
+    limits: &Limits<'_>,
+    start: Instant,
+) -> Result<()> {
+    let mut pairs = Vec::new();
+    for column in columns.iter() {
+        let point = match &column.phase {
+            Phase::Check(point) => Some(point.as_ref()),
+            _ => column.best.as_ref(),
+        };
+        let zeros = || vec![0.0; circuit.len()];
+        pairs.push(point.map_or_else(
+            || (zeros(), zeros()),
+            |point| {
+                let rho = column.task.metric.map(Metric::slope_bounds);
+                (point.g.iter().map(|v| v.to_double()).collect(), activation_scale(&point.g, &point.z, rho))
+            },
+        ));
+    }
+    if pairs.is_empty() {
+        return Ok(());
+    }
+    let products = checked_products(&circuit.weights, &pairs);
+    for ((column, product), (_, scale)) in columns.iter_mut().zip(products).zip(pairs) {
+        match std::mem::replace(&mut column.phase, Phase::Failed(StopReason::Diverged)) {
+            Phase::Check(point) => column.confirm(*point, &product, &scale, limits, start)?,
+            Phase::Failed(reason) => column.give_up(reason, &product, limits, start),
+            other => column.phase = other,
+        }
+    }
+    Ok(())
+}
+
+impl<A: Scalar> Column<'_, A> {
+    /// `y = Phi(z)` is an equilibrium if its own residual passes; otherwise the method goes on.
+    fn confirm(
+        &mut self,
+        point: Point<A>,
+        product: &CheckedProduct,
+        scale: &[f64],
+        limits: &Limits<'_>,
+        start: Instant,
+    ) -> Result<()> {
+        let drive = drive_of(product, &self.task.input);
+        let mut image = drive.clone();
+        self.task.circuit.activate(image.view_mut());
+        let (residual, threshold) = (distance(&point.g, &image), limits.threshold(&point.g));
+        if residual <= threshold {
+            let mut report = self.report(residual, threshold, StopReason::Converged, start);
+            report.error_bound = self.task.metric.and_then(|metric| {
+                error_bound(metric, &point.z, &self.task.input, scale, product, limits.activation_accuracy)
+            });
+            self.phase = Phase::Done(Box::new(Outcome::Equilibrium(Equilibrium { state: point.g, drive, report })));
+            return Ok(());
+        }
+        self.candidate_below = 0.3 * point.residual;
+        self.step(&point, limits, start)
+    }
+
+    fn give_up(&mut self, reason: StopReason, product: &CheckedProduct, limits: &Limits<'_>, start: Instant) {
+        let (last, residual) = match self.best.take() {
+            Some(best) => (best.x, best.residual),
+            None => (Array1::zeros(self.task.input.len()), f64::INFINITY),
+        };
+        let size =
+            product.magnitude.iter().zip(&self.task.input).map(|(m, u)| m + u.to_double().abs()).fold(0.0, f64::max);
+        let precision = 16.0 * A::epsilon().to_double() * size;
+        let stop =
+            if reason == StopReason::Stalled && residual <= precision { StopReason::PrecisionLimit } else { reason };
+        let threshold = limits.threshold(&last);
+        let report = self.report(residual, threshold, stop, start);
+        self.phase = Phase::Done(Box::new(Outcome::NotConverged(NotConverged { last, report })));
+    }
+}
+
+fn drive_of<A: Scalar>(product: &CheckedProduct, input: &Array1<A>) -> Array1<A> {
+    Array1::from_shape_fn(input.len(), |i| A::of(product.value[i] + input[i].to_double()))
+}
+
+/// `max |x_i - y_i|`; not finite if an entry of either is not.
+fn distance<A: Scalar>(x: &Array1<A>, y: &Array1<A>) -> f64 {
+    let mut largest = A::zero();
+    for (x, y) in x.iter().zip(y) {
+        let d = (*x - *y).abs();
+        if !d.is_finite() {
+            return f64::INFINITY;
+        }
+        largest = largest.max(d);
+    }
+    largest.to_double()
+}
+
+fn largest<A: Scalar>(x: &Array1<A>) -> f64 {
+    x.iter().fold(A::zero(), |m, v| m.max(v.abs())).to_double()
+}
+
+fn for_each<T: Send>(items: &mut [&mut T], f: impl Fn(&mut T) -> Result<()> + Sync) -> Result<()> {
+    #[cfg(feature = "rayon")]
+    if items.len() > 1 {
+        use rayon::prelude::*;
+        return items.par_iter_mut().map(|item| f(item)).collect();
+    }
+    items.iter_mut().try_for_each(|item| f(item))
+}

@@ -1,0 +1,162 @@
+//! The linearised network `(I - Lambda W)^{-1} Lambda`: Newton's steps and the response to inputs are its products.
+
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
+
+use super::Metric;
+use super::krylov::gmres;
+use crate::Scalar;
+use crate::error::{Error, Result};
+use crate::linalg::Lu;
+use crate::network::{Circuit, WeightsView};
+
+/// Sparse networks with at most this many active neurons are factorised as dense ones.
+const DENSE_BELOW: usize = 1500;
+
+/// `(I - Lambda W)^{-1} Lambda` for fixed slopes `Lambda`, without forming the inverse.
+///
+/// Neurons of slope 0 do not respond and drop out. On the others, with `a = sqrt(d lambda)`, `b = sqrt(lambda / d)`, the operator is
+/// `b (I - a W b)^{-1} a`. If `D` certifies the network with margin `delta`, the symmetric part of `I - a W b` is at least
+/// `min(1, delta) I`, for all slopes alike, so that restarted GMRES converges whatever its restart length
+/// (Eisenstat, Elman & Schultz, SIAM J. Numer. Anal. 20, 1983).
+pub(super) struct Linearisation<'a, A: Scalar> {
+    circuit: &'a Circuit<A>,
+    active: Vec<usize>,
+    /// `sqrt(d lambda)` and `sqrt(lambda / d)` of the active neurons.
+    into: Array1<A>,
+    out_of: Array1<A>,
+    kernel: Kernel<A>,
+}
+
+enum Kernel<A: Scalar> {
+    /// `I - a W b` on the active neurons, factorised.
+    Factor(Lu<A>),
+    /// `a W b` is applied as it is.
+    Product,
+}
+
+impl<'a, A: Scalar> Linearisation<'a, A> {
+    pub(super) fn new(circuit: &'a Circuit<A>, slopes: Array1<A>, metric: Option<&Metric>) -> Result<Self> {
+        let active: Vec<usize> = (0..slopes.len()).filter(|&i| slopes[i] > A::zero()).collect();
+        let weight = |i: usize| A::of(metric.map_or(1.0, |metric| metric.weights()[i]));
+        let into: Array1<A> = active.iter().map(|&i| (weight(i) * slopes[i]).sqrt()).collect();
+        let out_of: Array1<A> = active.iter().map(|&i| (slopes[i] / weight(i)).sqrt()).collect();
+        let kernel = match circuit.weights.view() {
+            WeightsView::Dense(_) => Kernel::Factor(factor(circuit, &active, &into, &out_of)),
+            WeightsView::Sparse(_) if active.len() <= DENSE_BELOW => {
+                Kernel::Factor(factor(circuit, &active, &into, &out_of))
+            }
+            WeightsView::Sparse(_) => Kernel::Product,
+        };
+        Ok(Self { circuit, active, into, out_of, kernel })
+    }
+
+    /// `(I - Lambda W)^{-1} Lambda v`.
+    ///
+    /// # Errors
+    /// A singular matrix, or GMRES without convergence.
+    pub(super) fn solve(&self, v: ArrayView1<'_, A>) -> Result<Array1<A>> {
+        self.apply(v, false)
+    }
+
+    /// `Lambda (I - W' Lambda)^{-1} v`, the transpose.
+    ///
+    /// # Errors
+    /// As for [`solve`](Self::solve).
+    pub(super) fn solve_transposed(&self, v: ArrayView1<'_, A>) -> Result<Array1<A>> {
+        self.apply(v, true)
+    }
+
+    fn apply(&self, v: ArrayView1<'_, A>, transposed: bool) -> Result<Array1<A>> {
+        let (into, out_of) = if transposed { (&self.out_of, &self.into) } else { (&self.into, &self.out_of) };
+        let rhs: Array1<A> = self.active.iter().zip(into).map(|(&i, &s)| s * v[i]).collect();
+        let y = match &self.kernel {
+            _ if rhs.is_empty() => rhs,
+            Kernel::Factor(lu) => {
+                let rhs = rhs.insert_axis(Axis(1));
+                let y = if transposed { lu.solve_transposed(rhs.view())? } else { lu.solve(rhs.view())? };
+                y.remove_axis(Axis(1))
+            }
+            Kernel::Product => gmres(|y| self.kernel_product(y, transposed), &rhs)?,
+        };
+        let mut full = Array1::zeros(v.len());
+        for ((&i, &s), y) in self.active.iter().zip(out_of).zip(y) {
+            full[i] = s * y;
+        }
+        Ok(full)
+    }
+
+    /// The operator as a matrix, `[n, n]`.
+    ///
+    /// # Errors
+    /// As for [`solve`](Self::solve).
+    pub(super) fn matrix(&self) -> Result<Array2<A>> {
+        let n = self.circuit.len();
+        let mut full = Array2::zeros((n, n));
+        match &self.kernel {
+            Kernel::Factor(lu) if !self.active.is_empty() => {
+                let columns = lu.solve(Array2::from_diag(&self.into).view())?;
+                for (row, &i) in self.active.iter().enumerate() {
+                    for (column, &j) in self.active.iter().enumerate() {
+                        full[[i, j]] = self.out_of[row] * columns[[row, column]];
+                    }
+                }
+            }
+            _ => {
+                for &j in &self.active {
+                    let mut unit = Array1::zeros(n);
+                    unit[j] = A::one();
+                    full.column_mut(j).assign(&self.solve(unit.view())?);
+                }
+            }
+        }
+        Ok(full)
+    }
+
+    /// `(I - a W b) y`, or its transpose.
+    fn kernel_product(&self, y: &Array1<A>, transposed: bool) -> Array1<A> {
+        let (into, out_of) = if transposed { (&self.out_of, &self.into) } else { (&self.into, &self.out_of) };
+        let mut full = Array1::zeros(self.circuit.len());
+        for ((&i, &s), &y) in self.active.iter().zip(out_of).zip(y) {
+            full[i] = s * y;
+        }
+        let image = if transposed {
+            self.circuit.weights.dot_transposed(full.view())
+        } else {
+            self.circuit.weights.dot(full.view())
+        };
+        self.active.iter().zip(into).zip(y).map(|((&i, &s), &y)| y - s * image[i]).collect()
+    }
+}
+
+fn factor<A: Scalar>(circuit: &Circuit<A>, active: &[usize], into: &Array1<A>, out_of: &Array1<A>) -> Lu<A> {
+    let mut matrix = match circuit.weights.view() {
+        WeightsView::Dense(w) => gather(w, active),
+        WeightsView::Sparse(_) => {
+            let mut place = vec![usize::MAX; circuit.len()];
+            active.iter().enumerate().for_each(|(k, &i)| place[i] = k);
+            let mut block = Array2::zeros((active.len(), active.len()));
+            for (row, &i) in active.iter().enumerate() {
+                for (j, w) in circuit.weights.row(i).filter(|(j, _)| place[*j] != usize::MAX) {
+                    block[[row, place[j]]] = w;
+                }
+            }
+            block
+        }
+    };
+    for ((row, mut entries), &s) in matrix.axis_iter_mut(Axis(0)).enumerate().zip(into) {
+        ndarray::Zip::from(&mut entries).and(out_of).for_each(|w, &b| *w = -s * *w * b);
+        entries[row] += A::one();
+    }
+    Lu::new(matrix.view(), "I - Lambda W")
+}
+
+fn gather<A: Scalar>(w: ArrayView2<'_, A>, active: &[usize]) -> Array2<A> {
+    if active.len() == w.nrows() {
+        return w.to_owned();
+    }
+    Array2::from_shape_fn((active.len(), active.len()), |(i, j)| w[[active[i], active[j]]])
+}
+
+pub(super) fn no_convergence() -> Error {
+    Error::NoConvergence { what: "GMRES for I - Lambda W".into() }
+}

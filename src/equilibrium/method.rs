@@ -1,0 +1,237 @@
+//! The methods and their parameters.
+
+use std::fmt;
+
+use crate::error::{Error, Result};
+
+/// How to look for the equilibrium.
+///
+/// | method | needs | cost of an iteration | converges |
+/// |---|---|---|---|
+/// | [`FixedPoint`] | | one product | if `Phi(W x + u)` contracts |
+/// | [`Anderson`] | | one product | in practice faster than `FixedPoint`; always under a certificate |
+/// | [`ForwardBackward`] | certificate | one product | always, linearly |
+/// | [`PeacemanRachford`] | certificate | one solve with one factorised matrix | always, linearly, in fewer iterations |
+/// | [`Newton`] | | one linear solve | near an equilibrium superlinearly; always under a certificate |
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[non_exhaustive]
+pub enum Method {
+    /// Chooses by size, sparsity and certificate, and goes on with the next method if one fails: small dense networks
+    /// begin with [`Newton`], others with [`Anderson`].
+    #[default]
+    Auto,
+    /// See [`FixedPoint`].
+    FixedPoint(FixedPoint),
+    /// See [`Anderson`].
+    Anderson(Anderson),
+    /// See [`ForwardBackward`].
+    ForwardBackward(ForwardBackward),
+    /// See [`PeacemanRachford`].
+    PeacemanRachford(PeacemanRachford),
+    /// See [`Newton`].
+    Newton(Newton),
+}
+
+/// The damped fixed-point iteration `x <- x + theta (Phi(W x + u) - x)`: an explicit Euler step of the flow.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct FixedPoint {
+    pub(super) damping: f64,
+}
+
+/// Anderson acceleration: the combination of the last few iterates that would cancel the residual if `Phi(W x + u)`
+/// were affine (Anderson 1965; Walker & Ni, SIAM J. Numer. Anal. 49, 2011).
+///
+/// Steps that do not lower the residual are taken back; under a certificate the iteration then makes a
+/// forward-backward step, so that it converges from every start ([`ForwardBackward`] says why).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Anderson {
+    pub(super) memory: usize,
+    pub(super) mixing: f64,
+}
+
+/// Forward-backward splitting in the certificate's metric: a monotone-operator equilibrium solver
+/// (Winston & Kolter, NeurIPS 2020) for weights that are monotone in the metric `D` instead of the identity.
+///
+/// With `A = D (Phi^{-1} - R^{-1})`, monotone, and `B(x) = D (R^{-1} - W) x - D u`, the equilibria are the zeros of `A + B`.
+/// In the metric `M = D R^{-1}` the certificate makes `B` `delta`-strongly monotone, and `L = |I - R W|_M` is its
+/// Lipschitz constant. A step
+///
+/// `x+ = (M + alpha A)^{-1} (M - alpha B) x`, that is `(1 - alpha) x+ + alpha rho Psi'(x+) = (1 - alpha) x + alpha rho (W x + u)` for each neuron,
+///
+/// contracts distances in `|.|_M` by `sqrt(1 - 2 alpha delta + alpha^2 L^2)`, which is least, and below 1, at
+/// `alpha = delta / L^2`. With `alpha = 1` it is the undamped [`FixedPoint`].
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct ForwardBackward {
+    pub(super) step: Option<f64>,
+}
+
+/// Peaceman-Rachford splitting in the certificate's metric, with the operators of [`ForwardBackward`].
+///
+/// `w <- w + 2 (J_A(2 J_B(w) - w) - J_B(w))`, where `J_B(w)` solves `(I + alpha (I - R W)) x = w + alpha R u` with one
+/// factorisation for all iterations and all inputs, and `J_A` acts on each neuron alone. `2 J_A - I` is nonexpansive and
+/// `2 J_B - I` contracts by `sqrt(1 - 4 alpha delta / (1 + alpha L)^2)`, so every `alpha > 0` converges; the default is `1 / L`.
+/// Large sparse networks solve with restarted GMRES instead of a factorisation.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct PeacemanRachford {
+    pub(super) step: Option<f64>,
+}
+
+/// Semismooth Newton on `x - Phi(W x + u) = 0` (Qi & Sun, Math. Program. 58, 1993), with `I - Lambda W` factorised on the
+/// neurons whose slope is not zero.
+///
+/// *Why it cannot fail under a certificate.* If `D` certifies `W - R^{-1}`, then `I - Lambda W` is regular for every slope
+/// matrix `0 <= Lambda <= R`: `x = Lambda W x` with `x != 0` would give `0 = sum d_i x_i (x_i/lambda_i - (W x)_i) >= delta |x|^2_{D/R} > 0` over
+/// the neurons with `lambda_i > 0` (the others have `x_i = 0`). So every Newton step exists, with a common bound on the
+/// inverse. Let `m(x) = |x - T(x)|_M` with the forward-backward map `T` of [`ForwardBackward`], a contraction by `q < 1`:
+/// `m` is zero at the equilibrium only and stays between multiples of the distance to it. A Newton point is kept if it has
+/// lowered the largest of the last few `m` by a fixed factor; if not, the iteration goes back to its best point `x` and
+/// takes `T(x)`, with `m(T(x)) <= q m(x)`. Either way `m` falls linearly, from every start. Near the equilibrium the
+/// Newton points are superlinearly closer, so they are kept, and the convergence is that of Newton's method.
+///
+/// Without a certificate the step is shortened until the residual falls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Newton {}
+
+/// The name of a method, for reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub enum MethodName {
+    /// [`FixedPoint`].
+    FixedPoint,
+    /// [`Anderson`].
+    Anderson,
+    /// [`ForwardBackward`].
+    ForwardBackward,
+    /// [`PeacemanRachford`].
+    PeacemanRachford,
+    /// [`Newton`].
+    Newton,
+}
+
+impl fmt::Display for MethodName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            MethodName::FixedPoint => "damped fixed point",
+            MethodName::Anderson => "Anderson acceleration",
+            MethodName::ForwardBackward => "forward-backward splitting",
+            MethodName::PeacemanRachford => "Peaceman-Rachford splitting",
+            MethodName::Newton => "semismooth Newton",
+        })
+    }
+}
+
+impl Default for FixedPoint {
+    fn default() -> Self {
+        Self { damping: 1.0 }
+    }
+}
+
+impl FixedPoint {
+    /// Undamped, `theta = 1`.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The damping `theta`, in `(0, 1]`.
+    #[must_use]
+    pub fn damping(mut self, theta: f64) -> Self {
+        self.damping = theta;
+        self
+    }
+}
+
+impl Default for Anderson {
+    fn default() -> Self {
+        Self { memory: 10, mixing: 1.0 }
+    }
+}
+
+impl Anderson {
+    /// Ten earlier iterates, mixing 1.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How many earlier iterates are combined, at least 1; each costs two vectors of length `n`.
+    #[must_use]
+    pub fn memory(mut self, iterates: usize) -> Self {
+        self.memory = iterates;
+        self
+    }
+
+    /// The share `beta`, in `(0, 1]`, of the combined residual that is added to the combined iterate.
+    #[must_use]
+    pub fn mixing(mut self, beta: f64) -> Self {
+        self.mixing = beta;
+        self
+    }
+}
+
+impl ForwardBackward {
+    /// The step `delta / L^2`, or 1 if that is larger.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The step `alpha`, in `(0, 1]`. Above `2 delta / L^2` convergence is not guaranteed.
+    #[must_use]
+    pub fn step(mut self, alpha: f64) -> Self {
+        self.step = Some(alpha);
+        self
+    }
+}
+
+impl PeacemanRachford {
+    /// The step `1 / L`, or 1 if that is larger.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The step `alpha`, in `(0, 1]`.
+    #[must_use]
+    pub fn step(mut self, alpha: f64) -> Self {
+        self.step = Some(alpha);
+        self
+    }
+}
+
+impl Newton {
+    /// Newton's method has no parameters.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+impl Method {
+    pub(super) fn check(&self) -> Result<()> {
+        match self {
+            Method::FixedPoint(m) => fraction("damping", m.damping),
+            Method::Anderson(m) if m.memory == 0 => Err(Error::invalid("memory", 0, "at least 1")),
+            Method::Anderson(m) => fraction("mixing", m.mixing),
+            Method::ForwardBackward(ForwardBackward { step }) | Method::PeacemanRachford(PeacemanRachford { step }) => {
+                step.map_or(Ok(()), |step| fraction("step", step))
+            }
+            Method::Auto | Method::Newton(_) => Ok(()),
+        }
+    }
+
+    pub(super) fn needs_certificate(&self) -> bool {
+        matches!(self, Method::ForwardBackward(_) | Method::PeacemanRachford(_))
+    }
+}
+
+fn fraction(argument: &str, value: f64) -> Result<()> {
+    if value > 0.0 && value <= 1.0 { Ok(()) } else { Err(Error::invalid(argument, value, "numbers in (0, 1]")) }
+}
+
+macro_rules! into_method {
+    ($($name:ident),*) => {
+        $(impl From<$name> for Method {
+            fn from(method: $name) -> Self {
+                Method::$name(method)
+            }
+        })*
+    };
+}
+into_method!(FixedPoint, Anderson, ForwardBackward, PeacemanRachford, Newton);

@@ -1,0 +1,145 @@
+//! The metric of a certificate, and the forward-backward step that contracts in it.
+
+use std::sync::OnceLock;
+
+use ndarray::{Array1, ArrayView1};
+
+use crate::Scalar;
+use crate::activation::ActivationCost;
+use crate::network::{Circuit, Weights};
+
+/// `D`, `R = diag(rho)` and `delta > 0` with `sym(D (R^{-1} - W)) >= delta D R^{-1}` (theory 3.3).
+#[derive(Debug, Clone)]
+pub(super) struct Metric {
+    weights: Vec<f64>,
+    slope_bounds: Vec<f64>,
+    margin: f64,
+    lipschitz: OnceLock<f64>,
+}
+
+impl Metric {
+    pub(super) fn new(weights: Vec<f64>, slope_bounds: Vec<f64>, margin: f64) -> Self {
+        Self { weights, slope_bounds, margin, lipschitz: OnceLock::new() }
+    }
+
+    pub(super) fn weights(&self) -> &[f64] {
+        &self.weights
+    }
+
+    pub(super) fn slope_bounds(&self) -> &[f64] {
+        &self.slope_bounds
+    }
+
+    pub(super) fn margin(&self) -> f64 {
+        self.margin
+    }
+
+    /// `d_i / rho_i`, the weights of the norm `|.|_{D/R}`.
+    pub(super) fn rate_weights(&self) -> impl Iterator<Item = f64> + '_ {
+        self.weights.iter().zip(&self.slope_bounds).map(|(d, rho)| d / rho)
+    }
+
+    /// `|v|_{D/R}`.
+    pub(super) fn norm<A: Scalar>(&self, v: &Array1<A>) -> f64 {
+        v.iter().zip(self.rate_weights()).map(|(v, m)| m * v.to_double().powi(2)).sum::<f64>().sqrt()
+    }
+
+    /// An upper bound on `L = |I - R W|_{D/R}`.
+    ///
+    /// `|K|_2^2 <= max_i (|K|' |K| v)_i / v_i` for every `v > 0` (Collatz-Wielandt); a few power steps bring it near its
+    /// least value, the square of the norm of `|K|`.
+    pub(super) fn lipschitz<A: Scalar>(&self, weights: &Weights<A>) -> f64 {
+        *self.lipschitz.get_or_init(|| {
+            let root: Vec<f64> = self.rate_weights().map(f64::sqrt).collect();
+            let entry = |i: usize, j: usize, w: f64| {
+                let identity = if i == j { 1.0 } else { 0.0 };
+                (identity - self.slope_bounds[i] * w).abs() * root[i] / root[j]
+            };
+            let mut v = vec![1.0; root.len()];
+            let mut bound = f64::INFINITY;
+            for _ in 0..8 {
+                let mut gram = vec![0.0; v.len()];
+                for i in 0..v.len() {
+                    let row = || weights_row_with_diagonal(weights, i).map(move |(j, w)| (j, entry(i, j, w)));
+                    let k_v: f64 = row().map(|(j, k)| k * v[j]).sum();
+                    row().for_each(|(j, k)| gram[j] += k * k_v);
+                }
+                let ratio = gram.iter().zip(&v).map(|(g, v)| g / v).fold(0.0, f64::max);
+                bound = f64::min(bound, ratio);
+                let largest = gram.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
+                // A floor keeps the vector positive, which is all that the bound needs.
+                v = gram.iter().map(|g| (g / largest).max(1e-6)).collect();
+            }
+            bound.sqrt() * (1.0 + 1e-9)
+        })
+    }
+
+    /// The step `alpha` at which the forward-backward step contracts most, at most 1.
+    pub(super) fn best_step<A: Scalar>(&self, weights: &Weights<A>) -> f64 {
+        let l = self.lipschitz(weights);
+        (self.margin / (l * l)).min(1.0)
+    }
+
+    /// `J_A(v)` in the metric: each neuron's solution of `(1 - alpha) s + alpha rho Psi'(s) = v`.
+    pub(super) fn backward<A: Scalar>(&self, circuit: &Circuit<A>, alpha: f64, v: ArrayView1<'_, A>) -> Array1<A> {
+        Array1::from_shape_fn(v.len(), |i| {
+            let weight = 1.0 - alpha + alpha * self.slope_bounds[i];
+            let gamma = alpha * self.slope_bounds[i] / weight;
+            resolvent(circuit.activation(i), A::of(gamma), v[i] / A::of(weight))
+        })
+    }
+
+    /// The forward-backward step from `x` with drive `z`.
+    pub(super) fn forward_backward<A: Scalar>(
+        &self,
+        circuit: &Circuit<A>,
+        alpha: f64,
+        x: &Array1<A>,
+        z: &Array1<A>,
+    ) -> Array1<A> {
+        if alpha == 1.0 {
+            let mut out = z.clone();
+            circuit.activate(out.view_mut());
+            return out;
+        }
+        let forward =
+            Array1::from_shape_fn(x.len(), |i| A::of(1.0 - alpha) * x[i] + A::of(alpha * self.slope_bounds[i]) * z[i]);
+        self.backward(circuit, alpha, forward.view())
+    }
+}
+
+/// The stored entries of row `i`, and its diagonal entry where none is stored.
+fn weights_row_with_diagonal<A: Scalar>(weights: &Weights<A>, i: usize) -> impl Iterator<Item = (usize, f64)> + '_ {
+    let missing = weights.get(i, i).is_zero().then_some((i, 0.0));
+    weights.row(i).map(|(j, w)| (j, w.to_double())).chain(missing)
+}
+
+/// `s` with `(1 - gamma) s + gamma Psi'(s) = v`, `0 < gamma <= 1`: `s = phi(z)` for the root `z` of the increasing
+/// function `(1 - gamma) phi(z) + gamma z - v`, whose slope is at least `gamma`.
+fn resolvent<A: Scalar>(activation: &dyn ActivationCost<A>, gamma: A, v: A) -> A {
+    let value = |z: A| (A::one() - gamma) * activation.activate(z) + gamma * z - v;
+    let mut z = v;
+    let first = value(z);
+    // The slope is at least gamma, so the root lies within |value| / gamma.
+    let reach = first.abs() / gamma;
+    let (mut low, mut high) = if first > A::zero() { (z - reach, z) } else { (z, z + reach) };
+    for _ in 0..200 {
+        let f = value(z);
+        if f == A::zero() || f.is_nan() || low >= high {
+            break;
+        }
+        if f > A::zero() {
+            high = z
+        } else {
+            low = z
+        }
+        let newton = z - f / ((A::one() - gamma) * activation.derivative(z) + gamma);
+        let next = if newton > low && newton < high { newton } else { low + (high - low) * A::of(0.5) };
+        if next == z || (next - z).abs() <= A::epsilon() * z.abs() {
+            z = next;
+            break;
+        }
+        z = next;
+    }
+    activation.activate(z)
+}

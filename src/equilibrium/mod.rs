@@ -1,0 +1,86 @@
+//! Equilibria of `T x' = -x + Phi(W x + u)`: the rates `x = Phi(W x + u)`, found by several solvers with one report.
+//!
+//! [`FiringRateNetwork::equilibrium`] starts a solve; [`EquilibriumSolver`] takes its options. What comes back is
+//! either an [`Equilibrium`] or a [`NotConverged`], never a state of doubtful standing:
+//!
+//! * every state that is reported as an equilibrium has been checked by one more product by `W`, after the solver
+//!   had finished;
+//! * when the network is certified (theory 3.3), the report carries a bound, rounded outward, on the distance to the
+//!   one true equilibrium (theory 3.5), and [`Uniqueness::Proved`].
+//!
+//! ```
+//! use ndarray::array;
+//! use neuronash::activation::Relu;
+//! use neuronash::network::{FiringRateNetwork, Weights};
+//!
+//! let net = FiringRateNetwork::builder(Weights::dense(&array![[0.5, -1.0], [1.0, -0.5]])?)
+//!     .activation(Relu)
+//!     .input(&array![1.0, 0.0])
+//!     .build()?;
+//! let eq = net.equilibrium().solve()?;
+//! assert!((eq.state()[0] - 6.0 / 7.0).abs() < 1e-12);
+//! # Ok::<(), neuronash::Error>(())
+//! ```
+
+mod anderson;
+mod bound;
+mod drive;
+mod fixed_point;
+mod guard;
+mod krylov;
+mod linearisation;
+mod method;
+mod metric;
+mod newton;
+mod report;
+mod response;
+mod solver;
+mod splitting;
+
+pub use bound::ErrorBound;
+pub use method::{Anderson, FixedPoint, ForwardBackward, Method, MethodName, Newton, PeacemanRachford};
+pub use report::{Attempt, Equilibrium, NotConverged, Outcome, SolveReport, StopReason, Uniqueness};
+pub use response::Response;
+pub use solver::EquilibriumSolver;
+
+use metric::Metric;
+
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use crate::Scalar;
+use crate::network::{FiringRateNetwork, HopfieldNetwork};
+
+impl<A: Scalar> FiringRateNetwork<A> {
+    /// Looks for an equilibrium `x = Phi(W x + u)`; see [`EquilibriumSolver`].
+    pub fn equilibrium(&self) -> EquilibriumSolver<'_, A> {
+        EquilibriumSolver::new(self.circuit())
+    }
+}
+
+impl<A: Scalar> HopfieldNetwork<A> {
+    /// Looks for an equilibrium `y = W Phi(y) + u`: the [`drive`](Equilibrium::drive) of the firing-rate form at its
+    /// equilibrium `x = Phi(y)`; see [`EquilibriumSolver`].
+    pub fn equilibrium(&self) -> EquilibriumSolver<'_, A> {
+        EquilibriumSolver::new(self.circuit())
+    }
+}
+
+/// What an observer sees after every iteration.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub struct Progress {
+    /// Which input is being solved: the column of the matrix of inputs, 0 for a single solve.
+    pub column: usize,
+    /// The method at work.
+    pub method: MethodName,
+    /// Iterations so far, over all methods that were tried.
+    pub iterations: usize,
+    /// `max_i |x_i - phi_i((W x + u)_i)|` at the present iterate.
+    pub residual: f64,
+    /// Time since the solve began.
+    pub elapsed: Duration,
+}
+
+/// Called after every iteration; `ControlFlow::Break(())` ends the solve.
+pub(crate) type Observer = dyn Fn(&Progress) -> ControlFlow<()> + Send + Sync;

@@ -1,0 +1,226 @@
+//! What a solve hands back.
+
+use std::fmt;
+use std::time::Duration;
+
+use ndarray::{Array1, ArrayView1};
+
+use super::{ErrorBound, MethodName};
+use crate::Scalar;
+use crate::error::{Error, Result};
+
+/// How a solve ended.
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(
+    feature = "serde",
+    serde(bound(serialize = "A: serde::Serialize", deserialize = "A: serde::Deserialize<'de>"))
+)]
+#[must_use]
+pub enum Outcome<A> {
+    /// An equilibrium, checked against the tolerance after the solver had finished.
+    Equilibrium(Equilibrium<A>),
+    /// No equilibrium: the last word of the solvers, and why they stopped.
+    NotConverged(NotConverged<A>),
+}
+
+/// An equilibrium `x = Phi(W x + u)` to within the tolerance of its report.
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(
+    feature = "serde",
+    serde(bound(serialize = "A: serde::Serialize", deserialize = "A: serde::Deserialize<'de>"))
+)]
+#[non_exhaustive]
+pub struct Equilibrium<A> {
+    /// The firing rates `x`, shape `[n]`, each in the closed range of its activation.
+    pub state: Array1<A>,
+    /// The synaptic drives `z = W x + u`, shape `[n]`: the state `y` of the Hopfield form.
+    pub drive: Array1<A>,
+    /// How it was found, and how good it is.
+    pub report: SolveReport,
+}
+
+/// The best iterate of a solve that found no equilibrium.
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(
+    feature = "serde",
+    serde(bound(serialize = "A: serde::Serialize", deserialize = "A: serde::Deserialize<'de>"))
+)]
+#[non_exhaustive]
+pub struct NotConverged<A> {
+    /// The iterate with the least residual, shape `[n]`. It is not an equilibrium.
+    pub last: Array1<A>,
+    /// What was tried, and why it stopped.
+    pub report: SolveReport,
+}
+
+/// Why a solver stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub enum StopReason {
+    /// The residual fell below the tolerance.
+    Converged,
+    /// The limit on iterations was reached.
+    IterationLimit,
+    /// The limit on time was reached.
+    TimeLimit,
+    /// The observer asked to stop.
+    Interrupted,
+    /// The residual has not fallen for many iterations: the iterates cycle or hold still away from an equilibrium.
+    Stalled,
+    /// The residual is as small as the rounding errors of `W x + u` let it be, but above the tolerance.
+    PrecisionLimit,
+    /// The iterates left the range of finite numbers.
+    Diverged,
+    /// A linear system on the way had no unique solution.
+    Singular,
+}
+
+/// Whether the equilibrium is proved to be the only one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub enum Uniqueness {
+    /// A certificate proves that there is one equilibrium for this, and every, input.
+    Proved,
+    /// No certificate was given: there may be other equilibria.
+    NotProved,
+}
+
+/// One method's part in a solve.
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub struct Attempt {
+    /// The method.
+    pub method: MethodName,
+    /// Its iterations; each evaluates `Phi(W x + u)` once.
+    pub iterations: usize,
+    /// The least residual that it reached, `max_i |x_i - phi_i((W x + u)_i)|`.
+    pub residual: f64,
+    /// Why it stopped.
+    pub stop: StopReason,
+}
+
+/// How a solve went; the same for all methods.
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub struct SolveReport {
+    /// The method that had the last word.
+    pub method: MethodName,
+    /// Iterations of all methods together; each evaluates `Phi(W x + u)` once.
+    pub iterations: usize,
+    /// `max_i |x_i - phi_i((W x + u)_i)|` at the reported state, in units of rate.
+    pub residual: f64,
+    /// The residual that was asked for: the larger of the absolute tolerance and the tolerance times `max_i |x_i|`.
+    pub threshold: f64,
+    /// Why the last method stopped.
+    pub stop: StopReason,
+    /// Whether the equilibrium is proved to be the only one.
+    pub uniqueness: Uniqueness,
+    /// The guaranteed distance to the one equilibrium, when the network is certified.
+    pub error_bound: Option<ErrorBound>,
+    /// Every method that was tried, in order.
+    pub attempts: Vec<Attempt>,
+    /// Time taken; for many inputs at once, until this one was done.
+    pub elapsed: Duration,
+}
+
+impl<A: Scalar> Outcome<A> {
+    /// The equilibrium, if there is one.
+    pub fn equilibrium(&self) -> Option<&Equilibrium<A>> {
+        match self {
+            Outcome::Equilibrium(e) => Some(e),
+            Outcome::NotConverged(_) => None,
+        }
+    }
+
+    /// The report, of either ending.
+    pub fn report(&self) -> &SolveReport {
+        match self {
+            Outcome::Equilibrium(e) => &e.report,
+            Outcome::NotConverged(n) => &n.report,
+        }
+    }
+
+    /// The equilibrium, or the error [`Error::NotConverged`].
+    ///
+    /// # Errors
+    /// No convergence.
+    pub fn into_equilibrium(self) -> Result<Equilibrium<A>> {
+        match self {
+            Outcome::Equilibrium(e) => Ok(e),
+            Outcome::NotConverged(n) => Err(Error::NotConverged {
+                method: n.report.method.to_string(),
+                reason: n.report.stop.to_string(),
+                iterations: n.report.iterations,
+                residual: n.report.residual,
+                threshold: n.report.threshold,
+            }),
+        }
+    }
+}
+
+impl<A: Scalar> Equilibrium<A> {
+    /// The firing rates `x`, shape `[n]`.
+    pub fn state(&self) -> ArrayView1<'_, A> {
+        self.state.view()
+    }
+
+    /// The synaptic drives `z = W x + u`, shape `[n]`.
+    pub fn drive(&self) -> ArrayView1<'_, A> {
+        self.drive.view()
+    }
+
+    /// How it was found, and how good it is.
+    pub fn report(&self) -> &SolveReport {
+        &self.report
+    }
+}
+
+impl fmt::Display for StopReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            StopReason::Converged => "converged",
+            StopReason::IterationLimit => "iteration limit reached",
+            StopReason::TimeLimit => "time limit reached",
+            StopReason::Interrupted => "stopped by the observer",
+            StopReason::Stalled => "no progress: the iterates cycle or hold still away from an equilibrium",
+            StopReason::PrecisionLimit => "rounding errors of the synaptic drive exceed the tolerance",
+            StopReason::Diverged => "the iterates left the range of finite numbers",
+            StopReason::Singular => "a linear system had no unique solution",
+        })
+    }
+}
+
+impl fmt::Display for SolveReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} after {} iterations ({}), residual {:.1e}",
+            self.stop, self.iterations, self.method, self.residual
+        )?;
+        match (&self.error_bound, self.uniqueness) {
+            (Some(bound), _) => write!(f, "; unique, {bound}"),
+            (None, Uniqueness::Proved) => write!(f, "; uniqueness proved"),
+            (None, Uniqueness::NotProved) => write!(f, "; uniqueness not proved"),
+        }
+    }
+}
+
+impl<A: Scalar> fmt::Display for Outcome<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = if self.equilibrium().is_some() { "equilibrium" } else { "not an equilibrium" };
+        write!(f, "{word}: {}", self.report())
+    }
+}
+
+impl<A: Scalar> fmt::Display for Equilibrium<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "equilibrium of {} neurons: {}", self.state.len(), self.report)
+    }
+}

@@ -1,0 +1,327 @@
+//! The builder: options, their checks, and the choice of methods.
+
+use std::fmt;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ndarray::{Array1, Array2, ArrayBase, Axis, Data, Ix1, Ix2};
+
+use super::anderson::AndersonIteration;
+use super::drive::{Column, Iterate, Limits, Stage, Task, run};
+use super::newton::NewtonIteration;
+use super::report::{Equilibrium, Outcome};
+use super::splitting::{ForwardBackwardIteration, LinearResolvent, PeacemanRachfordIteration};
+use super::{Anderson, FixedPoint, Method, Metric, Observer, Progress};
+use crate::Scalar;
+use crate::error::{Error, Result};
+use crate::network::{Circuit, WeightsView, finite_vector};
+
+/// Looks for equilibria of one network; made by `equilibrium()` of either form of a network.
+///
+/// All options are checked when the solve begins.
+#[must_use]
+pub struct EquilibriumSolver<'a, A: Scalar> {
+    circuit: &'a Circuit<A>,
+    initial: Option<Array2<A>>,
+    method: Method,
+    tolerance: f64,
+    absolute_tolerance: Option<f64>,
+    max_iterations: usize,
+    time_limit: Option<Duration>,
+    observer: Option<Arc<Observer>>,
+    certificate: Option<(Array1<f64>, f64)>,
+    activation_accuracy: f64,
+}
+
+/// Dense networks up to this size begin with Newton's method.
+const NEWTON_FIRST: usize = 200;
+/// Dense networks above this size are not factorised unless the user asks for it.
+const NEWTON_AT_ALL: usize = 8000;
+/// Iterations without progress before a method that the user chose gives up.
+const PATIENCE: usize = 500;
+
+impl<'a, A: Scalar> EquilibriumSolver<'a, A> {
+    pub(crate) fn new(circuit: &'a Circuit<A>) -> Self {
+        let unit = A::epsilon().to_double();
+        Self {
+            circuit,
+            initial: None,
+            method: Method::Auto,
+            tolerance: (64.0 * unit).max(1e-12),
+            absolute_tolerance: None,
+            max_iterations: 100_000,
+            time_limit: None,
+            observer: None,
+            certificate: None,
+            activation_accuracy: 16.0 * unit,
+        }
+    }
+
+    /// Where to start, shape `[n]`: for instance the equilibrium for a similar input. Rest, `x = 0`, if not given.
+    pub fn initial<S: Data<Elem = A>>(mut self, x: &ArrayBase<S, Ix1>) -> Self {
+        self.initial = Some(x.to_owned().insert_axis(Axis(1)));
+        self
+    }
+
+    /// Where to start for each of many inputs, shape `[n, m]`.
+    pub fn initial_states<S: Data<Elem = A>>(mut self, x: &ArrayBase<S, Ix2>) -> Self {
+        self.initial = Some(x.to_owned());
+        self
+    }
+
+    /// The method; [`Method::Auto`] if not given.
+    pub fn method(mut self, method: impl Into<Method>) -> Self {
+        self.method = method.into();
+        self
+    }
+
+    /// Converged when `max_i |x_i - phi_i((W x + u)_i)|` is at most this times `max_i |x_i|`, or at most the absolute
+    /// tolerance. At least the machine epsilon and below 1; `1e-12` for `f64` and `7.6e-6` for `f32` if not given.
+    pub fn tolerance(mut self, relative: f64) -> Self {
+        self.tolerance = relative;
+        self
+    }
+
+    /// The residual, in units of rate, that always counts as converged; equal to the relative tolerance (of a rate of 1)
+    /// if not given. May be 0.
+    pub fn absolute_tolerance(mut self, absolute: f64) -> Self {
+        self.absolute_tolerance = Some(absolute);
+        self
+    }
+
+    /// The limit on iterations, of all methods together, at least 1; 100,000 if not given.
+    pub fn max_iterations(mut self, limit: usize) -> Self {
+        self.max_iterations = limit;
+        self
+    }
+
+    /// The limit on time; none if not given. The iteration that is under way is finished first.
+    pub fn time_limit(mut self, limit: Duration) -> Self {
+        self.time_limit = Some(limit);
+        self
+    }
+
+    /// Called after every iteration; `ControlFlow::Break(())` ends the solve. With many inputs it is called from
+    /// several threads, with [`Progress::column`] telling the input.
+    pub fn observer(mut self, observer: impl Fn(&Progress) -> ControlFlow<()> + Send + Sync + 'static) -> Self {
+        self.observer = Some(Arc::new(observer));
+        self
+    }
+
+    /// A certificate of this network: `D`, shape `[n]`, and `delta > 0`.
+    pub fn certificate<S: Data<Elem = f64>>(mut self, weights: &ArrayBase<S, Ix1>, margin: f64) -> Self {
+        self.certificate = Some((weights.to_owned(), margin));
+        self
+    }
+
+    /// The accuracy of computed activations that the error bound assumes,
+    /// `|fl(phi(z)) - phi(z)| <= accuracy (|phi(z)| + rho |z|)`; 16 machine epsilons if not given. Below 1.
+    pub fn activation_accuracy(mut self, accuracy: f64) -> Self {
+        self.activation_accuracy = accuracy;
+        self
+    }
+
+    /// The equilibrium for the network's input.
+    ///
+    /// # Errors
+    /// Options that are not allowed, and [`Error::NotConverged`]; [`outcome`](Self::outcome) gives the last iterate and
+    /// the report in that case.
+    pub fn solve(self) -> Result<Equilibrium<A>> {
+        self.outcome()?.into_equilibrium()
+    }
+
+    /// As [`solve`](Self::solve), but no convergence is an outcome instead of an error.
+    ///
+    /// # Errors
+    /// Options that are not allowed.
+    pub fn outcome(self) -> Result<Outcome<A>> {
+        let input = self.circuit.input.clone().insert_axis(Axis(1));
+        let mut outcomes = self.run(input)?;
+        outcomes.pop().ok_or_else(|| Error::NoConvergence { what: "the solve".into() })
+    }
+
+    /// One outcome for each column of `inputs`, shape `[n, m]`, instead of the network's own input.
+    ///
+    /// All are solved in step: one matrix product by `W` serves all of them, factorisations that do not depend on the
+    /// input are shared, and the rest runs in parallel.
+    ///
+    /// # Errors
+    /// Options that are not allowed, a matrix of the wrong shape or with entries that are not finite.
+    pub fn solve_inputs<S: Data<Elem = A>>(self, inputs: &ArrayBase<S, Ix2>) -> Result<Vec<Outcome<A>>> {
+        matrix("inputs", inputs, self.circuit.len(), None)?;
+        self.run(inputs.to_owned())
+    }
+
+    fn run(self, inputs: Array2<A>) -> Result<Vec<Outcome<A>>> {
+        let (n, m) = inputs.dim();
+        self.check(n, m)?;
+        let metric = self.metric()?;
+        let plan = Plan::new(self.circuit, metric.as_ref(), self.method)?;
+        let mut columns = Vec::with_capacity(m);
+        for (k, input) in inputs.axis_iter(Axis(1)).enumerate() {
+            let task = Task { circuit: self.circuit, input: input.to_owned(), metric: metric.as_ref() };
+            let initial = self.initial.as_ref().map(|x| x.column(k).to_owned());
+            columns.extend(Column::new(k, task, initial, plan.stages()));
+        }
+        let limits = Limits {
+            tolerance: self.tolerance,
+            absolute_tolerance: self.absolute_tolerance.unwrap_or(self.tolerance),
+            max_iterations: self.max_iterations,
+            time_limit: self.time_limit,
+            observer: self.observer.as_deref(),
+            activation_accuracy: self.activation_accuracy,
+        };
+        run(self.circuit, columns, &limits)
+    }
+
+    fn check(&self, n: usize, m: usize) -> Result<()> {
+        let unit = A::epsilon().to_double();
+        if !(self.tolerance >= unit && self.tolerance < 1.0) {
+            return Err(Error::invalid("tolerance", self.tolerance, format!("numbers in [{unit:e}, 1)")));
+        }
+        if let Some(absolute) = self.absolute_tolerance
+            && !(absolute >= 0.0 && absolute.is_finite())
+        {
+            return Err(Error::invalid("absolute_tolerance", absolute, "finite numbers, at least 0"));
+        }
+        if self.max_iterations == 0 {
+            return Err(Error::invalid("max_iterations", 0, "at least 1"));
+        }
+        if !(self.activation_accuracy >= 0.0 && self.activation_accuracy < 1.0) {
+            return Err(Error::invalid("activation_accuracy", self.activation_accuracy, "numbers in [0, 1)"));
+        }
+        self.method.check()?;
+        if self.method.needs_certificate() && self.certificate.is_none() {
+            return Err(Error::invalid(
+                "certificate",
+                "missing",
+                "a certificate of this network, which splitting methods need",
+            ));
+        }
+        match &self.initial {
+            Some(initial) => matrix("initial", initial, n, Some(m)),
+            None => Ok(()),
+        }
+    }
+
+    fn metric(&self) -> Result<Option<Metric>> {
+        let Some((weights, margin)) = &self.certificate else { return Ok(None) };
+        let rho = self.circuit.slope_bounds("the equilibrium of a certified network")?;
+        finite_vector("certificate", weights.view(), self.circuit.len())?;
+        if let Some(d) = weights.iter().find(|d| **d <= 0.0) {
+            return Err(Error::invalid("certificate", d, "positive weights D"));
+        }
+        if !(*margin > 0.0 && margin.is_finite()) {
+            return Err(Error::invalid("margin", margin, "finite numbers above 0"));
+        }
+        Ok(Some(Metric::new(weights.to_vec(), rho.iter().map(|r| r.to_double()).collect(), *margin)))
+    }
+}
+
+/// The methods to try, in order, with what they share between inputs.
+struct Plan<A: Scalar> {
+    steps: Vec<(Method, usize, usize)>,
+    forward_backward: f64,
+    resolvent: Option<Arc<LinearResolvent<A>>>,
+}
+
+impl<A: Scalar> Plan<A> {
+    fn new(circuit: &Circuit<A>, metric: Option<&Metric>, method: Method) -> Result<Self> {
+        let steps = match method {
+            Method::Auto => automatic(circuit, metric.is_some()),
+            chosen => vec![(chosen, usize::MAX, PATIENCE)],
+        };
+        let best = |step: Option<f64>, f: &dyn Fn(&Metric) -> f64| match (step, metric) {
+            (Some(step), _) => step,
+            (None, Some(metric)) => f(metric),
+            (None, None) => 1.0,
+        };
+        let (mut forward_backward, mut resolvent) = (1.0, None);
+        for (method, ..) in &steps {
+            match (method, metric) {
+                (Method::ForwardBackward(m), _) => {
+                    forward_backward = best(m.step, &|metric| metric.best_step(&circuit.weights));
+                }
+                (Method::PeacemanRachford(m), Some(metric)) => {
+                    let alpha = best(m.step, &|metric| metric.lipschitz(&circuit.weights).recip().min(1.0));
+                    resolvent = Some(Arc::new(LinearResolvent::new(circuit, metric, alpha)));
+                }
+                _ => {}
+            }
+        }
+        Ok(Self { steps, forward_backward, resolvent })
+    }
+
+    fn stages(&self) -> Vec<Stage<A>> {
+        let stage = |&(method, budget, patience): &(Method, usize, usize)| {
+            let iterate: Box<dyn Iterate<A>> = match method {
+                Method::Auto | Method::Newton(_) => Box::new(NewtonIteration::new()),
+                Method::Anderson(m) => Box::new(AndersonIteration::new(m)),
+                Method::FixedPoint(m) => Box::new(m),
+                Method::ForwardBackward(_) => Box::new(ForwardBackwardIteration { alpha: self.forward_backward }),
+                Method::PeacemanRachford(_) => Box::new(PeacemanRachfordIteration::new(self.resolvent.clone()?)),
+            };
+            Some(Stage { iterate, budget, patience })
+        };
+        self.steps.iter().filter_map(stage).collect()
+    }
+}
+
+/// Small dense networks: a factorisation costs less than the products it saves, so Newton first. Others: Anderson,
+/// then Newton. The last resort under a certificate is the guarded method that cannot fail, with no limit of its own;
+/// without one, smaller and smaller steps along the flow.
+fn automatic<A: Scalar>(circuit: &Circuit<A>, certified: bool) -> Vec<(Method, usize, usize)> {
+    let n = circuit.len();
+    let dense = matches!(circuit.weights.view(), WeightsView::Dense(_));
+    let newton = Method::Newton(super::Newton::new());
+    let anderson = Method::Anderson(Anderson::new());
+    let damped = |theta: f64| Method::FixedPoint(FixedPoint::new().damping(theta));
+    let mut plan = Vec::new();
+    if n <= NEWTON_FIRST {
+        plan.push((newton, 100, 30));
+        plan.push((anderson, 500, 100));
+    } else {
+        plan.push((anderson, 500, 100));
+        if !dense || n <= NEWTON_AT_ALL {
+            plan.push((newton, 50, 20));
+        }
+    }
+    if certified {
+        plan.push((anderson, usize::MAX, PATIENCE));
+    } else {
+        plan.push((damped(0.5), 1000, 200));
+        plan.push((damped(0.05), usize::MAX, PATIENCE));
+    }
+    plan
+}
+
+fn matrix<A: Scalar, S: Data<Elem = A>>(
+    argument: &str,
+    x: &ArrayBase<S, Ix2>,
+    n: usize,
+    columns: Option<usize>,
+) -> Result<()> {
+    if x.nrows() != n || columns.is_some_and(|m| m != x.ncols()) {
+        let expected = columns.map_or_else(|| format!("[{n}, any]"), |m| format!("[{n}, {m}]"));
+        return Err(Error::shape(argument, expected, x.shape()));
+    }
+    match x.indexed_iter().find(|(_, v)| !v.is_finite()) {
+        Some(((i, j), v)) => {
+            Err(Error::NonFinite { argument: argument.into(), index: vec![i, j], value: v.to_double() })
+        }
+        None => Ok(()),
+    }
+}
+
+impl<A: Scalar> fmt::Debug for EquilibriumSolver<'_, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EquilibriumSolver")
+            .field("neurons", &self.circuit.len())
+            .field("method", &self.method)
+            .field("tolerance", &self.tolerance)
+            .field("max_iterations", &self.max_iterations)
+            .field("certified", &self.certificate.is_some())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,115 @@
+//! Forward-backward and Peaceman-Rachford splitting in the certificate's metric.
+
+use std::sync::Arc;
+
+use ndarray::{Array1, Axis};
+
+use super::Metric;
+use super::drive::{Iterate, Point, Task};
+use super::krylov::gmres;
+use super::method::MethodName;
+use crate::Scalar;
+use crate::error::{Error, Result};
+use crate::linalg::Lu;
+use crate::network::{Circuit, WeightsView};
+
+/// `x <- T(x)`.
+pub(super) struct ForwardBackwardIteration {
+    pub(super) alpha: f64,
+}
+
+impl<A: Scalar> Iterate<A> for ForwardBackwardIteration {
+    fn name(&self) -> MethodName {
+        MethodName::ForwardBackward
+    }
+
+    fn next(&mut self, task: &Task<'_, A>, at: &Point<A>) -> Result<Array1<A>> {
+        let metric = task.metric.ok_or_else(uncertified)?;
+        Ok(metric.forward_backward(task.circuit, self.alpha, &at.x, &at.z))
+    }
+}
+
+/// `w <- w + 2 (J_A(2 x - w) - x)`, `x = J_B(w)`; the iterate that is shown is `J_A(2 x - w)`, which lies in the range of `Phi`.
+pub(super) struct PeacemanRachfordIteration<A: Scalar> {
+    resolvent: Arc<LinearResolvent<A>>,
+    w: Option<Array1<A>>,
+}
+
+impl<A: Scalar> PeacemanRachfordIteration<A> {
+    pub(super) fn new(resolvent: Arc<LinearResolvent<A>>) -> Self {
+        Self { resolvent, w: None }
+    }
+}
+
+impl<A: Scalar> Iterate<A> for PeacemanRachfordIteration<A> {
+    fn name(&self) -> MethodName {
+        MethodName::PeacemanRachford
+    }
+
+    fn next(&mut self, task: &Task<'_, A>, at: &Point<A>) -> Result<Array1<A>> {
+        let metric = task.metric.ok_or_else(uncertified)?;
+        let w = self.w.take().unwrap_or_else(|| self.resolvent.start(metric, task, at));
+        let x = self.resolvent.solve(metric, task, &w)?;
+        let reflected = &x + &(&x - &w);
+        let y = metric.backward(task.circuit, self.resolvent.alpha, reflected.view());
+        let two = A::of(2.0);
+        self.w = Some(w + &((&y - &x) * two));
+        Ok(y)
+    }
+}
+
+/// `J_B(w) = (I + alpha (I - R W))^{-1} (w + alpha R u)`, with the matrix factorised once for all inputs.
+pub(super) struct LinearResolvent<A: Scalar> {
+    alpha: f64,
+    factor: Option<Lu<A>>,
+}
+
+/// Sparse networks up to this size are factorised as dense ones.
+const DENSE_BELOW: usize = 1500;
+
+impl<A: Scalar> LinearResolvent<A> {
+    pub(super) fn new(circuit: &Circuit<A>, metric: &Metric, alpha: f64) -> Self {
+        let factorise = match circuit.weights.view() {
+            WeightsView::Dense(_) => true,
+            WeightsView::Sparse(_) => circuit.len() <= DENSE_BELOW,
+        };
+        let factor = factorise.then(|| {
+            let mut matrix = circuit.weights.to_dense();
+            for (i, mut row) in matrix.axis_iter_mut(Axis(0)).enumerate() {
+                row *= A::of(-alpha * metric.slope_bounds()[i]);
+                row[i] += A::of(1.0 + alpha);
+            }
+            Lu::new(matrix.view(), "I + alpha (I - R W)")
+        });
+        Self { alpha, factor }
+    }
+
+    fn solve(&self, metric: &Metric, task: &Task<'_, A>, w: &Array1<A>) -> Result<Array1<A>> {
+        let scale = |i: usize| A::of(self.alpha * metric.slope_bounds()[i]);
+        let rhs = Array1::from_shape_fn(w.len(), |i| w[i] + scale(i) * task.input[i]);
+        match &self.factor {
+            Some(lu) => lu.solve_vec(rhs.view()),
+            None => {
+                // In the variables of the metric's square root the matrix has a symmetric part of at least I.
+                let root: Array1<A> = metric.rate_weights().map(|m| A::of(m.sqrt())).collect();
+                let product = |y: &Array1<A>| {
+                    let x = y / &root;
+                    let image = task.circuit.weights.dot(x.view());
+                    Array1::from_shape_fn(y.len(), |i| A::of(1.0 + self.alpha) * y[i] - scale(i) * root[i] * image[i])
+                };
+                Ok(gmres(product, &(&rhs * &root))? / &root)
+            }
+        }
+    }
+
+    /// The `w` whose `J_B(w)` is the present iterate.
+    fn start(&self, metric: &Metric, task: &Task<'_, A>, at: &Point<A>) -> Array1<A> {
+        Array1::from_shape_fn(task.input.len(), |i| {
+            A::of(1.0 + self.alpha) * at.x[i] - A::of(self.alpha * metric.slope_bounds()[i]) * at.z[i]
+        })
+    }
+}
+
+fn uncertified() -> Error {
+    Error::invalid("certificate", "missing", "a certificate of this network, for splitting methods")
+}
