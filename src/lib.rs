@@ -4,6 +4,7 @@
 
 pub mod activation;
 pub mod circuits;
+pub mod dynamics;
 pub mod equilibrium;
 mod error;
 mod linalg;

@@ -27,7 +27,7 @@ use crate::error::Result;
 /// ```
 #[derive(Debug, Clone)]
 pub struct FiringRateNetwork<A> {
-    pub(super) circuit: Circuit<A>,
+    pub(crate) circuit: Circuit<A>,
 }
 
 /// Gathers the parts of a [`FiringRateNetwork`]; all are checked at [`build`](Self::build).

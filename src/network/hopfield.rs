@@ -15,7 +15,7 @@ use crate::error::Result;
 /// Its equilibria correspond to those of the firing-rate form: `x = Phi(y)`, `y = W x + u`.
 #[derive(Debug, Clone)]
 pub struct HopfieldNetwork<A> {
-    pub(super) circuit: Circuit<A>,
+    pub(crate) circuit: Circuit<A>,
 }
 
 /// Gathers the parts of a [`HopfieldNetwork`]; all are checked at [`build`](Self::build).

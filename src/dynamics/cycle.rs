@@ -1,0 +1,104 @@
+//! Has the state come back to where it was?
+
+use crate::Scalar;
+
+/// Finds periods of a flow by its returns to a plane through an earlier state (a Poincare section).
+///
+/// The plane passes through an anchor, at right angles to the velocity there; the anchor moves on at step numbers
+/// that double each time (Brent), so that any transient is left behind. The flow has a cycle once several
+/// consecutive returns meet the plane at the anchor, compared with how far the state went in between.
+#[derive(Debug)]
+pub(super) struct Returns<A> {
+    anchor: Vec<A>,
+    velocity: Vec<A>,
+    anchored_at: A,
+    /// Steps since the anchor was set, and after how many it moves on.
+    age: usize,
+    lifetime: usize,
+    side: A,
+    farthest: A,
+    hits: usize,
+    last_hit: A,
+    tolerance: A,
+}
+
+/// How many consecutive returns make a cycle: a slowly decaying spiral passes close by once, not every time.
+const RETURNS: usize = 3;
+
+impl<A: Scalar> Returns<A> {
+    /// `tolerance` is relative to the farthest distance from the anchor.
+    pub(super) fn new(tolerance: A) -> Self {
+        Self {
+            anchor: Vec::new(),
+            velocity: Vec::new(),
+            anchored_at: A::zero(),
+            age: 0,
+            lifetime: 32,
+            side: A::zero(),
+            farthest: A::zero(),
+            hits: 0,
+            last_hit: A::zero(),
+            tolerance,
+        }
+    }
+
+    /// Sees the state `x` at time `t` after a step from `from`; `at` gives the state at times in between. Returns the
+    /// period once there is one.
+    pub(super) fn see(&mut self, from: A, t: A, x: &[A], mut at: impl FnMut(A) -> Vec<A>) -> Option<A> {
+        if self.anchor.is_empty() || self.age >= self.lifetime {
+            return self.drop_anchor(t, x, at(from));
+        }
+        self.age += 1;
+        self.farthest = self.farthest.max(distance(x, &self.anchor));
+        let side = self.side_of(x);
+        let crossed = self.side < A::zero() && side >= A::zero();
+        self.side = side;
+        if !crossed {
+            return None;
+        }
+        let (time, state) = self.crossing(from, t, at);
+        if distance(&state, &self.anchor) > self.tolerance * self.farthest {
+            self.hits = 0;
+            return None;
+        }
+        self.hits += 1;
+        let period = if self.hits == 1 { time - self.anchored_at } else { time - self.last_hit };
+        self.last_hit = time;
+        (self.hits >= RETURNS).then_some(period)
+    }
+
+    fn drop_anchor(&mut self, t: A, x: &[A], before: Vec<A>) -> Option<A> {
+        self.lifetime = if self.anchor.is_empty() { self.lifetime } else { 2 * self.lifetime };
+        self.velocity = x.iter().zip(&before).map(|(&a, &b)| a - b).collect();
+        self.anchor = x.to_vec();
+        self.anchored_at = t;
+        (self.age, self.hits) = (0, 0);
+        (self.side, self.farthest) = (A::zero(), A::zero());
+        None
+    }
+
+    fn side_of(&self, x: &[A]) -> A {
+        x.iter().zip(&self.anchor).zip(&self.velocity).map(|((&x, &a), &v)| (x - a) * v).sum()
+    }
+
+    /// Bisects for the time at which the step from `from` to `to` passes the plane.
+    fn crossing(&self, mut from: A, mut to: A, mut at: impl FnMut(A) -> Vec<A>) -> (A, Vec<A>) {
+        let mut state = at(to);
+        loop {
+            let middle = from + (to - from) / A::of(2.0);
+            if middle <= from || middle >= to {
+                return (to, state);
+            }
+            let candidate = at(middle);
+            if self.side_of(&candidate) >= A::zero() {
+                (to, state) = (middle, candidate);
+            } else {
+                from = middle;
+            }
+        }
+    }
+}
+
+fn distance<A: Scalar>(x: &[A], y: &[A]) -> A {
+    x.iter().zip(y).map(|(&a, &b)| (a - b).abs()).fold(A::zero(), A::max)
+}

@@ -1,0 +1,122 @@
+//! The right-hand sides of the flows.
+
+use std::cell::{Cell, RefCell};
+
+use ndarray::{Array1, ArrayView1, ArrayViewMut1, Zip};
+
+use super::input::Current;
+use super::ode::Field;
+use crate::Scalar;
+use crate::error::Error;
+use crate::network::Circuit;
+
+/// Which flow of the circuit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// `T x' = -x + Phi(W x + u)`.
+    FiringRate,
+    /// `T y' = -y + W Phi(y) + u`.
+    Hopfield,
+}
+
+/// A flow of a circuit under an input.
+///
+/// One evaluation is one product by `W`, one pass of the activations, and two passes over the vectors; nothing is
+/// allocated.
+pub(super) struct NetworkField<'f, A> {
+    circuit: &'f Circuit<A>,
+    form: Form,
+    rates: Array1<A>,
+    input: Current<'f, A>,
+    scratch: RefCell<Array1<A>>,
+    /// An evaluation cannot fail, so the first error waits here.
+    fault: RefCell<Option<Error>>,
+    evaluations: Cell<usize>,
+    /// Time and largest `|tau_i x_i'|` of the last evaluation, if watched.
+    residual: Option<Cell<(A, A)>>,
+}
+
+impl<'f, A: Scalar> NetworkField<'f, A> {
+    pub(super) fn new(circuit: &'f Circuit<A>, form: Form, input: Current<'f, A>, watch: bool) -> Self {
+        let scratch = if form == Form::Hopfield { circuit.len() } else { 0 };
+        Self {
+            circuit,
+            form,
+            rates: circuit.time_constants.mapv(|tau| tau.recip()),
+            input,
+            scratch: RefCell::new(Array1::zeros(scratch)),
+            fault: RefCell::new(None),
+            evaluations: Cell::new(0),
+            residual: watch.then(|| Cell::new((A::nan(), A::infinity()))),
+        }
+    }
+
+    pub(super) fn input(&self) -> &Current<'f, A> {
+        &self.input
+    }
+
+    pub(super) fn evaluations(&self) -> usize {
+        self.evaluations.get()
+    }
+
+    pub(super) fn take_fault(&self) -> Option<Error> {
+        self.fault.borrow_mut().take()
+    }
+
+    /// The largest `|tau_i x_i'|` at the state `x` and time `t`: how far the neurons are from where they are driven.
+    pub(super) fn residual(&self, t: A, x: &[A]) -> A {
+        if let Some(seen) = &self.residual
+            && seen.get().0 == t
+        {
+            return seen.get().1;
+        }
+        let mut dx = vec![A::zero(); x.len()];
+        self.derivative(t, x, &mut dx);
+        largest_residual(&dx, self.circuit.time_constants.view())
+    }
+
+    fn target(&self, x: &[A], mut dx: ArrayViewMut1<'_, A>) {
+        let x = ArrayView1::from(x);
+        let input = self.input.value();
+        match self.form {
+            Form::FiringRate => {
+                self.circuit.weights.dot_into(x, dx.view_mut());
+                dx += &*input;
+                self.circuit.activate(dx);
+            }
+            Form::Hopfield => {
+                let mut rates = self.scratch.borrow_mut();
+                rates.assign(&x);
+                self.circuit.activate(rates.view_mut());
+                self.circuit.weights.dot_into(rates.view(), dx.view_mut());
+                dx += &*input;
+            }
+        }
+    }
+}
+
+impl<A: Scalar> Field<A> for NetworkField<'_, A> {
+    fn derivative(&self, t: A, x: &[A], dx: &mut [A]) {
+        self.evaluations.set(self.evaluations.get() + 1);
+        if let Err(error) = self.input.move_to(t) {
+            self.fault.borrow_mut().get_or_insert(error);
+        }
+        self.target(x, ArrayViewMut1::from(&mut *dx));
+        Zip::from(ArrayViewMut1::from(&mut *dx))
+            .and(&ArrayView1::from(x))
+            .and(&self.rates)
+            .for_each(|dx, &x, &rate| *dx = (*dx - x) * rate);
+        if let Some(seen) = &self.residual {
+            seen.set((t, largest_residual(dx, self.circuit.time_constants.view())));
+        }
+    }
+}
+
+fn largest_residual<A: Scalar>(dx: &[A], time_constants: ArrayView1<'_, A>) -> A {
+    dx.iter().zip(time_constants).map(|(&dx, &tau)| (dx * tau).abs()).fold(A::zero(), larger)
+}
+
+/// The larger of two numbers, or NaN if one is.
+pub(super) fn larger<A: Scalar>(a: A, b: A) -> A {
+    if b > a || b.is_nan() { b } else { a }
+}

@@ -1,0 +1,169 @@
+//! The only door to the ODE library: one adaptive step of the Dormand-Prince 5(4) pair with dense output.
+//!
+//! The pair is explicit, which suits these flows: every right-hand side costs one product by `W`, and their
+//! stiffness is only the spread of the time constants.
+
+use differential_equations::error::Error as LibraryError;
+use differential_equations::interpolate::Interpolation;
+use differential_equations::methods::{DormandPrince, ExplicitRungeKutta, Ordinary};
+use differential_equations::ode::{ODE, OrdinaryNumericalMethod};
+use differential_equations::status::Status;
+use differential_equations::traits::Real;
+
+/// The right-hand side of `x' = f(t, x)`.
+pub(crate) trait Field<A> {
+    /// Writes `f(t, x)` into `dx`.
+    fn derivative(&self, t: A, x: &[A], dx: &mut [A]);
+}
+
+/// How accurate every step has to be, and how long it may be.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct StepControl<A> {
+    pub(crate) relative: A,
+    pub(crate) absolute: A,
+    pub(crate) first_step: A,
+    pub(crate) longest_step: A,
+}
+
+/// What became of one attempted step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Attempt {
+    Accepted,
+    Rejected,
+    /// The step that the tolerances ask for no longer moves the time.
+    TooShort,
+}
+
+/// A flow that advances step by step.
+pub(crate) trait Stepper<A> {
+    /// Tries one step that ends at `limit` at the latest.
+    ///
+    /// The last evaluation of the field in an accepted step is at the step's end.
+    fn step(&mut self, limit: A) -> Attempt;
+    /// The time reached.
+    fn time(&self) -> A;
+    /// The time before the last accepted step.
+    fn previous_time(&self) -> A;
+    /// The state at [`time`](Self::time).
+    fn state(&self) -> &[A];
+    /// The state at a time within the last accepted step.
+    fn interpolate(&mut self, t: A) -> Vec<A>;
+}
+
+/// Scalars that the ODE library can integrate.
+pub trait Integrate: Sized {
+    /// A flow from the state `x` at time `t`; its steps will end at `limit` at the latest.
+    #[allow(private_interfaces)]
+    fn flow<'f>(
+        field: &'f dyn Field<Self>,
+        t: Self,
+        limit: Self,
+        x: &[Self],
+        control: StepControl<Self>,
+    ) -> Box<dyn Stepper<Self> + 'f>;
+}
+
+macro_rules! integrate {
+    ($scalar:ty) => {
+        impl Integrate for $scalar {
+            #[allow(private_interfaces)]
+            fn flow<'f>(
+                field: &'f dyn Field<Self>,
+                t: Self,
+                limit: Self,
+                x: &[Self],
+                control: StepControl<Self>,
+            ) -> Box<dyn Stepper<Self> + 'f> {
+                Box::new(Flow::<$scalar>::start(field, t, limit, x, control))
+            }
+        }
+    };
+}
+
+integrate!(f32);
+integrate!(f64);
+
+type Method<T> = ExplicitRungeKutta<Ordinary, DormandPrince, T, Vec<T>, 5, 7, 7>;
+
+struct Equation<'f, T>(&'f dyn Field<T>);
+
+impl<T: Real> ODE<T, Vec<T>> for Equation<'_, T> {
+    fn diff(&self, t: T, x: &Vec<T>, dx: &mut Vec<T>) {
+        self.0.derivative(t, x, dx);
+    }
+}
+
+struct Flow<'f, T: Real> {
+    equation: Equation<'f, T>,
+    method: Method<T>,
+    control: StepControl<T>,
+    limit: T,
+}
+
+impl<'f, T: Real> Flow<'f, T> {
+    fn start(field: &'f dyn Field<T>, t: T, limit: T, x: &[T], control: StepControl<T>) -> Self {
+        let mut flow = Self { equation: Equation(field), method: Method::dopri5(), control, limit };
+        flow.restart(t, x.to_vec(), control.first_step);
+        flow
+    }
+
+    /// Starts afresh from a state: what the method remembers of earlier steps is forgotten.
+    fn restart(&mut self, t: T, x: Vec<T>, step: T) {
+        let step = step.min(self.control.longest_step).min(self.limit - t);
+        self.method = Method::dopri5()
+            .rtol(self.control.relative)
+            .atol(self.control.absolute)
+            .h0(step)
+            .h_max(self.control.longest_step)
+            .max_steps(usize::MAX);
+        if self.method.init(&self.equation, t, self.limit, &x).is_err() {
+            // The library refuses an empty span or a step of length zero; the first step then reports `TooShort`.
+            self.method.set_h(T::zero());
+        }
+        self.method.set_status(Status::Solving);
+    }
+}
+
+impl<T: Real> Stepper<T> for Flow<'_, T> {
+    fn step(&mut self, limit: T) -> Attempt {
+        let (t, h) = (self.method.t(), self.method.h());
+        let remaining = limit - t;
+        // Stretching the last step by a tenth spares a sliver of a step behind it.
+        if h * T::from_subset(&1.1) >= remaining {
+            self.method.set_h(remaining);
+        }
+        if t + self.method.h() <= t {
+            return Attempt::TooShort;
+        }
+        match self.method.step(&self.equation) {
+            Ok(_) if matches!(self.method.status(), Status::RejectedStep) => Attempt::Rejected,
+            Ok(_) => Attempt::Accepted,
+            Err(LibraryError::Stiffness { t, y }) => {
+                // Stiffness costs steps, not correctness: the user's step limit decides how long to go on.
+                let h = self.method.h();
+                self.restart(t, y, h);
+                Attempt::Rejected
+            }
+            Err(_) => Attempt::TooShort,
+        }
+    }
+
+    fn time(&self) -> T {
+        self.method.t()
+    }
+
+    fn previous_time(&self) -> T {
+        self.method.t_prev()
+    }
+
+    fn state(&self) -> &[T] {
+        self.method.y()
+    }
+
+    fn interpolate(&mut self, t: T) -> Vec<T> {
+        match self.method.interpolate(t) {
+            Ok(x) => x,
+            Err(_) => self.method.y().clone(),
+        }
+    }
+}

@@ -1,0 +1,499 @@
+//! Flows in time.
+
+use std::ops::ControlFlow;
+
+use ndarray::{Array1, ArrayBase, ArrayView1, ArrayViewMut1, Data, Ix1, Ix2};
+
+use super::cycle::Returns;
+use super::field::{Form, NetworkField, larger};
+use super::input::{Current, Input, Segment, increasing};
+use super::ode::{Attempt, StepControl, Stepper};
+use super::record::{Counts, Record, Sampling};
+use super::trajectory::{Limit, Step, StopReason, Trajectory};
+use crate::Scalar;
+use crate::error::{Error, Result};
+use crate::network::{Circuit, FiringRateNetwork, HopfieldNetwork, finite_vector};
+
+type Observer<'a, A> = Box<dyn FnMut(&Step<'_, A>) -> ControlFlow<()> + 'a>;
+
+impl<A: Scalar> FiringRateNetwork<A> {
+    /// Starts a simulation of `T x' = -x + Phi(W x + u(t))`, the proximal pseudo-gradient flow of the game (theory
+    /// 1.4).
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use neuronash::activation::Relu;
+    /// use neuronash::network::FiringRateNetwork;
+    ///
+    /// let net = FiringRateNetwork::builder(&array![[0.5, -1.0], [1.0, -0.5]])
+    ///     .activation(Relu)
+    ///     .input(&array![1.0, 0.0])
+    ///     .build()?;
+    /// let run = net.simulate().until_converged(1e-9).run()?;
+    /// assert!(run.converged());
+    /// // x_E = 0.5 x_E - x_I + 1 and x_I = x_E - 0.5 x_I
+    /// assert!((run.final_state()[0] - 6.0 / 7.0).abs() < 1e-8);
+    /// # Ok::<(), neuronash::Error>(())
+    /// ```
+    pub fn simulate(&self) -> Simulation<'_, A> {
+        Simulation::new(&self.circuit, Form::FiringRate)
+    }
+}
+
+impl<A: Scalar> HopfieldNetwork<A> {
+    /// Starts a simulation of `T y' = -y + W Phi(y) + u(t)`; states are membrane potentials.
+    pub fn simulate(&self) -> Simulation<'_, A> {
+        Simulation::new(&self.circuit, Form::Hopfield)
+    }
+}
+
+/// A flow in time, from its initial state until a time, until rest, or until an observer stops it.
+///
+/// Everything is checked at [`run`](Self::run). Integration is by the Dormand-Prince 5(4) pair with dense output
+/// (Hairer, Norsett, Wanner, *Solving Ordinary Differential Equations I*, II.5); the local error of neuron `i` is held
+/// below `absolute + relative |x_i|` in the root mean square.
+#[must_use]
+pub struct Simulation<'a, A> {
+    circuit: &'a Circuit<A>,
+    form: Form,
+    initial: Option<Array1<A>>,
+    start: A,
+    end: Option<A>,
+    rest: Option<A>,
+    relative: Option<A>,
+    absolute: Option<A>,
+    longest_step: Option<A>,
+    max_steps: usize,
+    bound: A,
+    cycle_tolerance: Option<A>,
+    input: Input<'a, A>,
+    sampling: Sampling<A>,
+    observer: Option<Observer<'a, A>>,
+}
+
+impl<'a, A: Scalar> Simulation<'a, A> {
+    fn new(circuit: &'a Circuit<A>, form: Form) -> Self {
+        Self {
+            circuit,
+            form,
+            initial: None,
+            start: A::zero(),
+            end: None,
+            rest: None,
+            relative: None,
+            absolute: None,
+            longest_step: None,
+            max_steps: 100_000,
+            bound: A::max_value().sqrt(),
+            cycle_tolerance: Some(A::epsilon().sqrt().sqrt()),
+            input: Input::Constant,
+            sampling: Sampling::Steps,
+            observer: None,
+        }
+    }
+
+    /// The initial state, shape `[n]`; 0 if not given.
+    pub fn initial<S: Data<Elem = A>>(mut self, state: &ArrayBase<S, Ix1>) -> Self {
+        self.initial = Some(state.to_owned());
+        self
+    }
+
+    /// The initial time; 0 if not given.
+    pub fn from_time(mut self, start: A) -> Self {
+        self.start = start;
+        self
+    }
+
+    /// Runs until this time at the latest.
+    pub fn until(mut self, end: A) -> Self {
+        self.end = Some(end);
+        self
+    }
+
+    /// Runs until the state is at rest: `max_i |tau_i x_i'| <= tolerance max(1, max_i |x_i|)` after the last jump of
+    /// the input, or until it is found to cycle.
+    ///
+    /// The integration tolerances must then be at most a tenth of this one, and are a hundredth if not given.
+    pub fn until_converged(mut self, tolerance: A) -> Self {
+        self.rest = Some(tolerance);
+        self
+    }
+
+    /// Relative tolerance of the local error, between 4 machine epsilons and 0.1; 1e-6 if not given (1e-4 for `f32`).
+    pub fn relative_tolerance(mut self, tolerance: A) -> Self {
+        self.relative = Some(tolerance);
+        self
+    }
+
+    /// Absolute tolerance of the local error, above 0; a thousandth of the relative one if not given.
+    pub fn absolute_tolerance(mut self, tolerance: A) -> Self {
+        self.absolute = Some(tolerance);
+        self
+    }
+
+    /// The longest step, above 0; without limit if not given.
+    pub fn longest_step(mut self, step: A) -> Self {
+        self.longest_step = Some(step);
+        self
+    }
+
+    /// Stops after this number of attempted steps; 100,000 if not given.
+    pub fn max_steps(mut self, steps: usize) -> Self {
+        self.max_steps = steps;
+        self
+    }
+
+    /// Stops with [`StopReason::Diverged`] once some `|x_i|` is above this bound; the square root of the largest
+    /// number if not given.
+    pub fn divergence_bound(mut self, bound: A) -> Self {
+        self.bound = bound;
+        self
+    }
+
+    /// How closely the state must return, relative to the size of its cycle, to count as a cycle in a run
+    /// [until converged](Self::until_converged); `None` never looks for cycles. The fourth root of the machine epsilon
+    /// if not given.
+    pub fn cycle_tolerance(mut self, tolerance: Option<A>) -> Self {
+        self.cycle_tolerance = tolerance;
+        self
+    }
+
+    /// An input that jumps: row `k` of `values` (shape `[times, n]`) holds from `times[k]` until the next time; before
+    /// the first time the network's own input holds. The integration restarts at every jump.
+    pub fn input_steps<S, T>(mut self, times: &ArrayBase<S, Ix1>, values: &ArrayBase<T, Ix2>) -> Self
+    where
+        S: Data<Elem = A>,
+        T: Data<Elem = A>,
+    {
+        self.input = Input::steps(times, values);
+        self
+    }
+
+    /// An input `u(t)`: the function gets the time and writes all entries of the vector of shape `[n]`, which holds
+    /// the values of the call before (0 at the first call). It should be continuous; a number that is not finite ends
+    /// the run with an error that names the time.
+    pub fn input_function(mut self, input: impl Fn(A, ArrayViewMut1<'_, A>) + 'a) -> Self {
+        self.input = Input::Function(Box::new(input));
+        self
+    }
+
+    /// Records at these times, interpolated within the steps, instead of after every step. They must increase and lie
+    /// between the initial and the final time.
+    pub fn record_at<S: Data<Elem = A>>(mut self, times: &ArrayBase<S, Ix1>) -> Self {
+        self.sampling = Sampling::Times(times.to_vec());
+        self
+    }
+
+    /// Records the initial and the last state only.
+    pub fn record_ends(mut self) -> Self {
+        self.sampling = Sampling::Ends;
+        self
+    }
+
+    /// Calls `observer` with the initial state and after every accepted step; `ControlFlow::Break(())` ends the run.
+    pub fn observe(mut self, observer: impl FnMut(&Step<'_, A>) -> ControlFlow<()> + 'a) -> Self {
+        self.observer = Some(Box::new(observer));
+        self
+    }
+
+    /// Runs the flow.
+    ///
+    /// # Errors
+    /// An initial state, input or time that is not finite or has the wrong shape; tolerances, limits or times outside
+    /// what their setters allow; neither [`until`](Self::until) nor [`until_converged`](Self::until_converged); an
+    /// input function together with [`until_converged`](Self::until_converged), since nothing rests under an input
+    /// that may change.
+    pub fn run(mut self) -> Result<Trajectory<A>> {
+        let plan = self.check()?;
+        let input = Current::new(self.input.function(), self.circuit.len());
+        let field = NetworkField::new(self.circuit, self.form, input, self.rest.is_some());
+        let mut run = Run {
+            field: &field,
+            record: Record::new(self.circuit.len()),
+            counts: Counts::default(),
+            sampling: &self.sampling,
+            sampled: 0,
+            observer: self.observer.take(),
+            plan: &plan,
+            state: plan.initial.clone(),
+            time: self.start,
+        };
+        let stop = run.all_segments()?;
+        Ok(run.finish(stop))
+    }
+
+    fn check(&self) -> Result<Plan<A>> {
+        let n = self.circuit.len();
+        let initial = match &self.initial {
+            None => vec![A::zero(); n],
+            Some(state) => {
+                finite_vector("initial", state.view(), n)?;
+                state.to_vec()
+            }
+        };
+        finite("from_time", self.start)?;
+        let end = match (self.end, self.rest) {
+            (None, None) => {
+                return Err(Error::invalid("until", "not given", "a final time, or `until_converged`"));
+            }
+            (None, Some(_)) => A::infinity(),
+            (Some(end), _) => {
+                finite("until", end)?;
+                let allowed = format!("times above the initial time {} by more than rounding", self.start);
+                require("until", end, !arrived(self.start, end), allowed)?;
+                end
+            }
+        };
+        let (relative, absolute) = self.check_tolerances()?;
+        if let Some(step) = self.longest_step {
+            require("longest_step", step, step > A::zero(), "numbers above 0")?;
+        }
+        if let Some(tolerance) = self.cycle_tolerance {
+            let allowed = tolerance > A::zero() && tolerance < A::one();
+            require("cycle_tolerance", tolerance, allowed, "numbers between 0 and 1, or None")?;
+        }
+        require("divergence_bound", self.bound, self.bound > A::zero(), "numbers above 0")?;
+        if self.max_steps == 0 {
+            return Err(Error::invalid("max_steps", 0, "at least 1"));
+        }
+        if let (Some(_), Some(_)) = (self.rest, self.input.function()) {
+            let allowed = "constant or piecewise constant inputs";
+            return Err(Error::invalid("until_converged", "given with an input function", allowed));
+        }
+        if let Sampling::Times(times) = &self.sampling {
+            self.check_samples(times, end)?;
+        }
+        self.input.check(n)?;
+        let fastest = self.circuit.time_constants.iter().copied().fold(A::infinity(), A::min);
+        Ok(Plan {
+            initial,
+            segments: self.input.segments(self.start, end, &self.circuit.input),
+            control: StepControl {
+                relative,
+                absolute,
+                first_step: fastest * A::of(0.01),
+                longest_step: self.longest_step.unwrap_or_else(A::infinity),
+            },
+            rest: self.rest,
+            cycle_tolerance: self.cycle_tolerance.filter(|_| self.rest.is_some()),
+            bound: self.bound,
+            max_steps: self.max_steps,
+        })
+    }
+
+    fn check_tolerances(&self) -> Result<(A, A)> {
+        let smallest = A::of(4.0) * A::epsilon();
+        let mut default = A::of(1e-6).max(A::epsilon() * A::of(1000.0));
+        if let Some(rest) = self.rest {
+            let allowed = format!("numbers between {} and 1", A::of(100.0) * smallest);
+            require("until_converged", rest, rest >= A::of(100.0) * smallest && rest <= A::one(), allowed)?;
+            default = default.min(rest / A::of(100.0));
+        }
+        let relative = self.relative.unwrap_or(default);
+        let largest = self.rest.map_or(A::of(0.1), |rest| A::of(0.1) * rest);
+        let allowed = format!("numbers between {smallest} and {largest}");
+        require("relative_tolerance", relative, relative >= smallest && relative <= largest, allowed)?;
+        let absolute = self.absolute.unwrap_or(relative * A::of(1e-3));
+        let largest = self.rest.map_or(A::max_value(), |rest| A::of(0.1) * rest);
+        let allowed = absolute > A::zero() && absolute <= largest;
+        require("absolute_tolerance", absolute, allowed, format!("numbers above 0 and up to {largest}"))?;
+        Ok((relative, absolute))
+    }
+
+    fn check_samples(&self, times: &[A], end: A) -> Result<()> {
+        increasing("record_at", times)?;
+        match times.iter().find(|&&t| t < self.start || t > end) {
+            None => Ok(()),
+            Some(t) => Err(Error::invalid("record_at", t, format!("times from {} to {end}", self.start))),
+        }
+    }
+}
+
+impl<A: Scalar> std::fmt::Debug for Simulation<'_, A> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Simulation")
+            .field("form", &self.form)
+            .field("initial", &self.initial)
+            .field("from_time", &self.start)
+            .field("until", &self.end)
+            .field("until_converged", &self.rest)
+            .field("input", &self.input)
+            .field("sampling", &self.sampling)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A simulation whose options have been checked.
+struct Plan<A> {
+    initial: Vec<A>,
+    segments: Vec<Segment<A>>,
+    control: StepControl<A>,
+    rest: Option<A>,
+    cycle_tolerance: Option<A>,
+    bound: A,
+    max_steps: usize,
+}
+
+/// A simulation under way.
+struct Run<'r, 'a, A> {
+    field: &'r NetworkField<'r, A>,
+    plan: &'r Plan<A>,
+    sampling: &'r Sampling<A>,
+    observer: Option<Observer<'a, A>>,
+    record: Record<A>,
+    /// How many of the sample times have passed.
+    sampled: usize,
+    counts: Counts,
+    time: A,
+    state: Vec<A>,
+}
+
+impl<A: Scalar> Run<'_, '_, A> {
+    fn all_segments(&mut self) -> Result<StopReason<A>> {
+        if let Some(stop) = self.begin()? {
+            return Ok(stop);
+        }
+        let last = self.plan.segments.len() - 1;
+        for (k, segment) in self.plan.segments.iter().enumerate() {
+            if let Some(stop) = self.one_segment(segment, k == last)? {
+                return Ok(stop);
+            }
+        }
+        Ok(StopReason::TimeReached)
+    }
+
+    fn begin(&mut self) -> Result<Option<StopReason<A>>> {
+        self.enter(&self.plan.segments[0]);
+        self.field.input().move_to(self.time)?;
+        match self.sampling {
+            Sampling::Times(times) if times.first() != Some(&self.time) => {}
+            Sampling::Times(_) => {
+                self.sampled = 1;
+                self.record.push(self.time, &self.state);
+            }
+            _ => self.record.push(self.time, &self.state),
+        }
+        Ok(self.ask_observer())
+    }
+
+    fn enter(&self, segment: &Segment<A>) {
+        if let Some(input) = &segment.input {
+            self.field.input().set(input);
+        }
+    }
+
+    fn one_segment(&mut self, segment: &Segment<A>, is_last: bool) -> Result<Option<StopReason<A>>> {
+        self.enter(segment);
+        if is_last && self.at_rest() {
+            return Ok(Some(StopReason::Converged));
+        }
+        let mut returns = self.plan.cycle_tolerance.filter(|_| is_last).map(Returns::new);
+        let mut flow = A::flow(self.field, segment.start, segment.end, &self.state, self.plan.control);
+        loop {
+            if self.counts.steps + self.counts.rejected >= self.plan.max_steps {
+                return Ok(Some(StopReason::LimitReached(Limit::Steps)));
+            }
+            let attempt = flow.step(segment.end);
+            if let Some(fault) = self.field.take_fault() {
+                return Err(fault);
+            }
+            match attempt {
+                Attempt::Accepted => self.counts.steps += 1,
+                Attempt::Rejected => {
+                    self.counts.rejected += 1;
+                    continue;
+                }
+                Attempt::TooShort => return Ok(Some(StopReason::LimitReached(Limit::StepSize))),
+            }
+            let reached = arrived(flow.time(), segment.end);
+            self.time = if reached { segment.end } else { flow.time() };
+            self.state.copy_from_slice(flow.state());
+            self.sample(&mut *flow)?;
+            if let Some(stop) = self.judge(is_last, returns.as_mut(), &mut *flow) {
+                return Ok(Some(stop));
+            }
+            if reached {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Records what the last step passed.
+    fn sample(&mut self, flow: &mut dyn Stepper<A>) -> Result<()> {
+        match self.sampling {
+            Sampling::Ends => {}
+            Sampling::Steps => self.record.push(self.time, &self.state),
+            Sampling::Times(times) => {
+                while let Some(&t) = times.get(self.sampled).filter(|&&t| t <= self.time) {
+                    let x = if t < flow.time() { flow.interpolate(t) } else { self.state.clone() };
+                    self.field.input().move_to(t)?;
+                    self.record.push(t, &x);
+                    self.sampled += 1;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the run ends here.
+    fn judge(
+        &mut self,
+        is_last: bool,
+        returns: Option<&mut Returns<A>>,
+        flow: &mut dyn Stepper<A>,
+    ) -> Option<StopReason<A>> {
+        let size = self.state.iter().map(|x| x.abs()).fold(A::zero(), larger);
+        if size.is_nan() || size > self.plan.bound {
+            return Some(StopReason::Diverged);
+        }
+        if let Some(stop) = self.ask_observer() {
+            return Some(stop);
+        }
+        if is_last && self.at_rest() {
+            return Some(StopReason::Converged);
+        }
+        let from = flow.previous_time();
+        let period = returns?.see(from, flow.time(), &self.state, |t| flow.interpolate(t))?;
+        Some(StopReason::CycleDetected { period })
+    }
+
+    fn at_rest(&self) -> bool {
+        self.plan.rest.is_some_and(|tolerance| {
+            let size = self.state.iter().map(|x| x.abs()).fold(A::one(), larger);
+            self.field.residual(self.time, &self.state) <= tolerance * size
+        })
+    }
+
+    fn ask_observer(&mut self) -> Option<StopReason<A>> {
+        let step = Step { number: self.counts.steps, time: self.time, state: ArrayView1::from(&self.state) };
+        let told = self.observer.as_mut()?(&step);
+        told.is_break().then_some(StopReason::Observer)
+    }
+
+    fn finish(mut self, stop: StopReason<A>) -> Trajectory<A> {
+        let unseen = self.record.last_time() != Some(self.time);
+        if unseen && !matches!(self.sampling, Sampling::Times(_)) {
+            self.record.push(self.time, &self.state);
+        }
+        self.counts.evaluations = self.field.evaluations();
+        self.record.finish(self.time, &self.state, stop, self.counts)
+    }
+}
+
+/// Whether a sum of steps has arrived at the time, up to rounding.
+fn arrived<A: Scalar>(t: A, end: A) -> bool {
+    t >= end || end.is_finite() && end - t <= A::of(8.0) * A::epsilon() * t.abs().max(end.abs())
+}
+
+fn finite<A: Scalar>(argument: &str, value: A) -> Result<()> {
+    if value.is_finite() {
+        Ok(())
+    } else {
+        Err(Error::NonFinite { argument: argument.into(), index: Vec::new(), value: value.to_double() })
+    }
+}
+
+/// An error about `argument` unless `holds`; NaN must make `holds` false.
+pub(super) fn require<A: Scalar>(argument: &str, value: A, holds: bool, allowed: impl Into<String>) -> Result<()> {
+    if holds { Ok(()) } else { Err(Error::invalid(argument, value, allowed)) }
+}

@@ -1,0 +1,164 @@
+//! What every run gives back: times, states, what was asked for along the way, and why it stopped.
+
+use std::fmt;
+
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
+
+use crate::Scalar;
+
+/// Why a run stopped.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub enum StopReason<A> {
+    /// The final time was reached.
+    TimeReached,
+    /// The state came to rest within the tolerance.
+    Converged,
+    /// The state came back to where it had been without coming to rest.
+    CycleDetected {
+        /// Time, or number of rounds, from one visit to the next.
+        period: A,
+    },
+    /// The state grew beyond the divergence bound or stopped being a number.
+    Diverged,
+    /// A limit was reached before anything else happened.
+    LimitReached(Limit),
+    /// The observer stopped the run.
+    Observer,
+}
+
+/// The limit that a run reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub enum Limit {
+    /// The number of attempted steps or of rounds.
+    Steps,
+    /// The shortest step that still moves the time: the tolerances cannot be met in this precision.
+    StepSize,
+}
+
+impl<A: Scalar> fmt::Display for StopReason<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StopReason::TimeReached => write!(f, "final time reached"),
+            StopReason::Converged => write!(f, "converged"),
+            StopReason::CycleDetected { period } => write!(f, "cycle of period {period} detected"),
+            StopReason::Diverged => write!(f, "diverged"),
+            StopReason::LimitReached(Limit::Steps) => write!(f, "limit on the number of steps reached"),
+            StopReason::LimitReached(Limit::StepSize) => write!(f, "step size too small for this precision"),
+            StopReason::Observer => write!(f, "stopped by the observer"),
+        }
+    }
+}
+
+/// A run of a network in time, or of its game in rounds.
+///
+/// For discrete play, time is the number of rounds (simultaneous, proximal) or sweeps (sequential) played.
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Trajectory<A> {
+    pub(super) times: Array1<A>,
+    pub(super) states: Array2<A>,
+    pub(super) energies: Option<Array2<A>>,
+    pub(super) exploitability: Option<Array1<A>>,
+    pub(super) lyapunov: Option<Array1<A>>,
+    pub(super) final_time: A,
+    pub(super) final_state: Array1<A>,
+    pub(super) stop: StopReason<A>,
+    pub(super) steps: usize,
+    pub(super) rejected: usize,
+    pub(super) evaluations: usize,
+}
+
+impl<A: Scalar> Trajectory<A> {
+    /// The recorded times, shape `[samples]`.
+    pub fn times(&self) -> ArrayView1<'_, A> {
+        self.times.view()
+    }
+
+    /// The recorded states, shape `[samples, n]`: firing rates, or potentials for the Hopfield form.
+    pub fn states(&self) -> ArrayView2<'_, A> {
+        self.states.view()
+    }
+
+    /// Every neuron's energy `E_i` at the recorded times, shape `[samples, n]`, if asked for.
+    pub fn energies(&self) -> Option<ArrayView2<'_, A>> {
+        self.energies.as_ref().map(|e| e.view())
+    }
+
+    /// The exploitability, the most that one neuron can gain by itself, at the recorded times, shape `[samples]`, if
+    /// asked for.
+    pub fn exploitability(&self) -> Option<ArrayView1<'_, A>> {
+        self.exploitability.as_ref().map(|e| e.view())
+    }
+
+    /// The Lyapunov function at the recorded times, shape `[samples]`, if asked for.
+    pub fn lyapunov(&self) -> Option<ArrayView1<'_, A>> {
+        self.lyapunov.as_ref().map(|v| v.view())
+    }
+
+    /// The time at which the run stopped, recorded or not.
+    pub fn final_time(&self) -> A {
+        self.final_time
+    }
+
+    /// The state in which the run stopped, shape `[n]`, recorded or not.
+    pub fn final_state(&self) -> ArrayView1<'_, A> {
+        self.final_state.view()
+    }
+
+    /// Why the run stopped.
+    pub fn stop(&self) -> StopReason<A> {
+        self.stop
+    }
+
+    /// Whether the run stopped because it had come to rest.
+    pub fn converged(&self) -> bool {
+        self.stop == StopReason::Converged
+    }
+
+    /// Number of accepted steps, or of rounds.
+    pub fn steps(&self) -> usize {
+        self.steps
+    }
+
+    /// Number of steps that were tried and rejected for their error; 0 for discrete play.
+    pub fn rejected(&self) -> usize {
+        self.rejected
+    }
+
+    /// Number of evaluations of the right-hand side, or of products by `W` for discrete play.
+    pub fn evaluations(&self) -> usize {
+        self.evaluations
+    }
+}
+
+impl<A: Scalar> fmt::Display for Trajectory<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "trajectory of {} neurons: {} at t = {} after {} steps ({} rejected, {} evaluations), {} samples",
+            self.states.ncols(),
+            self.stop,
+            self.final_time,
+            self.steps,
+            self.rejected,
+            self.evaluations,
+            self.times.len(),
+        )
+    }
+}
+
+/// What an observer sees after every step.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Step<'a, A> {
+    /// Number of steps or rounds so far; 0 for the initial state.
+    pub number: usize,
+    /// The time, or the number of rounds.
+    pub time: A,
+    /// The state, shape `[n]`.
+    pub state: ArrayView1<'a, A>,
+}

@@ -1,0 +1,407 @@
+//! Flows in time: against SciPy, closed forms, and the laws that they obey.
+
+use std::ops::ControlFlow;
+
+use ndarray::{Array1, Array2, array};
+use neuronash::activation::{ActivationCost, Identity, Relu, Tanh};
+use neuronash::dynamics::{Limit, Simulation, StopReason, Trajectory};
+use neuronash::network::FiringRateNetwork;
+use neuronash::{Error, Scalar};
+use proptest::prelude::*;
+use serde_json::Value;
+
+fn vector(value: &Value) -> Array1<f64> {
+    value.as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect()
+}
+
+fn matrix(value: &Value) -> Array2<f64> {
+    let rows: Vec<Array1<f64>> = value.as_array().unwrap().iter().map(vector).collect();
+    Array2::from_shape_fn((rows.len(), rows[0].len()), |(i, j)| rows[i][j])
+}
+
+fn scipy() -> Vec<Value> {
+    serde_json::from_str(include_str!("data/scipy/trajectories.json")).unwrap()
+}
+
+/// The simulation that the case describes, with tight tolerances.
+fn configure<'n>(run: Simulation<'n, f64>, case: &Value) -> Simulation<'n, f64> {
+    let times = vector(&case["times"]);
+    let run = run
+        .initial(&vector(&case["initial"]))
+        .until(times[times.len() - 1])
+        .relative_tolerance(1e-11)
+        .absolute_tolerance(1e-12)
+        .record_at(&times);
+    match case["kind"].as_str().unwrap() {
+        "jumps" => run.input_steps(&vector(&case["jump_times"]), &matrix(&case["jump_values"])),
+        "sine" => {
+            let amplitude = vector(&case["input"]);
+            run.input_function(move |t, mut u| u.assign(&(&amplitude * (2.0 * t).sin())))
+        }
+        _ => run,
+    }
+}
+
+fn run_case(case: &Value, phi: impl ActivationCost<f64> + 'static) -> Trajectory<f64> {
+    let (w, tau, u) = (matrix(&case["weights"]), vector(&case["time_constants"]), vector(&case["input"]));
+    let net = FiringRateNetwork::builder(&w).time_constants(&tau).input(&u).activation(phi).build().unwrap();
+    match case["form"].as_str().unwrap() {
+        "firing_rate" => configure(net.simulate(), case).run().unwrap(),
+        "hopfield" => configure(net.to_hopfield().simulate(), case).run().unwrap(),
+        other => panic!("form {other}"),
+    }
+}
+
+#[test]
+fn agrees_with_scipy() {
+    let mut cases = 0;
+    for case in scipy() {
+        let got = match case["activation"].as_str().unwrap() {
+            "relu" => run_case(&case, Relu),
+            "tanh" => run_case(&case, Tanh::new()),
+            _ => continue,
+        };
+        assert_eq!(got.stop(), StopReason::TimeReached);
+        assert_eq!(got.times(), vector(&case["times"]));
+        let gap = largest(&(&got.states() - &matrix(&case["states"])));
+        assert!(gap < 2e-8, "{}: {gap:e}", case["name"]);
+        cases += 1;
+    }
+    assert!(cases >= 7, "only {cases} cases ran");
+}
+
+fn largest<D: ndarray::Dimension>(a: &ndarray::Array<f64, D>) -> f64 {
+    a.iter().fold(0.0, |m, v| v.abs().max(m))
+}
+
+fn linear<A: Scalar>() -> FiringRateNetwork<A> {
+    let of = |v: f64| A::of(v);
+    FiringRateNetwork::builder(&array![[of(0.5), of(-1.0)], [of(1.0), of(0.5)]])
+        .time_constants(&array![of(2.0), of(2.0)])
+        .activation(Identity)
+        .build()
+        .unwrap()
+}
+
+/// `2 x' = (W - I) x` with `W - I = [[-1/2, -1], [1, -1/2]]`: a spiral `e^{-t/4}` that turns by `t/2`.
+fn spiral(t: f64) -> [f64; 2] {
+    [(-t / 4.0).exp() * (t / 2.0).cos(), (-t / 4.0).exp() * (t / 2.0).sin()]
+}
+
+fn follows_the_spiral<A: Scalar>(tolerance: f64, allowed: f64) {
+    let net = linear::<A>();
+    let times = Array1::from_iter((0..=40).map(|k| A::of(0.25 * f64::from(k))));
+    let run = net
+        .simulate()
+        .initial(&array![A::one(), A::zero()])
+        .until(A::of(10.0))
+        .relative_tolerance(A::of(tolerance))
+        .record_at(&times)
+        .run()
+        .unwrap();
+    assert_eq!(run.times(), times);
+    for (t, x) in run.times().iter().zip(run.states().rows()) {
+        let want = spiral(t.to_double());
+        for i in 0..2 {
+            assert!((x[i].to_double() - want[i]).abs() < allowed, "t = {t}: {x} {want:?}");
+        }
+    }
+}
+
+#[test]
+fn follows_a_closed_form_in_both_precisions() {
+    follows_the_spiral::<f64>(1e-10, 1e-8);
+    follows_the_spiral::<f32>(1e-5, 1e-4);
+}
+
+#[test]
+fn error_follows_the_tolerance() {
+    let net = linear::<f64>();
+    let error = |tolerance: f64| {
+        let run = net.simulate().initial(&array![1.0, 0.0]).until(10.0).relative_tolerance(tolerance).run().unwrap();
+        let want = spiral(10.0);
+        (run.final_state()[0] - want[0]).hypot(run.final_state()[1] - want[1])
+    };
+    let (coarse, fine) = (error(1e-4), error(1e-9));
+    assert!(coarse < 1e-3 && fine < 1e-8 && fine < 1e-3 * coarse, "{coarse:e} {fine:e}");
+}
+
+#[test]
+fn jumps_of_the_input_are_met_exactly() {
+    // x' = -x + u with u = 1, then 3 from t = 1, then -1 from t = 2.
+    let net = FiringRateNetwork::builder(&array![[0.0]]).activation(Identity).input(&array![1.0]).build().unwrap();
+    let run = net
+        .simulate()
+        .input_steps(&array![1.0, 2.0], &array![[3.0], [-1.0]])
+        .until(3.0)
+        .relative_tolerance(1e-12)
+        .record_at(&array![0.0, 1.0, 1.5, 2.0, 3.0])
+        .run()
+        .unwrap();
+    let decay = |x: f64, u: f64, t: f64| u + (x - u) * (-t).exp();
+    let one = decay(0.0, 1.0, 1.0);
+    let two = decay(one, 3.0, 1.0);
+    let want = array![0.0, one, decay(one, 3.0, 0.5), two, decay(two, -1.0, 1.0)];
+    let gap = &run.states().column(0) - &want;
+    assert!(largest(&gap) < 1e-9, "interpolated: {gap} {run}");
+    assert!((run.final_state()[0] - want[4]).abs() < 1e-12, "{gap} {run}");
+    // Jumps before the start have happened already, jumps after the end never do.
+    let late = net
+        .simulate()
+        .from_time(2.0)
+        .initial(&array![two])
+        .input_steps(&array![1.0, 2.0, 5.0], &array![[3.0], [-1.0], [9.0]])
+        .until(3.0)
+        .relative_tolerance(1e-12)
+        .run()
+        .unwrap();
+    assert!((late.final_state()[0] - want[4]).abs() < 1e-12);
+    assert_eq!(late.final_time(), 3.0);
+}
+
+#[test]
+fn the_two_forms_describe_the_same_neurons() {
+    let w = array![[0.3, -0.8, 0.1], [0.9, -0.2, 0.4], [-0.5, 0.6, 0.0]];
+    let u = array![0.2, -0.1, 0.4];
+    let net = FiringRateNetwork::builder(&w).input(&u).activation(Tanh::new()).build().unwrap();
+    let y0 = array![0.5, -1.0, 2.0];
+    let times = Array1::linspace(0.0, 5.0, 11);
+    let fine = |run: Simulation<'_, f64>| run.until(5.0).relative_tolerance(1e-11).record_at(&times).run().unwrap();
+    let potentials = fine(net.to_hopfield().simulate().initial(&y0));
+    // With equal time constants, z = W x + u obeys the Hopfield form when it starts there.
+    let x0 = inverse_3x3(&w).dot(&(&y0 - &u));
+    let rates = fine(net.simulate().initial(&x0));
+    for (x, y) in rates.states().rows().into_iter().zip(potentials.states().rows()) {
+        assert!(largest(&(&net.drive(&x).unwrap() - &y)) < 1e-8);
+    }
+}
+
+fn inverse_3x3(a: &Array2<f64>) -> Array2<f64> {
+    let minor = |i: usize, j: usize| {
+        let (p, q, r, s) = ((i + 1) % 3, (i + 2) % 3, (j + 1) % 3, (j + 2) % 3);
+        a[[p, r]] * a[[q, s]] - a[[p, s]] * a[[q, r]]
+    };
+    let det: f64 = (0..3).map(|j| a[[0, j]] * minor(0, j)).sum();
+    Array2::from_shape_fn((3, 3), |(i, j)| minor(j, i) / det)
+}
+
+fn oscillator() -> FiringRateNetwork<f64> {
+    FiringRateNetwork::builder(&array![[3.0, -4.0], [4.0, -0.5]])
+        .activation(Tanh::new())
+        .input(&array![0.1, 0.0])
+        .build()
+        .unwrap()
+}
+
+#[test]
+fn an_oscillator_is_a_cycle_and_not_an_equilibrium() {
+    let net = oscillator();
+    let run = net.simulate().initial(&array![0.1, 0.0]).until_converged(1e-8).run().unwrap();
+    let StopReason::CycleDetected { period } = run.stop() else { panic!("{run}") };
+    assert!(!run.converged());
+    // The period, measured independently: the state after one period is the same.
+    let there = net.simulate().initial(&run.final_state()).until(period).relative_tolerance(1e-10).run().unwrap();
+    assert!(largest(&(&there.final_state() - &run.final_state())) < 1e-4, "{run}");
+    let half = net.simulate().initial(&run.final_state()).until(period / 2.0).run().unwrap();
+    assert!(largest(&(&half.final_state() - &run.final_state())) > 0.1);
+    // Without looking for cycles it runs into its limit.
+    let run = net
+        .simulate()
+        .initial(&array![0.1, 0.0])
+        .until_converged(1e-8)
+        .cycle_tolerance(None)
+        .max_steps(2000)
+        .run()
+        .unwrap();
+    assert_eq!(run.stop(), StopReason::LimitReached(Limit::Steps));
+}
+
+#[test]
+fn a_slow_spiral_converges() {
+    // Each turn shrinks the state by less than 2%.
+    let net = FiringRateNetwork::builder(&array![[0.9, -40.0], [40.0, 0.9]]).activation(Identity).build().unwrap();
+    let run = net.simulate().initial(&array![1.0, 0.0]).until_converged(1e-6).run().unwrap();
+    assert!(run.converged(), "{run}");
+    assert!(largest(&run.final_state().to_owned()) < 1e-6);
+}
+
+#[test]
+fn divergence_is_reported_with_its_time() {
+    let net = FiringRateNetwork::<f64>::builder(&array![[2.0]]).activation(Relu).input(&array![1.0]).build().unwrap();
+    let run = net.simulate().until(1e6).divergence_bound(1e3).record_ends().run().unwrap();
+    assert_eq!(run.stop(), StopReason::Diverged);
+    // x = e^t - 1
+    assert!((run.final_time() - run.final_state()[0].ln_1p()).abs() < 1e-3);
+    assert_eq!(net.simulate().until(1e6).run().unwrap().stop(), StopReason::Diverged);
+    assert_eq!(net.simulate().until_converged(1e-6).run().unwrap().stop(), StopReason::Diverged);
+}
+
+#[test]
+fn an_observer_sees_every_step_and_can_stop() {
+    let net = linear::<f64>();
+    let mut seen = Vec::new();
+    let run = net
+        .simulate()
+        .initial(&array![1.0, 0.0])
+        .until(10.0)
+        .observe(|step| {
+            seen.push((step.number, step.time));
+            assert_eq!(step.state.len(), 2);
+            if step.time > 5.0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })
+        .run()
+        .unwrap();
+    assert_eq!(run.stop(), StopReason::Observer);
+    assert_eq!(seen[0], (0, 0.0));
+    assert!(seen.windows(2).all(|w| w[1].0 == w[0].0 + 1 && w[1].1 > w[0].1));
+    assert_eq!(seen.len(), run.steps() + 1);
+    assert_eq!(run.times().len(), run.steps() + 1);
+    assert!(run.final_time() > 5.0 && run.final_time() < 10.0);
+}
+
+#[test]
+fn rest_at_the_start_takes_no_step() {
+    let run = linear::<f64>().simulate().until_converged(1e-9).run().unwrap();
+    assert!(run.converged());
+    assert_eq!((run.steps(), run.final_time()), (0, 0.0));
+    assert_eq!(run.states(), array![[0.0, 0.0]]);
+}
+
+#[test]
+fn stiff_time_constants_cost_steps_and_nothing_else() {
+    let net = FiringRateNetwork::builder(&array![[0.0, 0.0], [1.0, 0.0]])
+        .time_constants(&array![1.0, 1e-4])
+        .activation(Identity)
+        .input(&array![1.0, 0.0])
+        .build()
+        .unwrap();
+    let run = net.simulate().until(2.0).record_ends().run().unwrap();
+    assert_eq!(run.stop(), StopReason::TimeReached);
+    assert!((run.final_state()[1] - (1.0 - (-2.0f64).exp())).abs() < 1e-3, "{run}");
+}
+
+#[test]
+fn same_run_same_answer() {
+    let net = oscillator();
+    let run = || net.simulate().initial(&array![0.1, 0.0]).until(20.0).run().unwrap();
+    assert_eq!(run(), run());
+}
+
+#[test]
+fn one_neuron_and_tiny_spans() {
+    let net = FiringRateNetwork::builder(&array![[0.0]]).activation(Identity).input(&array![1.0]).build().unwrap();
+    let run = net.simulate().from_time(1e6).until(1e6 + 1e-8).run().unwrap();
+    assert_eq!(run.stop(), StopReason::TimeReached);
+    assert_eq!(run.final_time(), 1e6 + 1e-8);
+    let shorter_than_rounding = net.simulate().from_time(1e9).until(1e9 + 1e-9).run();
+    assert!(matches!(shorter_than_rounding, Err(Error::Invalid { .. })));
+}
+
+fn argument(error: Error) -> String {
+    match error {
+        Error::Invalid { argument, .. }
+        | Error::NonFinite { argument, .. }
+        | Error::Shape { argument, .. }
+        | Error::Empty { argument } => argument,
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn bad_input_is_named() {
+    let net = linear::<f64>();
+    let fails = |run: Simulation<'_, f64>, name: &str| {
+        let error = run.run().unwrap_err();
+        assert!(argument(error.clone()).starts_with(name), "{error} for {name}");
+    };
+    let start = || net.simulate().until(1.0);
+    fails(net.simulate(), "until");
+    fails(start().initial(&array![1.0]), "initial");
+    fails(start().initial(&array![1.0, f64::NAN]), "initial");
+    fails(start().from_time(f64::INFINITY), "from_time");
+    fails(start().from_time(1.0), "until");
+    fails(net.simulate().until(f64::NAN), "until");
+    fails(net.simulate().until(-1.0), "until");
+    fails(start().until_converged(0.0), "until_converged");
+    fails(start().until_converged(f64::NAN), "until_converged");
+    fails(start().until_converged(1e-6).relative_tolerance(1e-6), "relative_tolerance");
+    fails(start().until_converged(1e-6).absolute_tolerance(1e-6), "absolute_tolerance");
+    for bad in [0.0, -1.0, 1e-17, 1.0, f64::NAN, f64::INFINITY] {
+        fails(start().relative_tolerance(bad), "relative_tolerance");
+    }
+    for bad in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+        fails(start().absolute_tolerance(bad), "absolute_tolerance");
+    }
+    fails(start().longest_step(0.0), "longest_step");
+    fails(start().longest_step(f64::NAN), "longest_step");
+    fails(start().max_steps(0), "max_steps");
+    fails(start().divergence_bound(f64::NAN), "divergence_bound");
+    fails(start().cycle_tolerance(Some(2.0)), "cycle_tolerance");
+    fails(start().record_at(&array![0.5, 0.25]), "record_at");
+    fails(start().record_at(&array![0.5, 1.25]), "record_at");
+    fails(start().record_at(&array![-0.5]), "record_at");
+    fails(start().record_at(&array![f64::NAN]), "record_at");
+    fails(start().input_steps(&array![0.5], &array![[1.0]]), "input_steps values");
+    fails(start().input_steps(&array![0.5, 0.5], &array![[1.0, 0.0], [1.0, 0.0]]), "input_steps times");
+    fails(start().input_steps(&array![0.5], &array![[1.0, f64::NAN]]), "input at t = 0.5");
+    fails(start().input_function(|t, mut u| u.fill(if t > 0.5 { f64::NAN } else { 1.0 })), "input at t = 0.");
+    fails(start().input_function(|_, mut u| u.fill(f64::INFINITY)), "input at t = 0");
+    fails(start().input_function(|_, _| ()).until_converged(1e-6), "until_converged");
+}
+
+#[test]
+fn the_error_of_a_bad_input_names_a_time_at_which_it_is_bad() {
+    let net = linear::<f64>();
+    let error = net.simulate().until(2.0).input_function(|t, mut u| u.fill(1.0 / (t < 1.0) as u8 as f64)).run();
+    let Err(Error::NonFinite { argument, index, value }) = error else { panic!("{error:?}") };
+    let time: f64 = argument.strip_prefix("input at t = ").unwrap().parse().unwrap();
+    assert!((1.0..=2.0).contains(&time));
+    assert_eq!(index, vec![0]);
+    assert_eq!(value, f64::INFINITY);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Interpolated samples lie on the same trajectory as the steps.
+    #[test]
+    fn samples_do_not_change_the_run(
+        w in prop::collection::vec(-1.0..1.0, 9),
+        u in prop::collection::vec(-1.0..1.0, 3),
+        tau in prop::collection::vec(0.1..3.0, 3),
+    ) {
+        let w = Array2::from_shape_vec((3, 3), w).unwrap();
+        let net = FiringRateNetwork::builder(&w)
+            .time_constants(&Array1::from_vec(tau))
+            .input(&Array1::from_vec(u))
+            .activation(Tanh::new())
+            .build()
+            .unwrap();
+        let steps = net.simulate().until(4.0).relative_tolerance(1e-8).run().unwrap();
+        let times = Array1::linspace(0.0, 4.0, 17);
+        let samples = net.simulate().until(4.0).relative_tolerance(1e-8).record_at(&times).run().unwrap();
+        prop_assert_eq!(steps.final_state(), samples.final_state());
+        prop_assert_eq!(steps.steps(), samples.steps());
+        prop_assert_eq!(samples.final_state(), samples.states().row(16).to_owned());
+        let ends = net.simulate().until(4.0).relative_tolerance(1e-8).record_ends().run().unwrap();
+        prop_assert_eq!(ends.times().to_vec(), vec![0.0, 4.0]);
+        prop_assert_eq!(ends.final_state(), steps.final_state());
+    }
+
+    /// A network that converges is at rest there, and is found at rest from there.
+    #[test]
+    fn convergence_is_rest(w in prop::collection::vec(-0.3..0.3, 16), u in prop::collection::vec(-1.0..1.0, 4)) {
+        let w = Array2::from_shape_vec((4, 4), w).unwrap();
+        let net = FiringRateNetwork::builder(&w)
+            .input(&Array1::from_vec(u))
+            .activation(Relu)
+            .build()
+            .unwrap();
+        let run = net.simulate().until_converged(1e-9).run().unwrap();
+        prop_assert!(run.converged(), "{}", run);
+        let residual = net.residual(&run.final_state()).unwrap();
+        prop_assert!(largest(&residual) <= 1e-9 * largest(&run.final_state().to_owned()).max(1.0));
+        let again = net.simulate().initial(&run.final_state()).until_converged(1e-9).run().unwrap();
+        prop_assert_eq!(again.steps(), 0);
+    }
+}
