@@ -1,7 +1,11 @@
 //! Kernels on `faer`.
 
+use faer::dyn_stack::{MemBuffer, MemStack};
+use faer::linalg::cholesky::llt::factor::{self, LltParams, LltRegularization};
+use faer::linalg::cholesky::llt;
+use faer::linalg::matmul::triangular::{self, BlockStructure};
 use faer::linalg::solvers::{DenseSolveCore, Llt, PartialPivLu, Solve};
-use faer::{Accum, Mat, MatMut, MatRef, Side};
+use faer::{Accum, Mat, MatMut, MatRef, Side, Spec};
 use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2};
 use num_complex::Complex;
 
@@ -37,6 +41,21 @@ fn see<'a, A: Copy>(a: &'a ArrayView2<'_, A>) -> Seen<'a, A> {
 
 fn to_ndarray<A: Copy>(m: MatRef<'_, A>) -> Array2<A> {
     Array2::from_shape_fn((m.nrows(), m.ncols()), |(i, j)| m[(i, j)])
+}
+
+/// Copies the strict upper triangle into the lower one.
+fn mirror_upper<A: Copy>(mut a: ArrayViewMut2<'_, A>) {
+    const TILE: usize = 64;
+    let n = a.nrows();
+    for rows in (0..n).step_by(TILE) {
+        for columns in (0..=rows).step_by(TILE) {
+            for i in rows..n.min(rows + TILE) {
+                for j in columns..i.min(columns + TILE) {
+                    a[[i, j]] = a[[j, i]];
+                }
+            }
+        }
+    }
 }
 
 macro_rules! backend {
@@ -76,6 +95,56 @@ macro_rules! backend {
             fn cholesky(a: ArrayView2<'_, Self>) -> Option<Array2<Self>> {
                 let llt = Llt::new(see(&a).get(), Side::Lower).ok()?;
                 Some(to_ndarray(llt.L()))
+            }
+
+            fn cholesky_in_place(mut a: ArrayViewMut2<'_, Self>) -> bool {
+                let n = a.nrows();
+                // A row-major upper triangle is a column-major lower one, which is what faer factorises.
+                let slice = a.as_slice_mut().expect("a matrix in standard layout");
+                let par = faer::get_global_parallelism();
+                let params = Spec::<LltParams, $scalar>::default();
+                let mut memory = MemBuffer::new(factor::cholesky_in_place_scratch::<$scalar>(n, par, params));
+                factor::cholesky_in_place(
+                    MatMut::from_column_major_slice_mut(slice, n, n),
+                    LltRegularization::default(),
+                    par,
+                    MemStack::new(&mut memory),
+                    params,
+                )
+                .is_ok()
+            }
+
+            fn cholesky_inverse(u: ArrayView2<'_, Self>, mut inverse: ArrayViewMut2<'_, Self>) {
+                let n = u.nrows();
+                let factor = u.as_slice().expect("a factor in standard layout");
+                let slice = inverse.as_slice_mut().expect("a matrix in standard layout");
+                let par = faer::get_global_parallelism();
+                let mut memory = MemBuffer::new(llt::inverse::inverse_scratch::<$scalar>(n, par));
+                llt::inverse::inverse(
+                    MatMut::from_column_major_slice_mut(slice, n, n),
+                    MatRef::from_column_major_slice(factor, n, n),
+                    par,
+                    MemStack::new(&mut memory),
+                );
+                mirror_upper(inverse);
+            }
+
+            fn matmul_symmetric(a: ArrayView2<'_, Self>, b: ArrayView2<'_, Self>, mut c: ArrayViewMut2<'_, Self>) {
+                let n = c.nrows();
+                let (left, right) = (see(&a), see(&b));
+                let slice = c.as_slice_mut().expect("a matrix in standard layout");
+                triangular::matmul(
+                    MatMut::from_row_major_slice_mut(slice, n, n),
+                    BlockStructure::TriangularUpper,
+                    Accum::Add,
+                    left.get(),
+                    BlockStructure::Rectangular,
+                    right.get(),
+                    BlockStructure::Rectangular,
+                    1.0,
+                    faer::get_global_parallelism(),
+                );
+                mirror_upper(c);
             }
 
             fn inverse_spd(a: ArrayView2<'_, Self>) -> Option<Array2<Self>> {

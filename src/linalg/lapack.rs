@@ -2,7 +2,8 @@
 
 use ndarray::linalg::general_mat_mul;
 use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2, Axis, OwnedRepr};
-use ndarray_linalg::{Cholesky, EigVals, EigValsh, Eigh, Factorize, InverseC, LUFactorized, Solve, UPLO};
+use ndarray_linalg::cholesky::CholeskyFactorized;
+use ndarray_linalg::{Cholesky, CholeskyInplace, EigVals, EigValsh, Eigh, Factorize, InverseC, InverseCInto, LUFactorized, Solve, UPLO};
 use num_complex::Complex;
 
 use super::Backend;
@@ -25,6 +26,22 @@ macro_rules! backend {
 
             fn cholesky(a: ArrayView2<'_, Self>) -> Option<Array2<Self>> {
                 a.as_standard_layout().cholesky(UPLO::Lower).ok()
+            }
+
+            fn cholesky_in_place(mut a: ArrayViewMut2<'_, Self>) -> bool {
+                a.cholesky_inplace(UPLO::Upper).is_ok()
+            }
+
+            fn cholesky_inverse(u: ArrayView2<'_, Self>, mut inverse: ArrayViewMut2<'_, Self>) {
+                let factorized = CholeskyFactorized { factor: u.to_owned(), uplo: UPLO::Upper };
+                match factorized.invc_into() {
+                    Ok(result) => inverse.assign(&result),
+                    Err(_) => inverse.fill(Self::NAN),
+                }
+            }
+
+            fn matmul_symmetric(a: ArrayView2<'_, Self>, b: ArrayView2<'_, Self>, mut c: ArrayViewMut2<'_, Self>) {
+                general_mat_mul(1.0, &a, &b, 1.0, &mut c);
             }
 
             fn inverse_spd(a: ArrayView2<'_, Self>) -> Option<Array2<Self>> {

@@ -26,6 +26,14 @@ pub trait Backend: Sized {
     fn matmul(alpha: Self, a: ArrayView2<'_, Self>, b: ArrayView2<'_, Self>, beta: Self, c: ArrayViewMut2<'_, Self>);
     /// Lower Cholesky factor, or `None` if a pivot is not positive.
     fn cholesky(a: ArrayView2<'_, Self>) -> Option<Array2<Self>>;
+    /// Overwrites a symmetric matrix, of which the upper triangle is read, by its upper Cholesky factor `U`
+    /// (`A = U'U`); `false` if a pivot is not positive. The matrix is in standard layout; its strict lower
+    /// triangle is left unspecified.
+    fn cholesky_in_place(a: ArrayViewMut2<'_, Self>) -> bool;
+    /// The inverse of `U'U` from the upper triangular `U` into `inverse`, both in standard layout.
+    fn cholesky_inverse(u: ArrayView2<'_, Self>, inverse: ArrayViewMut2<'_, Self>);
+    /// `c <- c + a b`, of which the caller knows that the result is symmetric; `c` is in standard layout.
+    fn matmul_symmetric(a: ArrayView2<'_, Self>, b: ArrayView2<'_, Self>, c: ArrayViewMut2<'_, Self>);
     /// Inverse of a symmetric positive definite matrix, or `None` if a pivot is not positive.
     fn inverse_spd(a: ArrayView2<'_, Self>) -> Option<Array2<Self>>;
     /// Eigenvalues (ascending) and orthonormal eigenvectors (columns) of a symmetric matrix.

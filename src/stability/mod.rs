@@ -2,5 +2,6 @@
 
 mod bounds;
 pub mod contraction;
+pub mod diagonal;
 
 pub use bounds::Bounds;

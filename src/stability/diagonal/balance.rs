@@ -1,0 +1,145 @@
+//! Scaling a matrix so that its numbers are of one size.
+
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Zip};
+
+use super::weights::{Weights, frexp, ldexp};
+
+/// The matrix `B = 2^-size P diag(rho) A P^-1`, in which the norms of row and column `i` of the off-diagonal part
+/// are about equal.
+///
+/// `A` is diagonally stable iff `B` is. `P` also minimises the Frobenius norm of `sym(P A P^-1)` over all positive
+/// diagonal matrices, because the cross terms `a_ij a_ji` do not depend on it: `D = P^2 diag(rho)` is a good first
+/// guess of a certificate. (Osborne, "On pre-conditioning of matrices", J. ACM 7, 1960.)
+pub(super) struct Balanced {
+    pub(super) b: Array2<f64>,
+    /// `P = diag(p_i 2^(exponent_i))`.
+    p: Array1<f64>,
+    exponent: Vec<i32>,
+    rho: Array1<f64>,
+}
+
+/// Sizes of numbers that can be squared and summed without care.
+const MODERATE: std::ops::Range<i32> = -200..200;
+
+impl Balanced {
+    /// Balances `diag(rho) A` for the matrix `A` with the off-diagonal part of `a` and the given diagonal.
+    pub(super) fn new(a: ArrayView2<'_, f64>, diagonal: ArrayView1<'_, f64>, rho: Array1<f64>) -> Self {
+        let n = a.nrows();
+        let rows: Vec<(f64, i32)> = rho.iter().map(|&r| frexp(r)).collect();
+        let mut moderate = true;
+        for (row, (_, e)) in a.rows().into_iter().zip(&rows) {
+            moderate &= row.iter().all(|&v| v == 0.0 || MODERATE.contains(&(frexp(v).1 + e)));
+        }
+        let exponent = if moderate { vec![0; n] } else { coarse_exponents(a, &rows) };
+
+        let mut b = Array2::zeros((n, n));
+        let mut top = i32::MIN;
+        for i in 0..n {
+            for j in 0..n {
+                let v = if i == j { diagonal[i] } else { a[[i, j]] };
+                if v != 0.0 {
+                    top = top.max(frexp(v).1 + rows[i].1 + exponent[i] - exponent[j]);
+                }
+            }
+        }
+        let size = if top == i32::MIN { 0 } else { top };
+        for ((i, j), b) in b.indexed_iter_mut() {
+            let v = if i == j { diagonal[i] } else { a[[i, j]] };
+            *b = ldexp(v, rows[i].1 + exponent[i] - exponent[j] - size) * rows[i].0;
+        }
+        let p = osborne(&b);
+        Zip::indexed(&mut b).for_each(|(i, j), v| {
+            if i != j {
+                *v *= p[i] / p[j];
+            }
+        });
+        Self { b, p, exponent, rho }
+    }
+
+    /// Weights for `A` from weights `d` for `B`.
+    pub(super) fn weights(&self, d: &Array1<f64>) -> Option<Weights> {
+        let values = Zip::from(d).and(&self.p).and(&self.rho).map_collect(|d, p, rho| d * p * p * frexp(*rho).0);
+        let shift = self.exponent.iter().zip(&self.rho).map(|(&e, &rho)| 2 * e + frexp(rho).1);
+        Weights::new(values, shift)
+    }
+
+    /// Turns a `Y` for `B` into one for `A`.
+    pub(super) fn witness(&self, mut y: Array2<f64>) -> Array2<f64> {
+        let mut top = i32::MIN;
+        for ((mut row, &p), &e) in y.rows_mut().into_iter().zip(&self.p).zip(&self.exponent) {
+            row /= p;
+            let largest = row.iter().fold(0.0, |m: f64, v| m.max(v.abs()));
+            if largest > 0.0 {
+                top = top.max(frexp(largest).1 - e);
+            }
+        }
+        for (mut row, &e) in y.rows_mut().into_iter().zip(&self.exponent) {
+            row.mapv_inplace(|v| ldexp(v, -e - top));
+        }
+        y
+    }
+}
+
+/// The `p` that makes the norms of row and column `i` of `p_i b_ij / p_j`, `j != i`, about equal.
+fn osborne(b: &Array2<f64>) -> Array1<f64> {
+    let n = b.nrows();
+    let mut p_squared: Array1<f64> = Array1::ones(n);
+    for _ in 0..30 {
+        let inverse = p_squared.mapv(f64::recip);
+        let (mut row, mut column) = (Array1::<f64>::zeros(n), Array1::<f64>::zeros(n));
+        for i in 0..n {
+            let (mut sum, scale) = (0.0, p_squared[i]);
+            Zip::from(b.row(i)).and(&inverse).and(&mut column).for_each(|&v, &w, c| {
+                let square = v * v;
+                sum += square * w;
+                *c += square * scale;
+            });
+            let own = b[[i, i]] * b[[i, i]];
+            row[i] = (sum - own * inverse[i]) * scale;
+            column[i] -= own * scale;
+        }
+        column *= &inverse;
+        let mut worst = 0.0_f64;
+        for i in 0..n {
+            let ratio = column[i] / row[i];
+            if row[i] > 0.0 && ratio > 0.0 && ratio.is_finite() {
+                worst = worst.max(ratio.ln().abs());
+                // All indices move at once, so each goes half of the way.
+                p_squared[i] *= ratio.sqrt().sqrt().clamp(1e-8, 1e8);
+            }
+        }
+        if worst < 0.02 {
+            break;
+        }
+    }
+    p_squared.mapv(f64::sqrt)
+}
+
+/// Exponents `e` for which `2^(r_i + e_i - e_j) a_ij` has largest entries of about one size in row and column `i`.
+fn coarse_exponents(a: ArrayView2<'_, f64>, rows: &[(f64, i32)]) -> Vec<i32> {
+    let n = a.nrows();
+    let mut exponent = vec![0; n];
+    for _ in 0..40 {
+        let (mut row_top, mut column_top) = (vec![i32::MIN; n], vec![i32::MIN; n]);
+        for ((i, j), &v) in a.indexed_iter() {
+            if i != j && v != 0.0 {
+                let e = frexp(v).1 + rows[i].1 + exponent[i] - exponent[j];
+                row_top[i] = row_top[i].max(e);
+                column_top[j] = column_top[j].max(e);
+            }
+        }
+        let mut moved = false;
+        for i in 0..n {
+            if row_top[i] != i32::MIN && column_top[i] != i32::MIN {
+                // All indices move at once, so each goes half of the way.
+                let shift = (column_top[i] - row_top[i]) / 4;
+                exponent[i] += shift;
+                moved |= shift != 0;
+            }
+        }
+        if !moved {
+            break;
+        }
+    }
+    exponent
+}

@@ -1,0 +1,137 @@
+//! Proved bounds on the margin `sup{delta : W + delta R^-1 is LDS}` from given weights or a given witness.
+
+use ndarray::{Array1, Array2, ArrayView2, Zip};
+
+use super::check;
+use super::pencil::Pencil;
+use super::weights::{Weights, ldexp};
+use crate::linalg;
+
+/// `value - origin`, rounded down.
+pub(super) fn below(value: f64, origin: f64) -> f64 {
+    if origin == 0.0 { value } else { (value - origin).next_down() }
+}
+
+/// `value - origin`, rounded up.
+pub(super) fn above(value: f64, origin: f64) -> f64 {
+    if origin == 0.0 { value } else { (value - origin).next_up() }
+}
+
+/// Whether the weights prove `W + delta R^-1` diagonally stable.
+pub(super) fn proves_lower(pencil: &Pencil, delta: f64, weights: &Weights) -> bool {
+    check::proves_stable(pencil.matrix(), pencil.diagonal(delta).upper(), weights)
+}
+
+/// Whether the witness proves `W + delta R^-1` not diagonally stable.
+pub(super) fn proves_upper(pencil: &Pencil, delta: f64, y: &Array2<f64>) -> bool {
+    check::proves_not_stable(pencil.matrix(), pencil.diagonal(delta).lower(), y.view())
+}
+
+/// The largest `delta`, to rounding, that the weights prove.
+pub(super) fn lower(pencil: &Pencil, weights: &Weights) -> Option<f64> {
+    let similar = weighted_symmetric_part(pencil, weights);
+    let estimate = -linalg::eigvalsh(similar.view()).ok()?.last().copied()?;
+    let size = similar.diag().fold(estimate.abs(), |m: f64, v| m.max(v.abs()));
+    let mut slack = f64::EPSILON * pencil.size() as f64 * size;
+    for _ in 0..16 {
+        if proves_lower(pencil, estimate - slack, weights) {
+            return Some(estimate - slack);
+        }
+        slack *= 8.0;
+    }
+    None
+}
+
+/// The smallest `delta`, to rounding, that the witness proves.
+pub(super) fn upper(pencil: &Pencil, y: &Array2<f64>) -> Option<f64> {
+    let mut product = linalg::product(pencil.matrix(), y.view());
+    product *= y;
+    let mut estimate = f64::NEG_INFINITY;
+    for (i, row) in y.rows().into_iter().enumerate() {
+        let own = row.dot(&row);
+        if own > 0.0 {
+            estimate = estimate.max(-product.row(i).sum() * pencil.rho[i] / own);
+        }
+    }
+    if !estimate.is_finite() {
+        return None;
+    }
+    let size = pencil.w.diag().iter().zip(&pencil.rho).fold(estimate.abs(), |m, (w, rho)| m.max((w * rho).abs()));
+    let mut slack = f64::EPSILON * size;
+    for _ in 0..16 {
+        if proves_upper(pencil, estimate + slack, y) {
+            return Some(estimate + slack);
+        }
+        slack *= 8.0;
+    }
+    None
+}
+
+/// For weights that prove `W + delta R^-1` diagonally stable: a proved `m >= 0` such that they do so for
+/// `delta + m`, near the largest.
+pub(super) fn margin_of_weights(pencil: &Pencil, delta: f64, weights: &Weights) -> f64 {
+    let similar = weighted_symmetric_part(pencil, weights);
+    let estimate = -largest_eigenvalue(similar.view()) - delta;
+    // Lanczos errs on the side that a proof cannot follow, hence the second and third candidate.
+    for part in [1.0 - 1e-9, 0.99, 0.8, 0.3] {
+        let margin = part * estimate;
+        if margin > 0.0 && proves_lower(pencil, above(delta + margin, 0.0), weights) {
+            return below(below(delta + margin, delta).min(margin), 0.0).max(0.0);
+        }
+    }
+    0.0
+}
+
+/// `G W G^-1 R` made symmetric, with `G = (D R)^(1/2)`: its largest eigenvalue is minus the margin for `D`.
+fn weighted_symmetric_part(pencil: &Pencil, weights: &Weights) -> Array2<f64> {
+    let root: Vec<(f64, i32)> = Zip::from(&weights.mantissa)
+        .and(&pencil.rho)
+        .map_collect(|m, rho| m * rho)
+        .iter()
+        .zip(&weights.exponent)
+        .map(|(&m, &e)| (ldexp(m, e.rem_euclid(2)).sqrt(), e.div_euclid(2)))
+        .collect();
+    let n = pencil.size();
+    let similar = Array2::from_shape_fn((n, n), |(i, j)| {
+        let ((m_i, e_i), (m_j, e_j)) = (root[i], root[j]);
+        ldexp(pencil.w[[i, j]], e_i - e_j) * (m_i / m_j) * pencil.rho[j]
+    });
+    0.5 * (&similar + &similar.t())
+}
+
+/// The largest eigenvalue of a symmetric matrix: exact to rounding up to 200 rows, else from 40 Lanczos steps, which
+/// err to below.
+fn largest_eigenvalue(m: ArrayView2<'_, f64>) -> f64 {
+    let n = m.nrows();
+    if n <= 200 {
+        return linalg::eigvalsh(m).ok().and_then(|v| v.last().copied()).unwrap_or(f64::NAN);
+    }
+    let steps = 40;
+    let mut basis: Vec<Array1<f64>> = Vec::with_capacity(steps);
+    let mut projected = Array2::zeros((steps, steps));
+    let mut v = Array1::from_shape_fn(n, |i| 1.0 + 0.5 * (1.618 * i as f64).sin());
+    for k in 0..steps {
+        let norm = v.dot(&v).sqrt();
+        if !(norm > 1e-300) {
+            break;
+        }
+        v /= norm;
+        if k > 0 {
+            projected[[k, k - 1]] = norm;
+            projected[[k - 1, k]] = norm;
+        }
+        basis.push(v);
+        let mut next = m.dot(&basis[k]);
+        projected[[k, k]] = next.dot(&basis[k]);
+        // Full reorthogonalisation, so that the projection stays a true one.
+        for _ in 0..2 {
+            for b in &basis {
+                let overlap = b.dot(&next);
+                next.scaled_add(-overlap, b);
+            }
+        }
+        v = next;
+    }
+    let k = basis.len();
+    linalg::eigvalsh(projected.slice(ndarray::s![..k, ..k])).ok().and_then(|v| v.last().copied()).unwrap_or(f64::NAN)
+}

@@ -1,0 +1,215 @@
+//! The builder, and the control of a search from outside.
+
+use std::fmt;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ndarray::{ArrayBase, Data, Ix1, Ix2};
+
+use super::blocks;
+use super::interior_point::InteriorPoint;
+use super::pencil::Pencil;
+use super::verdict::{Stop, Verdict};
+use crate::Scalar;
+use crate::error::{Error, Result};
+
+/// What a progress callback is told before each interior-point step.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub struct Progress {
+    /// Steps taken so far, over all strongly connected blocks.
+    pub iterations: usize,
+    /// Rows of the block at work.
+    pub size: usize,
+    /// The present duality gap; 0 at the optimum.
+    pub gap: f64,
+    /// Time since the search began.
+    pub elapsed: Duration,
+}
+
+type Callback = dyn Fn(&Progress) -> ControlFlow<()> + Send + Sync;
+
+/// Decides diagonal stability and computes margins, with limits.
+///
+/// ```
+/// use std::time::Duration;
+/// use ndarray::array;
+/// use neuronash::stability::diagonal::Certifier;
+/// let certifier = Certifier::builder().time_limit(Duration::from_secs(10)).iteration_limit(50).build()?;
+/// assert!(certifier.certify(&array![[-1.0, -4.0], [1.0, -1.0]])?.is_stable());
+/// # Ok::<(), neuronash::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Certifier {
+    options: CertifierBuilder,
+}
+
+impl Default for Certifier {
+    fn default() -> Self {
+        Self { options: CertifierBuilder::default() }
+    }
+}
+
+/// Options of a [`Certifier`]; each has a default.
+#[derive(Clone)]
+#[must_use]
+pub struct CertifierBuilder {
+    pub(super) tolerance: f64,
+    iteration_limit: usize,
+    time_limit: Option<Duration>,
+    threads: Option<usize>,
+    progress: Option<Arc<Callback>>,
+}
+
+impl Default for CertifierBuilder {
+    fn default() -> Self {
+        Self { tolerance: 1e-9, iteration_limit: 200, time_limit: None, threads: None, progress: None }
+    }
+}
+
+impl fmt::Debug for CertifierBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CertifierBuilder")
+            .field("tolerance", &self.tolerance)
+            .field("iteration_limit", &self.iteration_limit)
+            .field("time_limit", &self.time_limit)
+            .field("threads", &self.threads)
+            .field("progress", &self.progress.is_some())
+            .finish()
+    }
+}
+
+impl CertifierBuilder {
+    /// Relative distance of the proved bounds on a margin or gain at which the search ends. Default `1e-9`.
+    pub fn tolerance(mut self, tolerance: f64) -> Self {
+        self.tolerance = tolerance;
+        self
+    }
+
+    /// Interior-point steps per strongly connected block. Default 200; 8 to 20 are usual.
+    pub fn iteration_limit(mut self, limit: usize) -> Self {
+        self.iteration_limit = limit;
+        self
+    }
+
+    /// Wall-clock time, looked at before each interior-point step. Default: none.
+    pub fn time_limit(mut self, limit: Duration) -> Self {
+        self.time_limit = Some(limit);
+        self
+    }
+
+    /// Threads for products and factorisations. Default: those of the surrounding rayon pool. Without the feature
+    /// `rayon`, and with the feature `lapack`, the backend's own setting counts.
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = Some(threads);
+        self
+    }
+
+    /// A function that is called before each interior-point step and may end the search by `ControlFlow::Break`.
+    pub fn on_progress(mut self, callback: impl Fn(&Progress) -> ControlFlow<()> + Send + Sync + 'static) -> Self {
+        self.progress = Some(Arc::new(callback));
+        self
+    }
+
+    /// Checks the options.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a tolerance outside `[1e-14, 1)`, or no iterations or threads at all.
+    pub fn build(self) -> Result<Certifier> {
+        if !(1e-14..1.0).contains(&self.tolerance) {
+            return Err(Error::invalid("tolerance", self.tolerance, "1e-14 <= tolerance < 1"));
+        }
+        if self.iteration_limit == 0 {
+            return Err(Error::invalid("iteration_limit", 0, "at least 1"));
+        }
+        if self.threads == Some(0) {
+            return Err(Error::invalid("threads", 0, "at least 1"));
+        }
+        Ok(Certifier { options: self })
+    }
+}
+
+impl Certifier {
+    /// The options, to be set.
+    pub fn builder() -> CertifierBuilder {
+        CertifierBuilder::default()
+    }
+
+    /// As [`certify`](super::certify).
+    ///
+    /// # Errors
+    /// As [`certify`](super::certify).
+    pub fn certify<A: Scalar, S: Data<Elem = A>>(&self, a: &ArrayBase<S, Ix2>) -> Result<Verdict> {
+        let pencil = Pencil::new(a, "a")?;
+        self.run(|control| blocks::certify(&pencil, 0.0, control))
+    }
+
+    /// As [`certify_shifted`](super::certify_shifted).
+    ///
+    /// # Errors
+    /// As [`certify_shifted`](super::certify_shifted).
+    pub fn certify_shifted<A: Scalar, S: Data<Elem = A>, T: Data<Elem = A>>(
+        &self,
+        w: &ArrayBase<S, Ix2>,
+        rho: &ArrayBase<T, Ix1>,
+    ) -> Result<Verdict> {
+        let pencil = Pencil::new(w, "w")?.with_slopes(rho)?;
+        self.run(|control| blocks::certify(&pencil, -1.0, control))
+    }
+
+    /// Runs a search with this certifier's limits and threads.
+    pub(super) fn run<T: Send>(&self, search: impl FnOnce(&mut Control<'_>) -> T + Send) -> Result<T> {
+        let mut control = Control::new(&self.options);
+        #[cfg(feature = "rayon")]
+        if let Some(threads) = self.options.threads {
+            let pool = rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .build()
+                .map_err(|e| Error::invalid("threads", threads, format!("what the system grants ({e})")))?;
+            return Ok(pool.install(|| search(&mut control)));
+        }
+        Ok(search(&mut control))
+    }
+}
+
+/// Limits and counts of one search.
+pub(super) struct Control<'a> {
+    options: &'a CertifierBuilder,
+    start: Instant,
+    pub(super) iterations: usize,
+    in_block: usize,
+}
+
+impl<'a> Control<'a> {
+    fn new(options: &'a CertifierBuilder) -> Self {
+        Self { options, start: Instant::now(), iterations: 0, in_block: 0 }
+    }
+
+    /// Starts the count of a new block.
+    pub(super) fn next_block(&mut self) {
+        self.in_block = 0;
+    }
+
+    pub(super) fn count(&mut self) {
+        self.iterations += 1;
+        self.in_block += 1;
+    }
+
+    /// Whether another step may be taken.
+    pub(super) fn proceed(&self, point: &InteriorPoint<'_>) -> ControlFlow<Stop> {
+        let elapsed = self.start.elapsed();
+        if self.in_block >= self.options.iteration_limit {
+            return ControlFlow::Break(Stop::IterationLimit);
+        }
+        if self.options.time_limit.is_some_and(|limit| elapsed >= limit) {
+            return ControlFlow::Break(Stop::TimeLimit);
+        }
+        let Some(callback) = &self.options.progress else { return ControlFlow::Continue(()) };
+        let progress = Progress { iterations: self.iterations, size: point.d.len(), gap: point.gap(), elapsed };
+        match callback(&progress) {
+            ControlFlow::Continue(()) => ControlFlow::Continue(()),
+            ControlFlow::Break(()) => ControlFlow::Break(Stop::Cancelled),
+        }
+    }
+}

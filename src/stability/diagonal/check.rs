@@ -1,0 +1,206 @@
+//! The rigorous checks (theory 3.8): what they accept is proved for the exact real matrix.
+//!
+//! Both know nothing of how a candidate was found. They take the matrix without its diagonal, and the diagonal
+//! apart: when it is known only to lie in an interval, a proof of stability for its upper end and a refutation for
+//! its lower end hold for all of it, because `D A + A'D` and `(A X)_ii` grow with the diagonal.
+//!
+//! Rounding errors are bounded for any order of summation, with or without fused multiply-add, and with division
+//! replaced by multiplication with a reciprocal, so the bounds hold for every backend that multiplies and factorises
+//! matrices in the conventional way (no Strassen).
+
+use std::cmp::Ordering;
+
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
+
+use super::exact;
+use super::weights::{Weights, frexp, ldexp};
+use crate::linalg::Backend;
+
+/// Twice the unit roundoff: the safety factor on every rounding-error bound.
+const U: f64 = f64::EPSILON;
+
+/// More than any sum of the underflow errors below, far less than any diagonal entry of a scaled matrix.
+const UNDERFLOW: f64 = 1e-290;
+
+/// `gamma_k = k u / (1 - k u)` with the safety factor.
+fn gamma(k: usize) -> f64 {
+    let ku = k as f64 * U;
+    ku / (1.0 - ku)
+}
+
+/// Side of the square tiles in which a matrix and its transpose are walked together.
+const TILE: usize = 64;
+
+/// Scaled entries of this size, and the products of four of them, are computed without underflow or overflow.
+const EXACT: std::ops::Range<f64> = 1e-60..1e60;
+
+/// Proves `D A + A'D < 0` for all diagonals of `A` up to `diagonal`.
+///
+/// `S = -(DA + A'D)` is scaled by powers of two to a diagonal near 1. With `E` the bound on the rounding errors of
+/// `S`, a Cholesky factorisation of `S - diag(E 1) - c I` that runs to completion proves `S > 0`, where
+/// `c >= sum_i gamma_(i+1) S_ii`: the residual of the factorisation is at most
+/// `gamma_(min(i,j)+1) sqrt(S_ii S_jj)` in entry `(i, j)`, and such a matrix has no eigenvalue above that sum.
+/// (Rump, "Verification of positive definiteness", BIT 46, 2006, with `gamma_(n+1) tr S` sharpened.)
+pub(super) fn proves_stable(a: ArrayView2<'_, f64>, diagonal: ArrayView1<'_, f64>, weights: &Weights) -> bool {
+    let n = a.nrows();
+    let usable = weights.exponent.iter().all(|e| e.abs() < 1 << 24) && weights.mantissa.iter().all(|m| (1.0..2.0).contains(m));
+    if weights.len() != n || weights.mantissa.len() != n || !usable || !diagonal.iter().all(|&v| v < 0.0) {
+        return false;
+    }
+    if n == 1 {
+        return true;
+    }
+    let scale = Scale::new(diagonal, weights);
+    if n == 2 && scale.proves_two_by_two(a, diagonal) == Some(Ordering::Greater) {
+        return true;
+    }
+    let (mut shifted, row_sums) = scale.negated_symmetric_part(a, diagonal);
+    let factor_error: f64 = (0..n).map(|i| gamma(i + 8) * shifted[[i, i]]).sum::<f64>() * (1.0 + gamma(n + 8));
+    for i in 0..n {
+        let entry_error = 2.0 * U * row_sums[i] * (1.0 + gamma(n + 8));
+        let pivot = shifted[[i, i]] * (1.0 - 4.0 * U) - (factor_error + entry_error + UNDERFLOW) * (1.0 + 8.0 * U);
+        // Written so that NaN fails.
+        if !(pivot > 0.0) {
+            return false;
+        }
+        shifted[[i, i]] = pivot;
+    }
+    f64::cholesky_in_place(shifted.view_mut()) && shifted.diag().iter().all(|&u| u > 0.0 && u.is_finite())
+}
+
+/// The congruence by powers of two that brings the diagonal of `-(DA + A'D)` near 1: entry `(i, j)` of `DA` is
+/// multiplied by `2^(row_i + column_j)` besides the mantissa of `d_i`.
+struct Scale<'a> {
+    mantissa: &'a [f64],
+    row: Vec<i32>,
+    column: Vec<i32>,
+}
+
+impl<'a> Scale<'a> {
+    fn new(diagonal: ArrayView1<'_, f64>, weights: &'a Weights) -> Self {
+        let column: Vec<i32> = diagonal
+            .iter()
+            .zip(&weights.exponent)
+            .map(|(&v, &e)| -(e.saturating_add(frexp(v).1) + 1).div_euclid(2))
+            .collect();
+        let row = column.iter().zip(&weights.exponent).map(|(&c, &e)| c.saturating_add(e)).collect();
+        Self { mantissa: weights.mantissa.as_slice().unwrap_or(&[]), row, column }
+    }
+
+    /// Entry `(i, j)` of the scaled `DA`: relative error at most `u`, plus underflow.
+    #[inline]
+    fn entry(&self, i: usize, j: usize, value: f64) -> f64 {
+        ldexp(value, self.row[i] + self.column[j]) * self.mantissa[i]
+    }
+
+    /// The upper triangle of the scaled `S`, and the row sums of `|DA| + |A'D|`.
+    fn negated_symmetric_part(&self, a: ArrayView2<'_, f64>, diagonal: ArrayView1<'_, f64>) -> (Array2<f64>, Vec<f64>) {
+        let n = a.nrows();
+        let mut matrix = Array2::zeros((n, n));
+        let mut row_sums = vec![0.0; n];
+        for rows in (0..n).step_by(TILE) {
+            for columns in (rows..n).step_by(TILE) {
+                for i in rows..n.min(rows + TILE) {
+                    for j in columns.max(i + 1)..n.min(columns + TILE) {
+                        let (ij, ji) = (self.entry(i, j, a[[i, j]]), self.entry(j, i, a[[j, i]]));
+                        matrix[[i, j]] = -(ij + ji);
+                        let magnitude = ij.abs() + ji.abs();
+                        row_sums[i] += magnitude;
+                        row_sums[j] += magnitude;
+                    }
+                }
+            }
+        }
+        for i in 0..n {
+            matrix[[i, i]] = -2.0 * self.entry(i, i, diagonal[i]);
+            row_sums[i] += matrix[[i, i]];
+        }
+        (matrix, row_sums)
+    }
+
+    /// The sign of `det S` for n = 2, exactly, or `None` where the arithmetic would leave the range of `f64`.
+    fn proves_two_by_two(&self, a: ArrayView2<'_, f64>, diagonal: ArrayView1<'_, f64>) -> Option<Ordering> {
+        let scaled = |i: usize, j: usize, value: f64| {
+            let v = ldexp(value, self.row[i] + self.column[j]);
+            (value == 0.0 || EXACT.contains(&v.abs())).then_some(v)
+        };
+        let mantissas = self.mantissa.iter().copied();
+        let off_diagonal = exact::dot([scaled(0, 1, a[[0, 1]])?, scaled(1, 0, a[[1, 0]])?], mantissas)?;
+        let first = exact::dot([2.0 * scaled(0, 0, diagonal[0])?], [self.mantissa[0]])?;
+        let second = exact::dot([2.0 * scaled(1, 1, diagonal[1])?], [self.mantissa[1]])?;
+        Some(first.product(&second)?.minus(&off_diagonal.product(&off_diagonal)?).sign())
+    }
+}
+
+/// Proves that `X = Y Y'` is not zero and has `(A X)_ii >= 0` for all diagonals of `A` from `diagonal` upwards.
+///
+/// The similarity by powers of two that brings the rows of `Y` to norm 1 leaves the signs of `(A Y Y')_ii`. The
+/// computed value must be at least `gamma_(n+r) (|A| |Y| |Y|')_ii`. If that fails and `Y` has one column, the signs
+/// are found exactly.
+pub(super) fn proves_not_stable(a: ArrayView2<'_, f64>, diagonal: ArrayView1<'_, f64>, y: ArrayView2<'_, f64>) -> bool {
+    let (n, rank) = y.dim();
+    if n != a.nrows() || !y.iter().all(|v| v.is_finite()) {
+        return false;
+    }
+    // Rows of zeros satisfy their inequality and drop out of the others.
+    let support: Vec<usize> = (0..n).filter(|&i| y.row(i).iter().any(|&v| v != 0.0)).collect();
+    if support.is_empty() {
+        return false;
+    }
+    let largest = |values: &mut dyn Iterator<Item = f64>| values.fold(0.0, |m: f64, v| m.max(v.abs()));
+    let shift: Vec<i32> = support.iter().map(|&i| -frexp(largest(&mut y.row(i).iter().copied())).1).collect();
+    let scaled = Array2::from_shape_fn((support.len(), rank), |(k, c)| ldexp(y[[support[k], c]], shift[k]));
+    let entry = |i: usize, j: usize| if i == j { diagonal[i] } else { a[[i, j]] };
+    let m = support.len();
+    // The power of two that brings row `i` of the scaled `A` to size 1, from exponents so that nothing overflows.
+    let top_exponent = |i: usize| {
+        (0..m)
+            .filter(|&j| entry(support[i], support[j]) != 0.0)
+            .map(|j| frexp(entry(support[i], support[j])).1 - shift[j])
+            .max()
+            .unwrap_or(0)
+    };
+    let absolute = scaled.mapv(f64::abs);
+    let mut uncertain = Vec::new();
+    for start in (0..m).step_by(256) {
+        let rows = start..m.min(start + 256);
+        let mut block = Array2::zeros((rows.len(), m));
+        for (mut row, i) in block.axis_iter_mut(Axis(0)).zip(rows.clone()) {
+            let top = top_exponent(i);
+            for (j, v) in row.iter_mut().enumerate() {
+                *v = ldexp(entry(support[i], support[j]), -shift[j] - top);
+            }
+        }
+        let product = crate::linalg::product(block.view(), scaled.view());
+        block.mapv_inplace(f64::abs);
+        let bound = crate::linalg::product(block.view(), absolute.view());
+        for (k, i) in rows.enumerate() {
+            let value: f64 = product.row(k).iter().zip(scaled.row(i)).map(|(p, y)| p * y).sum();
+            let error: f64 = bound.row(k).iter().zip(absolute.row(i)).map(|(b, y)| b * y).sum();
+            if !(value - gamma(m + rank + 8) * error - UNDERFLOW >= 0.0) {
+                uncertain.push(i);
+            }
+        }
+    }
+    if uncertain.is_empty() {
+        return true;
+    }
+    if rank != 1 {
+        return false;
+    }
+    let x = scaled.remove_axis(Axis(1)).to_vec();
+    uncertain.iter().all(|&i| {
+        let top = top_exponent(i);
+        let row = (0..m).map(|j| {
+            let value = entry(support[i], support[j]);
+            let scaled = ldexp(value, -shift[j] - top);
+            // NaN makes the sum refuse to answer where underflow would silently change it.
+            if value != 0.0 && !EXACT.contains(&scaled.abs()) { f64::NAN } else { scaled }
+        });
+        exact::dot(row, x.iter().copied()).is_some_and(|sum| match sum.sign() {
+            Ordering::Equal => true,
+            Ordering::Greater => x[i] > 0.0,
+            Ordering::Less => x[i] < 0.0,
+        })
+    })
+}

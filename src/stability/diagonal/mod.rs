@@ -1,0 +1,99 @@
+//! Lyapunov diagonal stability: decided, measured and proved (theory 3).
+//!
+//! A square matrix `A` is *Lyapunov diagonally stable* (LDS) if some positive diagonal `D` has `D A + A'D < 0`. For a
+//! network with synaptic matrix `W` and slopes of its activations in `[0, rho_i]`, LDS of `A = W - diag(rho)^-1` makes
+//! every input lead to one globally attracting equilibrium, for all time constants (theory 3.2).
+//!
+//! By the theorem of Barker, Berman and Plemmons (Linear and Multilinear Algebra 5, 1978) exactly one of two
+//! things exists: such a `D`, or a positive semidefinite `X != 0` with `(A X)_ii >= 0` for all `i`. [`certify`]
+//! finds one of them and proves it, with all rounding errors accounted for; what it cannot prove it calls
+//! [`Verdict::Undecided`]. A proof re-checks itself against any matrix: [`Certificate::verify`],
+//! [`Refutation::verify`].
+//!
+//! The road, each step only if those before did not decide: structure that decides by itself (a nonnegative diagonal
+//! entry, two rows, symmetrizable and Metzler matrices), the strongly connected blocks one by one, weights that balance
+//! rows and columns, and a primal-dual interior point written in matrix products, left as soon as one of its two
+//! sequences passes the check.
+//!
+//! ```
+//! use ndarray::array;
+//! use neuronash::stability::diagonal::{certify, Verdict};
+//!
+//! // An excitatory and an inhibitory neuron: W - I with W = [[0.5, -4], [3, 0]].
+//! let a = array![[-0.5, -4.0], [3.0, -1.0]];
+//! match certify(&a)? {
+//!     Verdict::Stable(certificate) => println!("D = {}", certificate.weights()),
+//!     Verdict::NotStable(refutation) => println!("Y = {}", refutation.witness()),
+//!     Verdict::Undecided(undecided) => println!("margin in {:?}", undecided.bounds()),
+//!     _ => unreachable!("no other verdict so far"),
+//! }
+//! # Ok::<(), neuronash::Error>(())
+//! ```
+
+mod balance;
+mod blocks;
+mod bounds;
+mod certifier;
+mod check;
+mod exact;
+mod interior_point;
+mod pencil;
+mod search;
+mod structure;
+mod verdict;
+mod weights;
+mod witness;
+
+use ndarray::{ArrayBase, Data, Ix1, Ix2};
+
+pub use certifier::{Certifier, CertifierBuilder, Progress};
+pub use verdict::{Certificate, Method, Refutation, Stop, Undecided, Verdict};
+
+use crate::Scalar;
+use crate::error::Result;
+
+/// Decides, with proof, whether the square matrix `a` is Lyapunov diagonally stable.
+///
+/// The proof is for the exact real matrix whose entries are the given floating-point numbers, `f32` or `f64`. Entries over
+/// 1e-150..1e150 and weights over any range are welcome.
+///
+/// # Errors
+/// [`Error::Shape`](crate::Error::Shape) unless `a` is square, [`Error::Empty`](crate::Error::Empty) if it has no
+/// rows, [`Error::NonFinite`](crate::Error::NonFinite) for NaN or infinite entries.
+///
+/// ```
+/// use ndarray::array;
+/// use neuronash::stability::diagonal::certify;
+/// // Diagonally stable although it contracts in no fixed quadratic norm for all activations.
+/// assert!(certify(&array![[-1.0, 4.0], [-4.0, -1.0]])?.is_stable());
+/// // Hurwitz, but not diagonally stable.
+/// assert!(certify(&array![[1.0, -3.0], [3.0, -2.0]])?.is_not_stable());
+/// # Ok::<(), neuronash::Error>(())
+/// ```
+pub fn certify<A: Scalar, S: Data<Elem = A>>(a: &ArrayBase<S, Ix2>) -> Result<Verdict> {
+    Certifier::default().certify(a)
+}
+
+/// Decides whether `W - diag(rho)^-1` is diagonally stable; `w` has shape `(n, n)`, `rho` shape `(n,)`.
+///
+/// The diagonal `w_ii - 1/rho_i` is not a floating-point number in general: a verdict holds for the exact one, since it
+/// is proved for both ends of an interval that contains it.
+///
+/// # Errors
+/// As [`certify`]; [`Error::Shape`](crate::Error::Shape) unless `rho` has one entry per row,
+/// [`Error::Invalid`](crate::Error::Invalid) unless all of them are positive and finite.
+///
+/// ```
+/// use ndarray::array;
+/// use neuronash::stability::diagonal::certify_shifted;
+/// let w = array![[0.9, -5.0], [4.0, 0.0]];
+/// assert!(certify_shifted(&w, &array![1.0, 1.0])?.is_stable());
+/// assert!(certify_shifted(&w, &array![1.2, 1.0])?.is_not_stable());
+/// # Ok::<(), neuronash::Error>(())
+/// ```
+pub fn certify_shifted<A: Scalar, S: Data<Elem = A>, T: Data<Elem = A>>(
+    w: &ArrayBase<S, Ix2>,
+    rho: &ArrayBase<T, Ix1>,
+) -> Result<Verdict> {
+    Certifier::default().certify_shifted(w, rho)
+}

@@ -1,0 +1,105 @@
+//! The search for a proof, for one strongly connected block.
+
+use std::ops::ControlFlow;
+
+use ndarray::{Array1, Array2};
+
+use super::balance::Balanced;
+use super::certifier::Control;
+use super::check;
+use super::interior_point::{Goal, InteriorPoint, Step};
+use super::pencil::{Diagonal, Pencil};
+use super::structure;
+use super::verdict::{Method, Stop};
+use super::weights::Weights;
+use super::witness;
+
+/// What was found for a block.
+pub(super) enum Outcome {
+    Stable { weights: Weights, method: Method },
+    NotStable { witness: Array2<f64>, method: Method },
+    /// The last weights and witness, which prove bounds.
+    Undecided { weights: Option<Weights>, witness: Option<Array2<f64>>, method: Method, stop: Stop },
+}
+
+/// A block and the candidates that it is asked about.
+pub(super) struct Block<'a> {
+    pub(super) pencil: &'a Pencil,
+    pub(super) diagonal: &'a Diagonal,
+}
+
+impl Block<'_> {
+    /// `Stable` if the weights prove it.
+    pub(super) fn stable(&self, weights: Option<Weights>, method: Method) -> Option<Outcome> {
+        let weights = weights?;
+        check::proves_stable(self.pencil.matrix(), self.diagonal.upper(), &weights)
+            .then_some(Outcome::Stable { weights, method })
+    }
+
+    /// `NotStable` if the witness proves it.
+    pub(super) fn not_stable(&self, witness: Array2<f64>, method: Method) -> Option<Outcome> {
+        check::proves_not_stable(self.pencil.matrix(), self.diagonal.lower(), witness.view())
+            .then_some(Outcome::NotStable { witness, method })
+    }
+}
+
+/// Decides a block: structure, then cheap guesses, then the interior point.
+pub(super) fn decide(block: &Block<'_>, control: &mut Control<'_>) -> Outcome {
+    if let Some(outcome) = structure::decide(block) {
+        return outcome;
+    }
+    let balanced = balanced(block);
+    if let Some(outcome) = balancing_weights(block, &balanced) {
+        return outcome;
+    }
+    interior_point(block, &balanced, control)
+}
+
+/// What can be tried on a reducible matrix before it is taken apart: weights of moderate size, if they do.
+pub(super) fn cheap_guesses(block: &Block<'_>) -> Option<Outcome> {
+    if !block.diagonal.upper.iter().all(|&v| v < 0.0) {
+        return None;
+    }
+    let ones = Weights::new(vec![1.0; block.pencil.size()], vec![0; block.pencil.size()]);
+    block.stable(ones, Method::Balancing).or_else(|| balancing_weights(block, &balanced(block)))
+}
+
+/// The balanced matrix with diagonal -1.
+fn balanced(block: &Block<'_>) -> Balanced {
+    let rho = block.diagonal.upper.mapv(|v| -1.0 / v);
+    Balanced::new(block.pencil.matrix(), block.diagonal.upper(), rho)
+}
+
+fn balancing_weights(block: &Block<'_>, balanced: &Balanced) -> Option<Outcome> {
+    block.stable(balanced.weights(&Array1::ones(block.pencil.size())), Method::Balancing)
+}
+
+/// Follows the central path until either iterate passes its check.
+fn interior_point(block: &Block<'_>, balanced: &Balanced, control: &mut Control<'_>) -> Outcome {
+    let method = Method::InteriorPoint;
+    let mut point = InteriorPoint::new(balanced.b.view(), Goal::Sign);
+    let stop = loop {
+        // A gap this small means that the sign of the optimum is a matter of rounding errors.
+        let near = point.gap() < 1e-6;
+        let candidate = witness::best(balanced.b.view(), point.x.view(), near);
+        if let Some(y) = candidate.filter(|c| c.bound < 0.0 || near).and_then(|c| c.factor(point.x.view()))
+            && let Some(outcome) = block.not_stable(balanced.witness(y), method)
+        {
+            return outcome;
+        }
+        if let ControlFlow::Break(stop) = control.proceed(&point) {
+            break stop;
+        }
+        if point.step() == Step::Stalled {
+            break Stop::NearBoundary;
+        }
+        control.count();
+        if let Some(outcome) = block.stable(balanced.weights(&point.d), method) {
+            return outcome;
+        }
+    };
+    let witness = witness::best(balanced.b.view(), point.x.view(), true)
+        .and_then(|c| c.factor(point.x.view()))
+        .map(|y| balanced.witness(y));
+    Outcome::Undecided { weights: balanced.weights(&point.d), witness, method, stop }
+}

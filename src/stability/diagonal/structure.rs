@@ -1,0 +1,186 @@
+//! Matrices whose structure decides (theory 3.6): a nonnegative diagonal entry, one or two rows, symmetrizable
+//! and Metzler matrices.
+
+use ndarray::{Array1, Array2, ArrayView2, Axis, Zip};
+
+use super::search::{Block, Outcome};
+use super::verdict::Method;
+use super::weights::{Weights, frexp, ldexp};
+use crate::linalg::{self, Lu};
+
+/// The outcome, if the structure of the block decides it and the check agrees.
+pub(super) fn decide(block: &Block<'_>) -> Option<Outcome> {
+    nonnegative_diagonal(block)
+        .or_else(|| match block.pencil.size() {
+            1 => block.stable(Weights::new([1.0], [0]), Method::Diagonal),
+            2 => two_by_two(block),
+            _ => None,
+        })
+        .or_else(|| symmetrizable(block))
+        .or_else(|| metzler(block))
+}
+
+/// `X = e_i e_i'` refutes if `a_ii >= 0`.
+pub(super) fn nonnegative_diagonal(block: &Block<'_>) -> Option<Outcome> {
+    let i = block.diagonal.lower.iter().position(|&v| v >= 0.0)?;
+    let mut y = Array2::zeros((block.pencil.size(), 1));
+    y[[i, 0]] = 1.0;
+    block.not_stable(y, Method::Diagonal)
+}
+
+/// Diagonally stable iff `a11 < 0`, `a22 < 0` and `det > 0`.
+///
+/// With `D = diag(|a21|, |a12|)` the off-diagonal entry of `DA + A'D` is 0, or twice `d_1 a12` if the signs agree; either
+/// way `D` works iff any does, and it is exact. Without `det > 0`, the vector `x = (|a12|, +-|a11|)` gives
+/// `(A x)_1 x_1 = 0` and `(A x)_2 x_2 = -|a11| det >= 0`, again exactly.
+fn two_by_two(block: &Block<'_>) -> Option<Outcome> {
+    let (a12, a21) = (block.pencil.w[[0, 1]], block.pencil.w[[1, 0]]);
+    let (a11, a22) = (block.diagonal.upper[0], block.diagonal.upper[1]);
+    if a12 != 0.0 && a21 != 0.0 {
+        let y = Array2::from_shape_vec((2, 1), vec![a12.abs(), block.diagonal.lower[0].abs().copysign(a12)]).ok()?;
+        return block
+            .stable(Weights::new([a21.abs(), a12.abs()], [0, 0]), Method::TwoByTwo)
+            .or_else(|| block.not_stable(y, Method::TwoByTwo));
+    }
+    // Triangular: any weights with a11 a22 d1 d2 > (d_k a_kl / 2)^2, where a_kl is the entry that is not 0.
+    let coupling = if a12 != 0.0 { a12 } else { a21 };
+    if coupling == 0.0 {
+        return block.stable(Weights::new([1.0, 1.0], [0, 0]), Method::TwoByTwo);
+    }
+    let ratio = 2 * frexp(coupling).1 - frexp(a11).1 - frexp(a22).1 + 3;
+    let exponents = if a12 != 0.0 { [-ratio, 0] } else { [0, -ratio] };
+    block.stable(Weights::new([1.0, 1.0], exponents), Method::TwoByTwo)
+}
+
+/// If `D A` is symmetric for some `D`, then `A` is diagonally stable iff `D A` is negative definite.
+fn symmetrizable(block: &Block<'_>) -> Option<Outcome> {
+    let weights = symmetrizer(block.pencil.matrix())?;
+    let method = Method::Symmetrizable;
+    let stable = block.stable(Some(weights.clone()), method);
+    if stable.is_some() {
+        return stable;
+    }
+    // D^(1/2) A D^(-1/2) is symmetric; an eigenvector v to an eigenvalue >= 0 gives x = D^(-1/2) v.
+    let n = block.pencil.size();
+    let root: Vec<(f64, i32)> = weights
+        .mantissa
+        .iter()
+        .zip(&weights.exponent)
+        .map(|(&m, &e)| (ldexp(m, e.rem_euclid(2)).sqrt(), e.div_euclid(2)))
+        .collect();
+    let similar = Array2::from_shape_fn((n, n), |(i, j)| {
+        let v = if i == j { block.diagonal.lower[i] } else { block.pencil.w[[i, j]] };
+        ldexp(v, root[i].1 - root[j].1) * (root[i].0 / root[j].0)
+    });
+    let symmetric = 0.5 * (&similar + &similar.t());
+    let (_, vectors) = linalg::eigh(symmetric.view()).ok()?;
+    let top = vectors.column(n - 1);
+    let shift = root.iter().map(|r| r.1).min().unwrap_or(0);
+    let y = Array2::from_shape_fn((n, 1), |(i, _)| ldexp(top[i] / root[i].0, shift - root[i].1));
+    block.not_stable(y, method)
+}
+
+/// Weights with `d_i a_ij = d_j a_ji` to rounding, by a walk over the graph of nonzeros.
+fn symmetrizer(a: ArrayView2<'_, f64>) -> Option<Weights> {
+    let n = a.nrows();
+    // Cheapest first: most matrices fail on the signs of their first entries.
+    for i in 0..n {
+        for j in 0..i {
+            let (ij, ji) = (a[[i, j]], a[[j, i]]);
+            if (ij == 0.0) != (ji == 0.0) || (ij < 0.0) != (ji < 0.0) {
+                return None;
+            }
+        }
+    }
+    let mut weights: Vec<Option<(f64, i32)>> = vec![None; n];
+    for root in 0..n {
+        if weights[root].is_some() {
+            continue;
+        }
+        weights[root] = Some((1.0, 0));
+        let mut queue = vec![root];
+        while let Some(i) = queue.pop() {
+            let (m_i, e_i) = weights[i]?;
+            for j in (0..n).filter(|&j| j != i && a[[i, j]] != 0.0) {
+                let ((ij, p), (ji, q)) = (frexp(a[[i, j]]), frexp(a[[j, i]]));
+                let (m, e) = frexp(m_i * ij / ji);
+                let here = (m, e + e_i + p - q);
+                match weights[j] {
+                    None => {
+                        weights[j] = Some(here);
+                        queue.push(j);
+                    }
+                    Some((m_j, e_j)) => {
+                        let ratio = ldexp(here.0 / m_j, here.1 - e_j);
+                        if (ratio - 1.0).abs() > 1e-13 * n as f64 {
+                            return None;
+                        }
+                    }
+                }
+            }
+        }
+    }
+    let (mantissa, exponent): (Vec<f64>, Vec<i32>) = weights.into_iter().collect::<Option<Vec<_>>>()?.into_iter().unzip();
+    Weights::new(mantissa, exponent)
+}
+
+/// A Metzler matrix is diagonally stable iff it is Hurwitz: with `-A v = 1` and `-A'l = 1`, `v, l > 0`, `D = diag(l/v)`
+/// certifies it. Otherwise its Perron vector refutes.
+fn metzler(block: &Block<'_>) -> Option<Outcome> {
+    let w = block.pencil.matrix();
+    if w.indexed_iter().any(|((i, j), &v)| i != j && v < 0.0) {
+        return None;
+    }
+    let method = Method::Metzler;
+    let with_diagonal = |diagonal: &Array1<f64>| {
+        let mut a = w.to_owned();
+        a.diag_mut().assign(diagonal);
+        a
+    };
+    let a = with_diagonal(&block.diagonal.upper);
+    let ones = Array1::ones(block.pencil.size());
+    let lu = Lu::new(a.view(), "the Metzler matrix");
+    if let (Ok(v), Ok(l)) = (lu.solve_vec(ones.view()), lu.solve_transposed(ones.view().insert_axis(Axis(1)))) {
+        let d = Zip::from(&v).and(l.column(0)).map_collect(|v, l| if *v < 0.0 { l / v } else { f64::NAN });
+        let stable = block.stable(Weights::new(d, std::iter::repeat_n(0, ones.len())), method);
+        if stable.is_some() {
+            return stable;
+        }
+    }
+    let (right, _) = perron(with_diagonal(&block.diagonal.lower).view())?;
+    let refuted = block.not_stable(right.clone().insert_axis(Axis(1)), method);
+    if refuted.is_some() {
+        return refuted;
+    }
+    let (right, _) = perron(a.view())?;
+    let (left, _) = perron(a.t())?;
+    block.stable(Weights::new(&left / &right, std::iter::repeat_n(0, ones.len())), method)
+}
+
+/// The Perron vector and root of an irreducible Metzler matrix, by Noda's iteration: inverse iteration whose
+/// shift is the Collatz-Wielandt bound, so that the vectors stay positive and converge quadratically.
+/// (Noda, "Note on the computation of the maximal eigenvalue of a non-negative irreducible matrix", Numerische
+/// Mathematik 17, 1971.)
+fn perron(a: ArrayView2<'_, f64>) -> Option<(Array1<f64>, f64)> {
+    let mut v: Array1<f64> = Array1::ones(a.nrows());
+    let mut root = f64::INFINITY;
+    for _ in 0..40 {
+        let ratios = a.dot(&v) / &v;
+        let upper = ratios.fold(f64::NEG_INFINITY, |m: f64, &r| m.max(r));
+        let lower = ratios.fold(f64::INFINITY, |m: f64, &r| m.min(r));
+        if !upper.is_finite() || upper >= root || upper - lower <= 1e-15 * upper.abs() {
+            break;
+        }
+        root = upper;
+        let mut shifted = -a.to_owned();
+        shifted.diag_mut().mapv_inplace(|d| d + upper);
+        let Ok(next) = Lu::new(shifted.view(), "the shifted Metzler matrix").solve_vec(v.view()) else { break };
+        let largest = next.fold(0.0, |m: f64, &x| if x.abs() > m.abs() { x } else { m });
+        let next = next / largest;
+        if !next.iter().all(|&x| x > 0.0) {
+            break;
+        }
+        v = next;
+    }
+    Some((v, root))
+}

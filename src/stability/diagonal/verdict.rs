@@ -1,0 +1,385 @@
+//! What a decision about a matrix hands over: a proof of stability, a refutation, or bounds.
+
+use std::fmt;
+
+use ndarray::{Array1, Array2, ArrayBase, ArrayView1, ArrayView2, Data, Ix1, Ix2};
+
+use super::check;
+use super::pencil::{Diagonal, Pencil};
+use super::weights::Weights;
+use crate::Scalar;
+use crate::error::{Error, Result};
+
+/// The answer to "is this matrix Lyapunov diagonally stable?".
+#[derive(Debug, Clone)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub enum Verdict {
+    /// Yes, with a `D` that proves it.
+    Stable(Certificate),
+    /// No, with an `X` that proves it.
+    NotStable(Refutation),
+    /// Too near the boundary, or out of time; with proved bounds on the margin.
+    Undecided(Undecided),
+}
+
+impl Verdict {
+    /// Whether stability is proved.
+    pub fn is_stable(&self) -> bool {
+        matches!(self, Verdict::Stable(_))
+    }
+
+    /// Whether instability is proved.
+    pub fn is_not_stable(&self) -> bool {
+        matches!(self, Verdict::NotStable(_))
+    }
+
+    /// The certificate, if stability is proved.
+    pub fn certificate(&self) -> Option<&Certificate> {
+        if let Verdict::Stable(c) = self { Some(c) } else { None }
+    }
+
+    /// The refutation, if instability is proved.
+    pub fn refutation(&self) -> Option<&Refutation> {
+        if let Verdict::NotStable(r) = self { Some(r) } else { None }
+    }
+
+    /// How the verdict was found.
+    pub fn method(&self) -> Method {
+        match self {
+            Verdict::Stable(c) => c.method,
+            Verdict::NotStable(r) => r.method,
+            Verdict::Undecided(u) => u.method,
+        }
+    }
+
+    /// Interior-point steps that were taken, over all strongly connected blocks.
+    pub fn iterations(&self) -> usize {
+        match self {
+            Verdict::Stable(c) => c.iterations,
+            Verdict::NotStable(r) => r.iterations,
+            Verdict::Undecided(u) => u.iterations,
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Verdict::Stable(c) => c.fmt(f),
+            Verdict::NotStable(r) => r.fmt(f),
+            Verdict::Undecided(u) => u.fmt(f),
+        }
+    }
+}
+
+/// How a certificate or a refutation was found. The proof does not depend on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub enum Method {
+    /// From the sign of a diagonal entry.
+    Diagonal,
+    /// The closed form for two rows.
+    TwoByTwo,
+    /// The matrix is symmetric, or a positive diagonal makes it so.
+    Symmetrizable,
+    /// Nonnegative vectors of the Metzler matrix, or of the Metzler majorant.
+    Metzler,
+    /// Weights that balance rows and columns.
+    Balancing,
+    /// An eigenvector to a real eigenvalue of the matrix.
+    Eigenvector,
+    /// The primal-dual interior point.
+    InteriorPoint,
+    /// The certificates of the strongly connected blocks, put together.
+    Blocks,
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Method::Diagonal => "diagonal",
+            Method::TwoByTwo => "two_by_two",
+            Method::Symmetrizable => "symmetrizable",
+            Method::Metzler => "metzler",
+            Method::Balancing => "balancing",
+            Method::Eigenvector => "eigenvector",
+            Method::InteriorPoint => "interior_point",
+            Method::Blocks => "blocks",
+        })
+    }
+}
+
+/// A proof that `A` is Lyapunov diagonally stable: positive weights `d` with `D A + A'D < 0`, `D = diag(d)`.
+///
+/// ```
+/// use ndarray::array;
+/// use neuronash::stability::diagonal::{certify, Verdict};
+/// let a = array![[-1.0, -4.0], [1.0, -1.0]];
+/// let Verdict::Stable(certificate) = certify(&a)? else { panic!("an E-I pair with w_EE < 1") };
+/// certificate.verify(&a)?;
+/// let d = certificate.weights();
+/// assert!(d.iter().all(|&d| d > 0.0));
+/// # Ok::<(), neuronash::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Certificate {
+    weights: Weights,
+    values: Array1<f64>,
+    margin_lower: f64,
+    method: Method,
+    iterations: usize,
+}
+
+impl Certificate {
+    pub(super) fn new(weights: Weights, margin_lower: f64, method: Method, iterations: usize) -> Self {
+        Self { values: weights.values(), weights, margin_lower, method, iterations }
+    }
+
+    /// The weights `d`, all positive (any common factor is as good). Shape `(n,)`.
+    ///
+    /// Long feed-forward chains need weights whose ratio no `f64` can hold. Entries out of range are then 0 or
+    /// infinite here ([`weights_are_representable`](Self::weights_are_representable) says so), while the certificate
+    /// itself keeps them exactly: see [`scaled_weights`](Self::scaled_weights).
+    pub fn weights(&self) -> ArrayView1<'_, f64> {
+        self.values.view()
+    }
+
+    /// Whether all of [`weights`](Self::weights) are finite, positive and normal numbers, and so exactly the certificate's.
+    pub fn weights_are_representable(&self) -> bool {
+        self.values.iter().all(|v| v.is_normal())
+    }
+
+    /// The weights as `m_i 2^(e_i)`: mantissas `1 <= m_i < 2` and exponents.
+    pub fn scaled_weights(&self) -> (ArrayView1<'_, f64>, &[i32]) {
+        (self.weights.mantissa.view(), &self.weights.exponent)
+    }
+
+    /// A proved lower bound on the margin: for these weights `D A + A'D + 2 delta D R^-1 < 0` for all `delta` up to it.
+    /// `R = I` for a plain matrix.
+    pub fn margin_lower(&self) -> f64 {
+        self.margin_lower
+    }
+
+    /// How the weights were found.
+    pub fn method(&self) -> Method {
+        self.method
+    }
+
+    /// Interior-point steps that were taken.
+    pub fn iterations(&self) -> usize {
+        self.iterations
+    }
+
+    /// Proves `D A + A'D < 0` again, for any matrix, with rounding errors accounted for (theory 3.8).
+    ///
+    /// # Errors
+    /// [`Error::NotProved`] if it does not hold or cannot be proved in `f64`; the errors of
+    /// [`certify`](super::certify) for a bad matrix.
+    pub fn verify<A: Scalar, S: Data<Elem = A>>(&self, a: &ArrayBase<S, Ix2>) -> Result<()> {
+        let pencil = Pencil::new(a, "a")?;
+        self.verify_pencil(&pencil, &pencil.diagonal(0.0))
+    }
+
+    /// Proves `D A + A'D < 0` for `A = W - diag(rho)^-1` again.
+    ///
+    /// # Errors
+    /// As [`verify`](Self::verify), and for `rho` those of [`certify_shifted`](super::certify_shifted).
+    pub fn verify_shifted<A: Scalar, S: Data<Elem = A>, T: Data<Elem = A>>(
+        &self,
+        w: &ArrayBase<S, Ix2>,
+        rho: &ArrayBase<T, Ix1>,
+    ) -> Result<()> {
+        let pencil = Pencil::new(w, "w")?.with_slopes(rho)?;
+        self.verify_pencil(&pencil, &pencil.diagonal(-1.0))
+    }
+
+    fn verify_pencil(&self, pencil: &Pencil, diagonal: &Diagonal) -> Result<()> {
+        if self.weights.len() != pencil.size() {
+            return Err(Error::NotProved {
+                reason: format!("the certificate has {} weights, the matrix {} rows", self.weights.len(), pencil.size()),
+            });
+        }
+        if check::proves_stable(pencil.matrix(), diagonal.upper(), &self.weights) {
+            Ok(())
+        } else {
+            Err(Error::NotProved { reason: "D A + A'D is not proved negative definite".into() })
+        }
+    }
+}
+
+impl fmt::Display for Certificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "stable: diagonally stable with margin at least {:e}, proved by {} weights ({})",
+            self.margin_lower,
+            self.weights.len(),
+            self.method
+        )
+    }
+}
+
+/// A proof that `A` is not Lyapunov diagonally stable: a `Y` for which `X = Y Y'` has `(A X)_ii >= 0` for all `i`.
+///
+/// For any positive diagonal `D` then `tr(X (D A + A'D)) = 2 sum d_i (A X)_ii >= 0` (theory 3.1).
+///
+/// ```
+/// use ndarray::array;
+/// use neuronash::stability::diagonal::{certify, Verdict};
+/// let a = array![[-1.0, 2.0], [2.0, -1.0]];
+/// let Verdict::NotStable(refutation) = certify(&a)? else { panic!("1 is an eigenvalue") };
+/// refutation.verify(&a)?;
+/// let y = refutation.witness();
+/// let ax = a.dot(&y).dot(&y.t());
+/// assert!(ax.diag().iter().all(|&v| v >= 0.0));
+/// # Ok::<(), neuronash::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Refutation {
+    witness: Array2<f64>,
+    method: Method,
+    iterations: usize,
+}
+
+impl Refutation {
+    pub(super) fn new(witness: Array2<f64>, method: Method, iterations: usize) -> Self {
+        Self { witness, method, iterations }
+    }
+
+    /// The matrix `Y`, shape `(n, r)` with `1 <= r <= n`. Rows of zeros are those that the refutation does not need:
+    /// the others already span a principal submatrix that is not diagonally stable.
+    pub fn witness(&self) -> ArrayView2<'_, f64> {
+        self.witness.view()
+    }
+
+    /// How the witness was found.
+    pub fn method(&self) -> Method {
+        self.method
+    }
+
+    /// Interior-point steps that were taken.
+    pub fn iterations(&self) -> usize {
+        self.iterations
+    }
+
+    /// Proves `(A Y Y')_ii >= 0` again, for any matrix, with rounding errors accounted for (theory 3.8).
+    ///
+    /// # Errors
+    /// [`Error::NotProved`] if it does not hold or cannot be proved in `f64`; the errors of
+    /// [`certify`](super::certify) for a bad matrix.
+    pub fn verify<A: Scalar, S: Data<Elem = A>>(&self, a: &ArrayBase<S, Ix2>) -> Result<()> {
+        let pencil = Pencil::new(a, "a")?;
+        self.verify_pencil(&pencil, &pencil.diagonal(0.0))
+    }
+
+    /// Proves `(A Y Y')_ii >= 0` for `A = W - diag(rho)^-1` again.
+    ///
+    /// # Errors
+    /// As [`verify`](Self::verify), and for `rho` those of [`certify_shifted`](super::certify_shifted).
+    pub fn verify_shifted<A: Scalar, S: Data<Elem = A>, T: Data<Elem = A>>(
+        &self,
+        w: &ArrayBase<S, Ix2>,
+        rho: &ArrayBase<T, Ix1>,
+    ) -> Result<()> {
+        let pencil = Pencil::new(w, "w")?.with_slopes(rho)?;
+        self.verify_pencil(&pencil, &pencil.diagonal(-1.0))
+    }
+
+    fn verify_pencil(&self, pencil: &Pencil, diagonal: &Diagonal) -> Result<()> {
+        if self.witness.nrows() != pencil.size() {
+            return Err(Error::NotProved {
+                reason: format!("the witness has {} rows, the matrix {}", self.witness.nrows(), pencil.size()),
+            });
+        }
+        if check::proves_not_stable(pencil.matrix(), diagonal.lower(), self.witness.view()) {
+            Ok(())
+        } else {
+            Err(Error::NotProved { reason: "(A Y Y')_ii >= 0 is not proved for every i".into() })
+        }
+    }
+}
+
+impl fmt::Display for Refutation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (n, rank) = self.witness.dim();
+        write!(f, "not stable: no diagonal weights exist, proved by a witness of {n} rows and rank at most {rank} ({})", self.method)
+    }
+}
+
+/// No verdict, but proved bounds on the margin `delta*(A; R) = sup{delta : A + delta R^-1 is LDS}`, `R = I` for a
+/// plain matrix.
+#[derive(Debug, Clone)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Undecided {
+    lower: f64,
+    upper: f64,
+    method: Method,
+    iterations: usize,
+    reason: Stop,
+}
+
+/// Why a search ended without a verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub enum Stop {
+    /// Rounding errors hide on which side of the boundary the matrix lies.
+    NearBoundary,
+    /// The limit on interior-point steps was reached.
+    IterationLimit,
+    /// The time limit was reached.
+    TimeLimit,
+    /// The progress callback asked to stop.
+    Cancelled,
+    /// The numbers of a proof leave the range of `f64`.
+    Range,
+}
+
+impl fmt::Display for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Stop::NearBoundary => "too near the boundary for double precision",
+            Stop::IterationLimit => "iteration limit reached",
+            Stop::TimeLimit => "time limit reached",
+            Stop::Cancelled => "cancelled by the progress callback",
+            Stop::Range => "the proof would leave the range of double precision",
+        })
+    }
+}
+
+impl Undecided {
+    pub(super) fn new((lower, upper): (f64, f64), method: Method, iterations: usize, reason: Stop) -> Self {
+        Self { lower, upper, method, iterations, reason }
+    }
+
+    /// Proved bounds `(lower, upper)` on the margin: `lower <= 0 <= upper` unless the search was cut short. Infinite where nothing
+    /// is proved.
+    pub fn bounds(&self) -> (f64, f64) {
+        (self.lower, self.upper)
+    }
+
+    /// The last method that was tried.
+    pub fn method(&self) -> Method {
+        self.method
+    }
+
+    /// Interior-point steps that were taken.
+    pub fn iterations(&self) -> usize {
+        self.iterations
+    }
+
+    /// Why the search ended.
+    pub fn reason(&self) -> Stop {
+        self.reason
+    }
+}
+
+impl fmt::Display for Undecided {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "undecided ({}): the margin lies in [{:e}, {:e}]", self.reason, self.lower, self.upper)
+    }
+}
