@@ -1,8 +1,8 @@
 //! Kernels on `faer`.
 
 use faer::dyn_stack::{MemBuffer, MemStack};
-use faer::linalg::cholesky::llt::factor::{self, LltParams, LltRegularization};
 use faer::linalg::cholesky::llt;
+use faer::linalg::cholesky::llt::factor::{self, LltParams, LltRegularization};
 use faer::linalg::matmul::triangular::{self, BlockStructure};
 use faer::linalg::solvers::{DenseSolveCore, Llt, PartialPivLu, Solve};
 use faer::{Accum, Mat, MatMut, MatRef, Side, Spec};

@@ -3,7 +3,9 @@
 use ndarray::linalg::general_mat_mul;
 use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2, Axis, OwnedRepr};
 use ndarray_linalg::cholesky::CholeskyFactorized;
-use ndarray_linalg::{Cholesky, CholeskyInplace, EigVals, EigValsh, Eigh, Factorize, InverseC, InverseCInto, LUFactorized, Solve, UPLO};
+use ndarray_linalg::{
+    Cholesky, CholeskyInplace, EigVals, EigValsh, Eigh, Factorize, InverseC, InverseCInto, LUFactorized, Solve, UPLO,
+};
 use num_complex::Complex;
 
 use super::Backend;

@@ -26,8 +26,10 @@ pub(super) fn certify(pencil: &Pencil, delta: f64, control: &mut Control<'_>) ->
         Outcome::NotStable { witness, method } => Verdict::NotStable(Refutation::new(witness, method, iterations)),
         Outcome::Undecided { weights, witness, method, stop } => {
             // Bounds on the pencil's margin, from which `delta` is subtracted.
-            let lower = weights.and_then(|w| bounds::lower(pencil, &w)).map_or(f64::NEG_INFINITY, |v| bounds::below(v, delta));
-            let upper = witness.and_then(|y| bounds::upper(pencil, &y)).map_or(f64::INFINITY, |v| bounds::above(v, delta));
+            let lower =
+                weights.and_then(|w| bounds::lower(pencil, &w)).map_or(f64::NEG_INFINITY, |v| bounds::below(v, delta));
+            let upper =
+                witness.and_then(|y| bounds::upper(pencil, &y)).map_or(f64::INFINITY, |v| bounds::above(v, delta));
             Verdict::Undecided(Undecided::new((lower, upper), method, iterations, stop))
         }
     }

@@ -112,7 +112,7 @@ fn largest_eigenvalue(m: ArrayView2<'_, f64>) -> f64 {
     let mut v = Array1::from_shape_fn(n, |i| 1.0 + 0.5 * (1.618 * i as f64).sin());
     for k in 0..steps {
         let norm = v.dot(&v).sqrt();
-        if !(norm > 1e-300) {
+        if norm <= 1e-300 || norm.is_nan() {
             break;
         }
         v /= norm;

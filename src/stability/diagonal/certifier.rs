@@ -40,15 +40,9 @@ type Callback = dyn Fn(&Progress) -> ControlFlow<()> + Send + Sync;
 /// assert!(certifier.certify(&array![[-1.0, -4.0], [1.0, -1.0]])?.is_stable());
 /// # Ok::<(), neuronash::Error>(())
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Certifier {
     options: CertifierBuilder,
-}
-
-impl Default for Certifier {
-    fn default() -> Self {
-        Self { options: CertifierBuilder::default() }
-    }
 }
 
 /// Options of a [`Certifier`]; each has a default.

@@ -43,7 +43,8 @@ const EXACT: std::ops::Range<f64> = 1e-60..1e60;
 /// (Rump, "Verification of positive definiteness", BIT 46, 2006, with `gamma_(n+1) tr S` sharpened.)
 pub(super) fn proves_stable(a: ArrayView2<'_, f64>, diagonal: ArrayView1<'_, f64>, weights: &Weights) -> bool {
     let n = a.nrows();
-    let usable = weights.exponent.iter().all(|e| e.abs() < 1 << 24) && weights.mantissa.iter().all(|m| (1.0..2.0).contains(m));
+    let usable =
+        weights.exponent.iter().all(|e| e.abs() < 1 << 24) && weights.mantissa.iter().all(|m| (1.0..2.0).contains(m));
     if weights.len() != n || weights.mantissa.len() != n || !usable || !diagonal.iter().all(|&v| v < 0.0) {
         return false;
     }
@@ -59,8 +60,7 @@ pub(super) fn proves_stable(a: ArrayView2<'_, f64>, diagonal: ArrayView1<'_, f64
     for i in 0..n {
         let entry_error = 2.0 * U * row_sums[i] * (1.0 + gamma(n + 8));
         let pivot = shifted[[i, i]] * (1.0 - 4.0 * U) - (factor_error + entry_error + UNDERFLOW) * (1.0 + 8.0 * U);
-        // Written so that NaN fails.
-        if !(pivot > 0.0) {
+        if pivot <= 0.0 || pivot.is_nan() {
             return false;
         }
         shifted[[i, i]] = pivot;
@@ -177,7 +177,8 @@ pub(super) fn proves_not_stable(a: ArrayView2<'_, f64>, diagonal: ArrayView1<'_,
         for (k, i) in rows.enumerate() {
             let value: f64 = product.row(k).iter().zip(scaled.row(i)).map(|(p, y)| p * y).sum();
             let error: f64 = bound.row(k).iter().zip(absolute.row(i)).map(|(b, y)| b * y).sum();
-            if !(value - gamma(m + rank + 8) * error - UNDERFLOW >= 0.0) {
+            let least = value - gamma(m + rank + 8) * error - UNDERFLOW;
+            if least < 0.0 || least.is_nan() {
                 uncertain.push(i);
             }
         }

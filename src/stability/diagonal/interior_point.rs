@@ -183,7 +183,8 @@ impl<'a> InteriorPoint<'a> {
 
     fn advance(&mut self, step: &Direction) -> Step {
         let (primal, dual) = self.step_lengths(step, 0.06);
-        if !(primal.max(dual) > 1e-4) {
+        let moved = primal.max(dual);
+        if moved < 1e-4 || moved.is_nan() {
             return Step::Stalled;
         }
         self.d.scaled_add(primal, &step.d);
@@ -262,9 +263,7 @@ impl Newton {
         let corner = [0, 1].map(|i| [0, 1].map(|j| corner[i][j] - reduction[[i, j]]));
 
         // What Z and s should be for these d, X, t, theta, delta, less what they are.
-        let z_residual = Array1::from_shape_fn(n, |i| {
-            -2.0 * at.d[i] * (at.b[[i, i]] + at.delta) - at.t - at.z[[i, i]]
-        });
+        let z_residual = Array1::from_shape_fn(n, |i| -2.0 * at.d[i] * (at.b[[i, i]] + at.delta) - at.t - at.z[[i, i]]);
         let s_residual = at.dual_slack() - &at.s;
         Some(Self { schur, solved, rows, corner, response, bg_diag, z_residual, s_residual })
     }
@@ -305,7 +304,8 @@ impl Newton {
 
         // Solve the bordered system.
         let y = self.schur.solve_vec(rhs.view()).ok()?;
-        let xg_residual: f64 = Zip::from(at.x.rows()).and(g.rows()).and(&z_residual).fold(0.0, |sum, x, g, r| sum + r * x.dot(&g));
+        let xg_residual: f64 =
+            Zip::from(at.x.rows()).and(g.rows()).and(&z_residual).fold(0.0, |sum, x, g, r| sum + r * x.dot(&g));
         let border = self.rows.dot(&y);
         let (p, q) = solve_2x2(self.corner, [xg_residual - c_trace - border[0], -border[1]])?;
         let d = y - &(p * &self.solved.column(0)) - &(q * &self.solved.column(1));
@@ -328,7 +328,10 @@ impl Newton {
         let mut xzg = linalg::product(at.x.view(), work.view());
         symmetrise(&mut xzg);
         Zip::from(&mut x).and(g).and(&at.x).and(&xzg).for_each(|v, &g, &x, &w| *v = target * g - x - *v - w);
-        let s = 2.0 * (&at.b * &x).sum_axis(Axis(1)) + 2.0 * (at.delta * &x.diag() + delta * &at.x.diag()) + theta + s_residual;
+        let s = 2.0 * (&at.b * &x).sum_axis(Axis(1))
+            + 2.0 * (at.delta * &x.diag() + delta * &at.x.diag())
+            + theta
+            + s_residual;
         Some(Direction { d, t, theta, delta, s, z, x })
     }
 }

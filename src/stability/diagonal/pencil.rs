@@ -2,8 +2,8 @@
 
 use ndarray::{Array1, Array2, ArrayBase, ArrayView1, ArrayView2, Axis, Data, Ix1, Ix2};
 
-use crate::error::{Error, Result};
 use crate::Scalar;
+use crate::error::{Error, Result};
 
 /// `W + delta R^-1` with `R = diag(rho)`: a matrix whose diagonal moves with `delta`.
 ///
@@ -43,7 +43,11 @@ impl Pencil {
     /// The same with slopes `rho`, all positive.
     pub(super) fn with_slopes<A: Scalar, S: Data<Elem = A>>(mut self, rho: &ArrayBase<S, Ix1>) -> Result<Self> {
         if rho.len() != self.size() {
-            return Err(Error::shape("rho", format!("{} entries, one per row of the matrix", self.size()), rho.shape()));
+            return Err(Error::shape(
+                "rho",
+                format!("{} entries, one per row of the matrix", self.size()),
+                rho.shape(),
+            ));
         }
         for (i, v) in rho.iter().enumerate() {
             if !v.is_finite() {
@@ -74,10 +78,7 @@ impl Pencil {
 
     /// The principal pencil of the given rows and columns.
     pub(super) fn block(&self, indices: &[usize]) -> Self {
-        Self {
-            w: self.w.select(Axis(0), indices).select(Axis(1), indices),
-            rho: self.rho.select(Axis(0), indices),
-        }
+        Self { w: self.w.select(Axis(0), indices).select(Axis(1), indices), rho: self.rho.select(Axis(0), indices) }
     }
 }
 
@@ -125,7 +126,9 @@ mod tests {
         assert_eq!(shifted(0.5, -1.0, 1.0), (-0.5, -0.5));
         assert_eq!(shifted(3.0, 1.0, 4.0), (3.25, 3.25));
         let exact = |x: f64| BigRational::from_float(x).unwrap();
-        for (w, delta, rho) in [(0.1, -1.0, 1.0), (1e-30, -1.0, 1.0), (0.3, -1.0, 3.0), (1e17, 0.1, 7.0), (-1.0, 1.0, 1.0)] {
+        for (w, delta, rho) in
+            [(0.1, -1.0, 1.0), (1e-30, -1.0, 1.0), (0.3, -1.0, 3.0), (1e17, 0.1, 7.0), (-1.0, 1.0, 1.0)]
+        {
             let (low, high) = shifted(w, delta, rho);
             let value = exact(w) + exact(delta) / exact(rho);
             assert!(exact(low) <= value && value <= exact(high), "{w} + {delta}/{rho}");

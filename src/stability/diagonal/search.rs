@@ -16,10 +16,21 @@ use super::witness;
 
 /// What was found for a block.
 pub(super) enum Outcome {
-    Stable { weights: Weights, method: Method },
-    NotStable { witness: Array2<f64>, method: Method },
+    Stable {
+        weights: Weights,
+        method: Method,
+    },
+    NotStable {
+        witness: Array2<f64>,
+        method: Method,
+    },
     /// The last weights and witness, which prove bounds.
-    Undecided { weights: Option<Weights>, witness: Option<Array2<f64>>, method: Method, stop: Stop },
+    Undecided {
+        weights: Option<Weights>,
+        witness: Option<Array2<f64>>,
+        method: Method,
+        stop: Stop,
+    },
 }
 
 /// A block and the candidates that it is asked about.

@@ -120,7 +120,8 @@ fn symmetrizer(a: ArrayView2<'_, f64>) -> Option<Weights> {
             }
         }
     }
-    let (mantissa, exponent): (Vec<f64>, Vec<i32>) = weights.into_iter().collect::<Option<Vec<_>>>()?.into_iter().unzip();
+    let (mantissa, exponent): (Vec<f64>, Vec<i32>) =
+        weights.into_iter().collect::<Option<Vec<_>>>()?.into_iter().unzip();
     Weights::new(mantissa, exponent)
 }
 

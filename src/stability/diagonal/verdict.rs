@@ -199,7 +199,11 @@ impl Certificate {
     fn verify_pencil(&self, pencil: &Pencil, diagonal: &Diagonal) -> Result<()> {
         if self.weights.len() != pencil.size() {
             return Err(Error::NotProved {
-                reason: format!("the certificate has {} weights, the matrix {} rows", self.weights.len(), pencil.size()),
+                reason: format!(
+                    "the certificate has {} weights, the matrix {} rows",
+                    self.weights.len(),
+                    pencil.size()
+                ),
             });
         }
         if check::proves_stable(pencil.matrix(), diagonal.upper(), &self.weights) {
@@ -306,7 +310,11 @@ impl Refutation {
 impl fmt::Display for Refutation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (n, rank) = self.witness.dim();
-        write!(f, "not stable: no diagonal weights exist, proved by a witness of {n} rows and rank at most {rank} ({})", self.method)
+        write!(
+            f,
+            "not stable: no diagonal weights exist, proved by a witness of {n} rows and rank at most {rank} ({})",
+            self.method
+        )
     }
 }
 

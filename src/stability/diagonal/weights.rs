@@ -77,10 +77,14 @@ impl Weights {
     pub(super) fn values(&self) -> Array1<f64> {
         let (low, high) = self.exponent.iter().fold((i32::MAX, i32::MIN), |(l, h), &e| (l.min(e), h.max(e)));
         let centre = low.midpoint(high);
-        self.mantissa.iter().zip(&self.exponent).map(|(&m, &e)| {
-            let e = e - centre;
-            if e < -1022 { 0.0 } else { ldexp(m, e) }
-        }).collect()
+        self.mantissa
+            .iter()
+            .zip(&self.exponent)
+            .map(|(&m, &e)| {
+                let e = e - centre;
+                if e < -1022 { 0.0 } else { ldexp(m, e) }
+            })
+            .collect()
     }
 }
 

@@ -64,7 +64,9 @@ pub(super) fn best(b: ArrayView2<'_, f64>, x: ArrayView2<'_, f64>, rescale: bool
 /// `max_i -(B H X H)_ii / (H X H)_ii`, with `product = B o X`.
 fn upper_bound(product: &Array2<f64>, diagonal: &Array1<f64>, h: &Array1<f64>) -> f64 {
     let values = product.dot(h);
-    (0..h.len()).map(|i| -values[i] / (h[i] * diagonal[i])).fold(f64::NEG_INFINITY, |m, v| if v > m || v.is_nan() { v } else { m })
+    (0..h.len())
+        .map(|i| -values[i] / (h[i] * diagonal[i]))
+        .fold(f64::NEG_INFINITY, |m, v| if v > m || v.is_nan() { v } else { m })
 }
 
 /// One step of inverse iteration from `h = 1` for `(B o X) h = -beta diag(X) h`.
