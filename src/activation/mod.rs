@@ -4,26 +4,34 @@
 //! is the activation function, `phi(z) = argmin_s (s - z)^2/2 + E_act(s)`, so that
 //! `phi = (Psi')^{-1}` and `Psi* (z) = int_0^z phi` is the convex conjugate of `Psi` (theory 1.1, 1.2).
 
+mod algebraic;
+mod arctan;
 mod linear;
-mod sigmoid;
-mod slope;
+mod logistic;
+mod naka_rushton;
+mod numeric;
+mod parameter;
+mod power_law;
+mod range;
+mod softplus;
+mod special;
+mod tanh;
+mod threshold;
 
-pub use linear::{Identity, Relu};
-pub use sigmoid::Tanh;
-pub use slope::SlopeRange;
+pub use algebraic::Algebraic;
+pub use arctan::Arctan;
+pub use linear::{ClippedLinear, Identity, LeakyRelu, Relu};
+pub use logistic::Logistic;
+pub use naka_rushton::NakaRushton;
+pub use power_law::PowerLaw;
+pub use range::{Domain, SlopeRange};
+pub use softplus::Softplus;
+pub use tanh::Tanh;
+pub use threshold::{RectifiedThreshold, SoftThreshold};
 
 use std::fmt::Debug;
 
 use crate::Scalar;
-
-/// A closed interval of firing rates; ends may be infinite.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Domain<A> {
-    /// Smallest rate.
-    pub lower: A,
-    /// Largest rate.
-    pub upper: A,
-}
 
 /// An activation cost and everything that follows from it.
 ///

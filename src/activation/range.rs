@@ -1,7 +1,34 @@
-//! Bounds on the slopes of an activation function.
+//! Where rates may lie, and bounds on the slopes of an activation function.
 
 use crate::Scalar;
 use crate::error::{Error, Result};
+
+/// A closed interval of firing rates; ends may be infinite.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub struct Domain<A> {
+    /// Smallest rate, or its infimum.
+    pub lower: A,
+    /// Largest rate, or its supremum.
+    pub upper: A,
+}
+
+impl<A: Scalar> Domain<A> {
+    /// `[lower, upper]`; either end may be infinite.
+    pub fn new(lower: A, upper: A) -> Self {
+        Self { lower, upper }
+    }
+
+    /// All rates.
+    pub fn everything() -> Self {
+        Self { lower: A::neg_infinity(), upper: A::infinity() }
+    }
+
+    /// Whether `lower <= x <= upper`.
+    pub fn contains(&self, x: A) -> bool {
+        self.lower <= x && x <= self.upper
+    }
+}
 
 /// Bounds `min <= phi' <= max`, and whether they are known or only sampled.
 #[derive(Debug, Clone, Copy, PartialEq)]
