@@ -2,6 +2,7 @@
 
 use ndarray::{Array1, Array2, ShapeBuilder, array, s};
 use neuronash::activation::{Identity, Relu, Tanh};
+use neuronash::network::read::{self, EdgeList};
 use neuronash::network::{FiringRateNetwork, HopfieldNetwork, Weights};
 use neuronash::{Error, Scalar};
 use proptest::prelude::*;
@@ -193,4 +194,177 @@ proptest! {
         prop_assert_eq!(direct.residual(&y).unwrap(), residual);
         prop_assert_eq!(hopfield.to_firing_rate().residual(&x).unwrap(), fr.residual(&x).unwrap());
     }
+}
+
+/// The message of a refused text.
+fn refused<T: std::fmt::Debug>(result: neuronash::Result<T>) -> String {
+    match result.unwrap_err() {
+        error @ (Error::Parse { .. } | Error::Io { .. }) => error.to_string(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn csv_numbers() {
+    let read = |text: &str| read::csv_from::<f64>(text.as_bytes(), "w.csv");
+    let w = read("# weights\n1, -2.5e-1\n\n  0,3\r\n").unwrap();
+    assert_eq!(w.to_dense(), array![[1.0, -0.25], [0.0, 3.0]]);
+    assert_eq!(refused(read("1,2\r\n3,x\r\n")), "w.csv:2: \"x\" is not a number");
+    assert_eq!(refused(read("1,2\n3,x y\n")), "w.csv:2: \"x y\" is not a number");
+    assert_eq!(refused(read("1,2\n\n# c\n3,nan\n")), "w.csv:4: \"nan\" is not a finite number");
+    assert_eq!(refused(read("1,2\n\n3\n")), "w.csv:3: 1 fields where the first row has 2");
+    assert_eq!(refused(read("1,2\n3,4\n5,6\n")), "w.csv:3: more than 2 rows of 2 fields; weights are square");
+    assert_eq!(refused(read("1,2\n")), "w.csv:1: the text ends after 1 rows of 2 fields; weights are square");
+    assert_eq!(refused(read("")), "w.csv:1: the text ends after 0 rows of 0 fields; weights are square");
+    assert_eq!(refused(read("1,2\n3,\n")), "w.csv:2: \"\" is not a number");
+    assert_eq!(
+        refused(read::csv_from::<f32>("1e300\n".as_bytes(), "w.csv")),
+        "w.csv:1: \"1e300\" is not a finite number"
+    );
+    assert!(refused(read::csv::<f64>("no/such/file.csv")).starts_with("no/such/file.csv: "));
+    assert!(refused(read::csv::<f64>(std::env::temp_dir())).starts_with(std::env::temp_dir().to_str().unwrap()));
+}
+
+#[test]
+fn edge_lists() {
+    let text = "post,pre,weight\nB, A ,2\nA,C,-1\nB,A,0.5\n";
+    let named = EdgeList::<f64>::new().read_from(text.as_bytes(), "e.csv").unwrap();
+    assert_eq!(named.names(), ["A", "B", "C"]);
+    assert_eq!(named.index_of("C"), Some(2));
+    assert_eq!(named.index_of("D"), None);
+    assert_eq!(named.weights().to_dense(), array![[0.0, 0.0, -1.0], [2.5, 0.0, 0.0], [0.0, 0.0, 0.0]]);
+    let read = |text: &str| EdgeList::<f64>::new().read_from(text.as_bytes(), "e.csv");
+    assert_eq!(refused(read("a,b,c\n")), "e.csv:1: no column `pre`");
+    assert_eq!(refused(read("pre,post\nA,B\n")), "e.csv:2: no column `weight`");
+    assert_eq!(refused(read("pre,post,weight\nA,B,1\nA,,1\n")), "e.csv:3: column `post` is empty");
+    assert_eq!(refused(read("pre,post,weight\nA,B,1\nA,B\n")), "e.csv:3: 2 fields under 3 columns");
+    assert_eq!(refused(read("pre,post,weight\nA,B,one\n")), "e.csv:2: \"one\" is not a number");
+    assert_eq!(refused(read("pre,post,weight\n")), "e.csv:1: no connections");
+    let picky = EdgeList::new().weight(|edge| Err::<f32, _>(edge.refuse("not today")));
+    assert_eq!(refused(picky.read_from("pre,post\nA,B\n".as_bytes(), "e.csv")), "e.csv:2: not today");
+}
+
+#[test]
+fn matrix_market_formats() {
+    let read = |text: &str| read::matrix_market_from::<f64>(text.as_bytes(), "w.mtx").map(|w| w.to_dense());
+    let head = |kind: &str, rest: &str| format!("%%MatrixMarket matrix {kind}\n% a comment\n\n{rest}");
+    let full = array![[1.0, 0.0, 3.0], [0.0, 0.0, 0.0], [0.5, 0.0, 0.0]];
+    let ok = [
+        ("coordinate real general", "3 3 3\n1 1 1\n3 1 0.5\n1 3 3.0\n", full.clone()),
+        ("coordinate real general", "3 3 4\n1 1 0.25\n3 1 0.5\n1 3 3.0\n\n1 1 .75", full.clone()),
+        ("array real general", "3 3\n1\n0\n.5\n0\n0\n0\n3\n0\n0\n", full),
+        ("coordinate integer symmetric", "2 2 2\n2 1 -4\n2 2 1\n", array![[0.0, -4.0], [-4.0, 1.0]]),
+        ("coordinate real skew-symmetric", "2 2 1\n2 1 -4\n", array![[0.0, 4.0], [-4.0, 0.0]]),
+        ("coordinate pattern symmetric", "2 2 2\n2 1\n1 1\n", array![[1.0, 1.0], [1.0, 0.0]]),
+        ("array real symmetric", "2 2\n1\n2\n3\n", array![[1.0, 2.0], [2.0, 3.0]]),
+        ("array integer skew-symmetric", "3 3\n1 2\n3\n", array![[0.0, -1.0, -2.0], [1.0, 0.0, -3.0], [2.0, 3.0, 0.0]]),
+    ];
+    for (kind, rest, expected) in ok {
+        assert_eq!(read(&head(kind, rest)).unwrap(), expected, "{kind}");
+        assert_eq!(read(&head(&kind.to_uppercase(), rest)).unwrap(), expected, "{kind}");
+    }
+    let bad = [
+        ("coordinate real general", "2 2 2\n1 1 1\n", "w.mtx:5: the text ends after 1 of 2 entries"),
+        ("coordinate real general", "2 2 1\n1 1 1\n\n1 2 3\n", "w.mtx:7: more than the announced 1 entries"),
+        ("coordinate real general", "2 2 1\n0 1 1\n", "w.mtx:5: row 0 is outside 1..=2"),
+        ("coordinate real general", "2 2 1\n1 3 1\n", "w.mtx:5: column 3 is outside 1..=2"),
+        ("coordinate real general", "2 2 1\n1 -3 1\n", "w.mtx:5: column \"-3\" is not an index"),
+        ("coordinate real general", "2 2 1\n1 1\n", "w.mtx:5: \"1 1\\n\" is not row, column and value"),
+        ("coordinate real general", "2 2 1\n1 1 1 1\n", "w.mtx:5: \"1 1 1 1\\n\" is not row, column and value"),
+        ("coordinate real general", "2 2 1\n1 1 x\n", "w.mtx:5: \"x\" is not a number"),
+        ("coordinate real general", "2 2 1\n1 1 inf\n", "w.mtx:5: \"inf\" is not a finite number"),
+        ("coordinate real general", "2 3 1\n1 1 1\n", "w.mtx:4: the matrix is 2 x 3; weights are square"),
+        ("coordinate real general", "0 0 0\n", "w.mtx:4: the matrix is empty"),
+        ("coordinate real general", "2 2\n", "w.mtx:4: \"2 2\" is not rows, columns and the number of entries"),
+        (
+            "coordinate real general",
+            "",
+            "w.mtx:3: the text ends before the line with rows, columns and the number of entries",
+        ),
+        (
+            "coordinate real symmetric",
+            "2 2 1\n1 2 1\n",
+            "w.mtx:5: a symmetric file has entries on and below the diagonal only",
+        ),
+        (
+            "coordinate real skew-symmetric",
+            "2 2 1\n1 1 1\n",
+            "w.mtx:5: a skew-symmetric file has entries below the diagonal only",
+        ),
+        ("coordinate complex general", "", "w.mtx:1: field \"complex\"; allowed: real, integer, pattern"),
+        ("array real hermitian", "", "w.mtx:1: symmetry \"hermitian\"; allowed: general, symmetric, skew-symmetric"),
+        ("array pattern general", "", "w.mtx:1: field `pattern` goes with format `coordinate` only"),
+        ("array real general", "2 2\n1\n2\n3\n", "w.mtx:7: the text ends after 3 of 4 entries"),
+        ("array real general", "2 2\n1\n2\n3\n4\n5\n", "w.mtx:9: more than the announced 4 entries"),
+        ("array real general", "1 1\n1e999\n", "w.mtx:5: \"1e999\" is not a finite number"),
+        (
+            "array real general",
+            "18446744073709551615 18446744073709551615\n",
+            "w.mtx:4: 18446744073709551615 x 18446744073709551615 entries do not fit in memory",
+        ),
+    ];
+    for (kind, rest, expected) in bad {
+        assert_eq!(refused(read(&head(kind, rest))), expected);
+    }
+    assert_eq!(refused(read("")), "w.mtx:1: the text is empty");
+    assert!(refused(read("%%MatrixMarket vector\n")).starts_with("w.mtx:1: the first line is not"));
+    let sums = "2 2 2\n1 1 1e308\n1 1 1e308\n";
+    assert!(refused(read(&head("coordinate real general", sums))).contains("only finite numbers"));
+}
+
+#[test]
+fn npy_types_and_orders() {
+    use ndarray_npy::WriteNpyExt;
+    fn bytes<T: WriteNpyExt>(array: &T) -> Vec<u8> {
+        let mut out = Vec::new();
+        array.write_npy(&mut out).unwrap();
+        out
+    }
+    let w = array![[1.0, -2.0], [3.0, 100.0]];
+    let mut fortran = Array2::zeros((2, 2).f());
+    fortran.assign(&w);
+    let positive = w.mapv(f64::abs);
+    let big_endian = {
+        let mut file = bytes(&w.mapv(|v| f64::from_be_bytes(v.to_le_bytes())));
+        let at = file.windows(3).position(|part| part == b"<f8").unwrap();
+        file[at] = b'>';
+        file
+    };
+    let files = [
+        (bytes(&w), &w),
+        (bytes(&fortran), &w),
+        (big_endian, &w),
+        (bytes(&w.mapv(|v| v as f32)), &w),
+        (bytes(&w.mapv(|v| v as i64)), &w),
+        (bytes(&w.mapv(|v| v as i32)), &w),
+        (bytes(&w.mapv(|v| v as i16)), &w),
+        (bytes(&w.mapv(|v| v as i8)), &w),
+        (bytes(&positive.mapv(|v| v as u64)), &positive),
+        (bytes(&positive.mapv(|v| v as u32)), &positive),
+        (bytes(&positive.mapv(|v| v as u16)), &positive),
+        (bytes(&positive.mapv(|v| v as u8)), &positive),
+    ];
+    for (file, expected) in &files {
+        assert_eq!(read::npy_from::<f64>(&file[..], "w.npy").unwrap().to_dense(), *expected);
+        assert_eq!(read::npy_from::<f32>(&file[..], "w.npy").unwrap().to_dense(), expected.mapv(|v| v as f32));
+    }
+    let refuse = |file: &[u8]| refused(read::npy_from::<f64>(file, "w.npy"));
+    let good = bytes(&w);
+    assert!(refuse(&good[..good.len() - 1]).starts_with("w.npy:0: 31 bytes of data"));
+    assert!(refuse(&[&good[..], &[0]].concat()).starts_with("w.npy:0: 33 bytes of data"));
+    assert_eq!(refuse(&good[..40]), "w.npy:0: the text ends within the header");
+    assert!(refuse(&bytes(&Array1::<f64>::zeros(4))).starts_with("w.npy:0: shape [4]"));
+    assert!(refuse(&bytes(&Array2::<f64>::zeros((2, 3)))).starts_with("w.npy:0: shape [2, 3]"));
+    assert!(refuse(&bytes(&Array2::<f64>::zeros((0, 0)))).starts_with("w.npy:0: shape [0, 0]"));
+    assert!(refuse(&bytes(&array![[true]])).starts_with("w.npy:0: element type '|b1'"));
+    assert!(refuse(&bytes(&array![[f64::NAN]])).contains("NaN"));
+    let claim = |shape: &str| {
+        let header = format!("{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}}}\n");
+        [b"\x93NUMPY\x01\x00", &(header.len() as u16).to_le_bytes()[..], header.as_bytes(), &[0; 8]].concat()
+    };
+    assert_eq!(read::npy_from::<f64>(&claim("(1, 1)")[..], "w.npy").unwrap().to_dense(), array![[0.0]]);
+    assert!(refuse(&claim("(4000000000, 4000000000)")).contains("8 bytes of data"));
+    assert!(refuse(&claim("(9999999999999999999999, 1)")).starts_with("w.npy:0: "));
+    assert!(refuse(&claim(&"(".repeat(60000))).contains("plain array"));
+    assert!(refuse(b"PK").contains("not a .npy file"));
 }

@@ -5,6 +5,7 @@ mod firing_rate;
 mod hopfield;
 mod population;
 mod product;
+pub mod read;
 mod weights;
 
 pub use firing_rate::{FiringRateBuilder, FiringRateNetwork};
