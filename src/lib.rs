@@ -7,6 +7,7 @@ pub mod circuits;
 pub mod dynamics;
 pub mod equilibrium;
 mod error;
+pub mod game;
 mod linalg;
 pub mod network;
 mod scalar;

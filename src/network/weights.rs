@@ -163,7 +163,7 @@ impl<A: Scalar> Weights<A> {
     }
 
     /// Takes a matrix as it is, or copied if its memory order is not the standard one.
-    pub(super) fn from_dense(weights: Array2<A>) -> Result<Self> {
+    pub(crate) fn from_dense(weights: Array2<A>) -> Result<Self> {
         square("weights", weights.nrows(), weights.ncols())?;
         if let Some(((i, j), &value)) = weights.indexed_iter().find(|(_, v)| !v.is_finite()) {
             return Err(non_finite(i, j, value));

@@ -1,6 +1,6 @@
 //! Weights from files: Matrix Market, comma-separated numbers, edge lists with names, NumPy's `.npy`.
 //!
-//! Each format has a function that takes a path and one that takes any [`Read`] together with the name
+//! Each format has a function that takes a path and one that takes any [`Read`](std::io::Read) together with the name
 //! that error messages give to the text. Malformed input is an [`Error::Parse`] with the file and the line, counted from
 //! 1; a file that cannot be opened or read is an [`Error::Io`]. Numbers that are not finite, also
 //! after rounding to the wanted type, are refused.
@@ -34,7 +34,7 @@ pub use matrix_market::{matrix_market, matrix_market_from};
 pub use npy::{npy, npy_from};
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 
 use crate::Scalar;
