@@ -29,6 +29,7 @@ fn to_sparse(w: &Array2<f64>) -> CsMat<f64> {
 }
 
 #[test]
+#[allow(clippy::needless_borrows_for_generic_args)]
 fn every_memory_order_and_ownership_builds_the_same_network() {
     let w = matrix(5, 1, 0.3);
     let mut fortran = Array2::zeros((5, 5).f());
