@@ -133,7 +133,7 @@ fn advantage(game: Game<'_, f64>, i: usize, x: &Array1<f64>, least: f64, seed: u
         .clamp(lower, upper);
         let energy = game.energy(i, &x).unwrap();
         let magnitude = energy.interaction.abs() + energy.activation.abs() + x[i] * x[i];
-        worst = worst.max(least - energy.total - 1e-13 * (magnitude + least.abs()));
+        worst = worst.max(least - energy.total - 1e-13 * (magnitude + least.abs()) - 1e-15);
     }
     worst
 }
@@ -268,7 +268,7 @@ proptest! {
         let least = net.game().best_responses(&x).unwrap().energies;
         for i in 0..6 {
             prop_assert!(exploitability.gains[i] >= 0.0);
-            prop_assert!((exploitability.gains[i] - (energies.total[i] - least[i])).abs() < 1e-12 * (1.0 + energies.total[i].abs()));
+            prop_assert!((exploitability.gains[i] - (energies.total[i] - least[i])).abs() < 1e-12 * (1.0 + energies.total[i].abs() + least[i].abs()));
         }
         prop_assert_eq!(exploitability.max(), exploitability.gains.iter().copied().fold(0.0, f64::max));
         prop_assert!((exploitability.sum() - exploitability.gains.sum()).abs() < 1e-15);

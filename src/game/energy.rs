@@ -45,8 +45,8 @@ impl<A: Scalar> Game<'_, A> {
     ///
     /// let net = FiringRateNetwork::builder(array![[0.0, -1.0], [2.0, 0.0]]).activation(Relu).build()?;
     /// let energies = net.game().energies(&array![1.0, -3.0])?;
-    /// assert_eq!(energies.interaction, array![3.5, 10.5]);
-    /// assert_eq!(energies.total, array![3.5, f64::INFINITY]);
+    /// assert_eq!(energies.interaction, array![-2.5, 10.5]);
+    /// assert_eq!(energies.total, array![-2.5, f64::INFINITY]);
     /// # Ok::<(), neuronash::Error>(())
     /// ```
     ///

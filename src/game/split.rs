@@ -28,9 +28,9 @@ pub struct Split<A> {
 /// use neuronash::game::split;
 /// use neuronash::network::Weights;
 ///
-/// let pair = Weights::dense(&array![[0.5, -2.0], [1.0, 0.0]])?;
-/// assert_eq!(split(&pair, &array![1.0, 2.0])?.cooperation_index(), Some(0.0));
-/// assert_eq!(split(&pair, &array![1.0, 1.0])?.cooperation_index(), Some(0.1));
+/// let pair = Weights::dense(&array![[0.5, -3.0], [1.0, 0.0]])?;
+/// assert_eq!(split(&pair, &array![1.0, 3.0])?.cooperation_index(), Some(0.0));
+/// assert_eq!(split(&pair, &array![1.0, 1.0])?.cooperation_index(), Some(0.2));
 /// # Ok::<(), neuronash::Error>(())
 /// ```
 ///
