@@ -72,7 +72,7 @@ impl ActivationCost<f64> for Pieces {
         let (first, last) = (self.kinks[0], self.kinks[self.kinks.len() - 1]);
         let lower = if self.slopes[0] == 0.0 { self.phi(first) } else { f64::NEG_INFINITY };
         let upper = if self.slopes[self.slopes.len() - 1] == 0.0 { self.phi(last) } else { f64::INFINITY };
-        Domain { lower, upper }
+        Domain::new(lower, upper)
     }
     fn slope_range(&self) -> SlopeRange<f64> {
         let min = self.slopes.iter().copied().fold(f64::INFINITY, f64::min);
@@ -139,8 +139,6 @@ fn advantage(game: Game<'_, f64>, i: usize, x: &Array1<f64>, least: f64, seed: u
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(40))]
-
     #[test]
     fn energies_of_one_and_of_all_agree_and_add_up(seed in 0u64..10_000, n in 2usize..12) {
         let net = mixed(n, seed, 3.0);
@@ -249,7 +247,7 @@ proptest! {
                 for m in response.minimisers() {
                     for s in [m.lower.max(-1e3), m.upper.min(1e3)] {
                         let energy = net.game().energy(0, &array![s]).unwrap().total;
-                        prop_assert!((energy - response.energy()).abs() < 1e-11, "{phi:?} {response} {energy}");
+                        prop_assert!((energy - response.energy()).abs() < 1e-12 * (1.0 + s * s), "{phi:?} {response} {energy}");
                         prop_assert!((lower..=upper).contains(&s));
                     }
                 }
@@ -290,8 +288,8 @@ proptest! {
             x = net.activate(&net.drive(&x).unwrap()).unwrap();
         }
         let exploitability = net.game().exploitability(&x).unwrap();
-        prop_assert!(exploitability.max() < 1e-15, "{exploitability}");
-        prop_assert!(net.game().is_nash(&x, 1e-15).unwrap().holds());
+        prop_assert!(exploitability.max() < 1e-28, "{exploitability}");
+        prop_assert!(net.game().is_nash(&x, 1e-28).unwrap().holds());
         prop_assert!(net.game().best_responses(&x).unwrap().rates.iter().zip(&x).all(|(s, x)| (s - x).abs() < 1e-14));
         // Away from it, some neuron gains.
         x[0] += 0.25;
@@ -385,7 +383,7 @@ fn tiny_gains_are_accurate() {
         let net = alone(w, drive, Relu);
         let best = net.game().best_response(0, &array![0.0]).unwrap().rate().unwrap();
         assert!((best - drive / (1.0 - w)).abs() < 1e-12 * best);
-        let step = best * 2f64.powi(-12);
+        let step = best * 2f64.powi(-30);
         let gain = net.game().exploitability(&array![best + step]).unwrap().max();
         let expected = 0.5 * (1.0 - w) * step * step;
         assert!((gain / expected - 1.0).abs() < 1e-5, "{gain} {expected}");
@@ -397,7 +395,7 @@ fn the_switch_at_one() {
     // Below the switch one best response, above it two for a torn neuron, and one once an input decides.
     assert!(respond(0.99, 0.0, Tanh::new()).is_unique());
     assert_eq!(respond(1.0, 0.0, Tanh::new()).minimisers().len(), 1);
-    assert!(respond(1.0f64, 0.0, Tanh::new()).rate().unwrap().abs() < 1e-4);
+    assert!(respond(1.0f64, 0.0, Tanh::new()).rate().unwrap().abs() < 1e-6);
     for w in [1.001, 1.5, 2.0, 10.0, 1e6] {
         let torn = respond(w, 0.0, Tanh::new());
         let rates: Vec<f64> = torn.minimisers().iter().map(|m| m.lower).collect();
@@ -429,10 +427,10 @@ fn rectifiers_run_away_or_stay_silent() {
     assert_eq!(respond(1.0, -1e-9, Relu).rate(), Some(0.0));
     assert!(respond(1.0, -1e-9, Relu).is_unique());
     let flat = respond(1.0, 0.0, Relu);
-    assert_eq!(flat.minimisers(), [Domain { lower: 0.0, upper: f64::INFINITY }]);
+    assert_eq!(flat.minimisers(), [Domain::new(0.0, f64::INFINITY)]);
     assert_eq!((flat.energy(), flat.rate(), flat.is_unique()), (0.0, Some(0.0), false));
     let flat = respond(1.0, 0.0, Identity);
-    assert_eq!(flat.minimisers(), [Domain { lower: f64::NEG_INFINITY, upper: f64::INFINITY }]);
+    assert_eq!(flat.minimisers(), [Domain::new(f64::NEG_INFINITY, f64::INFINITY)]);
     let one: f64 = respond(0.999_999, 1.0, Relu).rate().unwrap();
     assert!((one / 1e6 - 1.0).abs() < 1e-9);
 
@@ -450,11 +448,11 @@ fn ties_between_corners() {
     // Clipping to [-1, 1] with w = 3: the ends tie at zero drive; with a flat energy everything ties.
     let clip = Pieces { kinks: vec![-1.0, 1.0], slopes: vec![0.0, 1.0, 0.0] };
     let ends = respond(3.0, 0.0, clip.clone());
-    assert_eq!(ends.minimisers(), [Domain { lower: -1.0, upper: -1.0 }, Domain { lower: 1.0, upper: 1.0 }]);
+    assert_eq!(ends.minimisers(), [Domain::new(-1.0, -1.0), Domain::new(1.0, 1.0)]);
     assert_eq!(ends.energy(), -1.0);
-    assert_eq!(respond(1.0, 0.0, clip.clone()).minimisers(), [Domain { lower: -1.0, upper: 1.0 }]);
-    assert_eq!(respond(3.0, 0.25, clip.clone()).minimisers(), [Domain { lower: 1.0, upper: 1.0 }]);
-    assert_eq!(respond(1.0, -0.25, clip.clone()).minimisers(), [Domain { lower: -1.0, upper: -1.0 }]);
+    assert_eq!(respond(1.0, 0.0, clip.clone()).minimisers(), [Domain::new(-1.0, 1.0)]);
+    assert_eq!(respond(3.0, 0.25, clip.clone()).minimisers(), [Domain::new(1.0, 1.0)]);
+    assert_eq!(respond(1.0, -0.25, clip.clone()).minimisers(), [Domain::new(-1.0, -1.0)]);
     let net = alone(3.0, 0.0, clip);
     let all = net.game().best_responses(&array![0.0]).unwrap();
     assert_eq!(all.ties().map(|(i, r)| (i, r.minimisers().len())).collect::<Vec<_>>(), [(0, 2)]);
