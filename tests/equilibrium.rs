@@ -9,8 +9,8 @@ use ndarray::{Array1, Array2, array};
 use neuronash::Error;
 use neuronash::activation::{Relu, Tanh};
 use neuronash::equilibrium::{
-    Anderson, EquilibriumSolver, FixedPoint, ForwardBackward, Method, MethodName, Newton, Outcome, PeacemanRachford,
-    StopReason, Uniqueness,
+    Anderson, Continuum, EquilibriumSolver, FixedPoint, ForwardBackward, LocalStability, Method, MethodName, Newton,
+    Outcome, PeacemanRachford, StopReason, Uniqueness,
 };
 use neuronash::network::{FiringRateNetwork, Weights};
 use rand::rngs::StdRng;
@@ -363,4 +363,188 @@ fn the_paradoxical_response_begins_at_the_switch() {
         assert_eq!(response[[1, 1]].signum(), sign);
         assert!((response[[0, 0]] - 1.5 / det).abs() < 1e-12);
     }
+}
+
+/// Solves `A x = b` by Gauss-Jordan with row pivoting; `None` if a pivot is tiny.
+fn gauss(mut a: Array2<f64>, mut b: Array1<f64>) -> Option<Array1<f64>> {
+    let n = b.len();
+    for k in 0..n {
+        let p = (k..n).max_by(|&i, &j| a[[i, k]].abs().total_cmp(&a[[j, k]].abs()))?;
+        if a[[p, k]].abs() < 1e-12 {
+            return None;
+        }
+        for j in 0..n {
+            a.swap([k, j], [p, j]);
+        }
+        b.swap(k, p);
+        for i in (0..n).filter(|&i| i != k) {
+            let f = a[[i, k]] / a[[k, k]];
+            for j in 0..n {
+                let v = a[[k, j]];
+                a[[i, j]] -= f * v;
+            }
+            b[i] -= f * b[k];
+        }
+    }
+    Some(Array1::from_shape_fn(n, |i| b[i] / a[[i, i]]))
+}
+
+/// All solutions of `x >= 0`, `(I - W) x - u >= 0`, complementary, by trying every support.
+fn exhaustive_lcp(w: &Array2<f64>, u: &Array1<f64>) -> Vec<Array1<f64>> {
+    let n = u.len();
+    let mut all = Vec::new();
+    for mask in 0..1_usize << n {
+        let active: Vec<usize> = (0..n).filter(|i| mask >> i & 1 == 1).collect();
+        let a = Array2::from_shape_fn((active.len(), active.len()), |(i, j)| {
+            f64::from(u8::from(i == j)) - w[[active[i], active[j]]]
+        });
+        let Some(part) = gauss(a, active.iter().map(|&i| u[i]).collect()) else { continue };
+        let mut x = Array1::zeros(n);
+        active.iter().zip(&part).for_each(|(&i, v)| x[i] = *v);
+        let slack = &x - &w.dot(&x) - u;
+        if x.iter().all(|v| *v >= 0.0) && (0..n).all(|i| mask >> i & 1 == 1 || slack[i] >= 0.0) {
+            all.push(x);
+        }
+    }
+    all
+}
+
+#[test]
+fn enumeration_agrees_with_exhaustive_complementarity() {
+    let mut counts = [0; 8];
+    for seed in 0..400 {
+        let mut rng = StdRng::seed_from_u64(seed);
+        let w = Array2::from_shape_simple_fn((6, 6), || rng.random_range(-1.5..1.5));
+        let u = Array1::from_shape_simple_fn(6, || rng.random_range(-1.0..2.0));
+        let expected = exhaustive_lcp(&w, &u);
+        let found = relu(&w, &u).all_equilibria().find().unwrap();
+        assert!(found.complete && found.continua.is_empty());
+        assert_eq!(found.equilibria.len(), expected.len(), "seed {seed}");
+        for x in &expected {
+            assert!(found.equilibria.iter().any(|e| distance(&e.state, x) < 1e-9));
+        }
+        counts[expected.len().min(7)] += 1;
+    }
+    assert!(counts[0] > 5 && counts[1] > 50 && counts[3] > 5, "{counts:?}");
+}
+
+/// All principal minors, smallest first.
+fn smallest_principal_minor(m: &Array2<f64>) -> f64 {
+    fn det(m: &Array2<f64>, rows: &[usize], columns: &[usize]) -> f64 {
+        let Some((&i, rest)) = rows.split_first() else { return 1.0 };
+        columns
+            .iter()
+            .enumerate()
+            .map(|(k, &j)| {
+                let others: Vec<usize> = columns.iter().copied().filter(|&c| c != j).collect();
+                (if k % 2 == 0 { 1.0 } else { -1.0 }) * m[[i, j]] * det(m, rest, &others)
+            })
+            .sum()
+    }
+    let n = m.nrows();
+    (1..1_usize << n)
+        .map(|mask| {
+            let set: Vec<usize> = (0..n).filter(|i| mask >> i & 1 == 1).collect();
+            det(m, &set, &set)
+        })
+        .fold(f64::INFINITY, f64::min)
+}
+
+/// Theory 2.4.
+#[test]
+fn equilibria_are_unique_for_all_inputs_iff_i_minus_w_is_a_p_matrix() {
+    let (mut with, mut without) = (0, 0);
+    for seed in 0..150 {
+        let mut rng = StdRng::seed_from_u64(5000 + seed);
+        let w = Array2::from_shape_simple_fn((3, 3), || rng.random_range(-1.6..1.3));
+        let minor = smallest_principal_minor(&(Array2::eye(3) - &w));
+        if minor.abs() < 0.2 {
+            continue;
+        }
+        let unique = |rng: &mut StdRng| {
+            let u = Array1::from_shape_simple_fn(3, || rng.random_range(-1.0..1.0));
+            relu(&w, &u).all_equilibria().find().unwrap().equilibria.len() == 1
+        };
+        if minor > 0.0 {
+            with += 1;
+            assert!((0..60).all(|_| unique(&mut rng)));
+        } else {
+            without += 1;
+            assert!((0..2000).any(|_| !unique(&mut rng)), "seed {seed}: {w}");
+        }
+    }
+    assert!(with > 15 && without > 15, "{with} {without}");
+}
+
+#[test]
+fn certified_networks_have_exactly_one_equilibrium() {
+    for seed in 0..20 {
+        let (w, d, margin) = certified(10, 900 + seed);
+        let net = relu(&w, &random_vector(10, 950 + seed, 2.0));
+        let all = net.all_equilibria().find().unwrap();
+        assert_eq!(all.equilibria.len(), 1);
+        assert_eq!(all.equilibria[0].stability, LocalStability::Stable);
+        let eq = net.equilibrium().certificate(&d, margin).solve().unwrap();
+        assert!(distance(&eq.state, &all.equilibria[0].state) <= 1e-9);
+    }
+}
+
+#[test]
+fn twenty_neurons_are_searched_with_pruning() {
+    let mut rng = StdRng::seed_from_u64(97);
+    let w = Array2::from_shape_fn((20, 20), |(i, j)| if i == j { 0.0 } else { -rng.random_range(0.5..1.5) });
+    let net = relu(&w, &Array1::ones(20));
+    let all = net.all_equilibria().find().unwrap();
+    assert!(all.complete && all.branches < 1 << 20, "{all} {}", all.branches);
+    assert!(all.equilibria.len() > 10);
+    for e in &all.equilibria {
+        assert!(net.residual(&e.state).unwrap().iter().all(|r| r.abs() < 1e-11));
+    }
+    let few = net.all_equilibria().limit(3).find().unwrap();
+    assert!(!few.complete && few.equilibria.len() == 3);
+    assert!(!net.all_equilibria().max_branches(10).find().unwrap().complete);
+}
+
+#[test]
+fn continua_are_reported() {
+    // x = relu(x): every x >= 0.
+    let all = relu(&array![[1.0]], &array![0.0]).all_equilibria().find().unwrap();
+    assert!(all.equilibria.is_empty());
+    let [Continuum::Line { base, direction, lower, upper, .. }] = all.continua.as_slice() else { panic!("{all:?}") };
+    assert!((base[0] + lower * direction[0]).abs() < 1e-9 && *upper == f64::INFINITY);
+    // x1 + x2 = 1 on a segment, while the third neuron is on its own.
+    let w = array![[0.0, -1.0, 0.0], [-1.0, 0.0, 0.0], [0.0, 0.0, 0.5]];
+    let all = relu(&w, &array![1.0, 1.0, 1.0]).all_equilibria().find().unwrap();
+    assert!(all.equilibria.is_empty(), "{all}");
+    let [Continuum::Line { base, direction, lower, upper, .. }] = all.continua.as_slice() else { panic!("{all:?}") };
+    let mut ends = [base + &(direction * *lower), base + &(direction * *upper)];
+    ends.sort_by(|p, q| p[0].total_cmp(&q[0]));
+    assert!(distance(&ends[0], &array![0.0, 1.0, 2.0]) < 1e-7 && distance(&ends[1], &array![1.0, 0.0, 2.0]) < 1e-7);
+    // Two dimensions: x1 + x2 + x3 = 1.
+    let w = Array2::from_shape_fn((3, 3), |(i, j)| if i == j { 0.0 } else { -1.0 });
+    let all = relu(&w, &Array1::ones(3)).all_equilibria().find().unwrap();
+    assert!(all.continua.iter().any(|c| matches!(c, Continuum::Undecided { dimension: 2, .. })));
+    // No equilibrium at all: singular and inconsistent.
+    let none = relu(&array![[1.0]], &array![1.0]).all_equilibria().find().unwrap();
+    assert!(none.complete && none.equilibria.is_empty() && none.continua.is_empty());
+}
+
+#[test]
+fn a_drive_at_a_kink_leaves_stability_undecided() {
+    let all = relu(&array![[0.5]], &array![0.0]).all_equilibria().find().unwrap();
+    assert_eq!(all.equilibria.len(), 1);
+    assert_eq!(all.equilibria[0].at_kink, vec![0]);
+    assert_eq!(all.equilibria[0].stability, LocalStability::Undecided);
+}
+
+#[test]
+fn enumeration_refuses_what_it_cannot_do() {
+    let net = tanh(&array![[0.5]], &array![1.0]);
+    assert!(
+        matches!(net.all_equilibria().find(), Err(Error::Invalid { argument, .. }) if argument.contains("neuron 0"))
+    );
+    let net = relu(&array![[0.5]], &array![1.0]);
+    assert!(net.all_equilibria().limit(0).find().is_err());
+    assert!(net.all_equilibria().max_branches(0).find().is_err());
+    assert!(net.all_equilibria().tolerance(f64::NAN).find().is_err());
 }

@@ -1,7 +1,7 @@
 //! Piecewise-linear activations.
 
 use super::parameter::finite;
-use super::{ActivationCost, Domain, SlopeRange};
+use super::{ActivationCost, Domain, LinearPiece, SlopeRange};
 use crate::Scalar;
 use crate::error::{Error, Result};
 
@@ -34,6 +34,9 @@ impl<A: Scalar> ActivationCost<A> for Identity {
     }
     fn slope_range(&self) -> SlopeRange<A> {
         SlopeRange::exact(A::one(), A::one())
+    }
+    fn linear_pieces(&self) -> Option<Vec<LinearPiece<A>>> {
+        Some(LinearPiece::chain(A::zero(), &[], &[A::one()]))
     }
     fn cost(&self, x: A) -> A {
         if x.is_nan() { x } else { A::zero() }
@@ -79,6 +82,9 @@ impl<A: Scalar> ActivationCost<A> for Relu {
     }
     fn slope_range(&self) -> SlopeRange<A> {
         SlopeRange::exact(A::zero(), A::one())
+    }
+    fn linear_pieces(&self) -> Option<Vec<LinearPiece<A>>> {
+        Some(LinearPiece::chain(A::zero(), &[A::zero()], &[A::zero(), A::one()]))
     }
     fn cost(&self, x: A) -> A {
         indicator(x, x < A::zero())
@@ -158,6 +164,9 @@ impl<A: Scalar> ActivationCost<A> for LeakyRelu<A> {
     }
     fn slope_range(&self) -> SlopeRange<A> {
         SlopeRange::exact(self.leak, A::one())
+    }
+    fn linear_pieces(&self) -> Option<Vec<LinearPiece<A>>> {
+        Some(LinearPiece::chain(A::zero(), &[A::zero()], &[self.leak, A::one()]))
     }
     fn cost(&self, x: A) -> A {
         if x < A::zero() { A::of(0.5) * x * (x * ((A::one() - self.leak) / self.leak)) } else { indicator(x, false) }
@@ -250,6 +259,10 @@ impl<A: Scalar> ActivationCost<A> for ClippedLinear<A> {
     }
     fn slope_range(&self) -> SlopeRange<A> {
         SlopeRange::exact(A::zero(), A::one())
+    }
+    fn linear_pieces(&self) -> Option<Vec<LinearPiece<A>>> {
+        let (none, all) = (A::zero(), A::one());
+        Some(LinearPiece::chain(self.lower, &[self.lower, self.upper], &[none, all, none]))
     }
     fn cost(&self, x: A) -> A {
         indicator(x, self.outside(x))

@@ -11,6 +11,7 @@ mod logistic;
 mod naka_rushton;
 mod numeric;
 mod parameter;
+mod pieces;
 mod power_law;
 mod range;
 mod softplus;
@@ -23,6 +24,7 @@ pub use arctan::Arctan;
 pub use linear::{ClippedLinear, Identity, LeakyRelu, Relu};
 pub use logistic::Logistic;
 pub use naka_rushton::NakaRushton;
+pub use pieces::LinearPiece;
 pub use power_law::PowerLaw;
 pub use range::{Domain, SlopeRange};
 pub use softplus::Softplus;
@@ -62,6 +64,12 @@ pub trait ActivationCost<A: Scalar>: Debug + Send + Sync {
 
     /// Bounds on the slopes of `phi`.
     fn slope_range(&self) -> SlopeRange<A>;
+
+    /// The pieces of `phi`, from left to right, if it is piecewise linear: they cover the line, and neighbours share
+    /// their ends.
+    fn linear_pieces(&self) -> Option<Vec<LinearPiece<A>>> {
+        None
+    }
 
     /// The activation cost `E_act(x) = Psi(x) - x^2/2`.
     fn cost(&self, x: A) -> A {

@@ -1,7 +1,7 @@
 //! Activations that ignore inputs below a threshold.
 
 use super::parameter::{finite, non_negative};
-use super::{ActivationCost, Domain, SlopeRange};
+use super::{ActivationCost, Domain, LinearPiece, SlopeRange};
 use crate::Scalar;
 use crate::error::Result;
 
@@ -74,6 +74,10 @@ impl<A: Scalar> ActivationCost<A> for SoftThreshold<A> {
     fn slope_range(&self) -> SlopeRange<A> {
         let least = if self.threshold == A::zero() { A::one() } else { A::zero() };
         SlopeRange::exact(least, A::one())
+    }
+    fn linear_pieces(&self) -> Option<Vec<LinearPiece<A>>> {
+        let (t, none, all) = (self.threshold, A::zero(), A::one());
+        Some(LinearPiece::chain(t, &[-t, t], &[all, none, all]))
     }
     fn cost(&self, x: A) -> A {
         self.threshold * x.abs()
@@ -150,6 +154,9 @@ impl<A: Scalar> ActivationCost<A> for RectifiedThreshold<A> {
     }
     fn slope_range(&self) -> SlopeRange<A> {
         SlopeRange::exact(A::zero(), A::one())
+    }
+    fn linear_pieces(&self) -> Option<Vec<LinearPiece<A>>> {
+        Some(LinearPiece::chain(A::zero(), &[self.threshold], &[A::zero(), A::one()]))
     }
     fn cost(&self, x: A) -> A {
         if x < A::zero() { A::infinity() } else { self.threshold * x }

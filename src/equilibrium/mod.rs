@@ -25,6 +25,7 @@
 mod anderson;
 mod bound;
 mod drive;
+mod enumeration;
 mod fixed_point;
 mod guard;
 mod krylov;
@@ -38,6 +39,7 @@ mod solver;
 mod splitting;
 
 pub use bound::ErrorBound;
+pub use enumeration::{Continuum, Enumeration, EquilibriumSet, IsolatedEquilibrium, LocalStability};
 pub use method::{Anderson, FixedPoint, ForwardBackward, Method, MethodName, Newton, PeacemanRachford};
 pub use report::{Attempt, Equilibrium, NotConverged, Outcome, SolveReport, StopReason, Uniqueness};
 pub use response::Response;

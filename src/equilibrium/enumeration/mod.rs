@@ -1,0 +1,290 @@
+//! All equilibria of a piecewise-linear network.
+//!
+//! On a *support*, a choice of one linear piece for each neuron, the equilibria solve one linear system. The search
+//! assigns pieces neuron by neuron and eliminates each rate as its piece is known, so that the drives stay affine in
+//! the rates that are left; interval bounds on them cut off branches without equilibria. What is left at the end of a
+//! branch is solved afresh. For ReLU the problem is the linear complementarity problem `LCP(I - W, -u)` (theory 2.4), and
+//! supports are sets of active neurons.
+
+mod search;
+mod support;
+
+use std::fmt;
+
+use ndarray::{Array1, Array2};
+
+use crate::Scalar;
+use crate::error::{Error, Result};
+use crate::linalg::eigvals;
+use crate::network::FiringRateNetwork;
+
+use search::Search;
+use support::{Piece, Solutions};
+
+/// Looks for all equilibria of a network whose activations are all piecewise linear; made by
+/// [`FiringRateNetwork::all_equilibria`].
+///
+/// ```
+/// use ndarray::array;
+/// use neuronash::activation::Relu;
+/// use neuronash::network::FiringRateNetwork;
+///
+/// // Two neurons that inhibit each other: either may win, and the balance between them is unstable.
+/// let net = FiringRateNetwork::builder(array![[0.0, -2.0], [-2.0, 0.0]])
+///     .activation(Relu)
+///     .input(&array![1.0, 1.0])
+///     .build()?;
+/// let all = net.all_equilibria().find()?;
+/// assert_eq!(all.equilibria.len(), 3);
+/// assert_eq!(all.stable().count(), 2);
+/// # Ok::<(), neuronash::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct Enumeration<'a, A: Scalar> {
+    network: &'a FiringRateNetwork<A>,
+    limit: usize,
+    max_branches: u64,
+    tolerance: f64,
+}
+
+/// All equilibria of a piecewise-linear network, as far as the limits allowed.
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(
+    feature = "serde",
+    serde(bound(serialize = "A: serde::Serialize", deserialize = "A: serde::Deserialize<'de>"))
+)]
+#[non_exhaustive]
+pub struct EquilibriumSet<A> {
+    /// The isolated equilibria, ordered by their rates.
+    pub equilibria: Vec<IsolatedEquilibrium<A>>,
+    /// Supports with a whole continuum of equilibria: `I - Lambda W` is singular there.
+    pub continua: Vec<Continuum<A>>,
+    /// Whether the search went through all supports; `false` if a limit ended it.
+    pub complete: bool,
+    /// Branches of the search that were looked at; without pruning there are as many as supports.
+    pub branches: u64,
+}
+
+/// One equilibrium of a piecewise-linear network.
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(
+    feature = "serde",
+    serde(bound(serialize = "A: serde::Serialize", deserialize = "A: serde::Deserialize<'de>"))
+)]
+#[non_exhaustive]
+pub struct IsolatedEquilibrium<A> {
+    /// The firing rates, shape `[n]`.
+    pub state: Array1<A>,
+    /// The synaptic drives, shape `[n]`.
+    pub drive: Array1<A>,
+    /// For each neuron the piece of its activation, counted from the left.
+    pub support: Vec<usize>,
+    /// Neurons whose drive is at a kink of their activation.
+    pub at_kink: Vec<usize>,
+    /// Largest real part of the eigenvalues of `T^{-1} (Lambda W - I)`, per unit of time; at a kink, that of the
+    /// support's own slopes.
+    pub spectral_abscissa: f64,
+    /// Local stability under the firing-rate dynamics.
+    pub stability: LocalStability,
+    /// Whether it is a Nash equilibrium: no neuron can lower its own energy alone.
+    pub is_nash: bool,
+}
+
+/// Local stability of an equilibrium of the firing-rate dynamics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub enum LocalStability {
+    /// All eigenvalues have negative real parts: exponentially stable.
+    Stable,
+    /// Some eigenvalue has a positive real part.
+    Unstable,
+    /// The linearisation does not tell: an eigenvalue on the imaginary axis to working precision, or a drive at a kink.
+    Undecided,
+}
+
+/// A support on which the equilibria are not isolated.
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(
+    feature = "serde",
+    serde(bound(serialize = "A: serde::Serialize", deserialize = "A: serde::Deserialize<'de>"))
+)]
+#[non_exhaustive]
+pub enum Continuum<A> {
+    /// The equilibria `base + t direction` for all `t` in `[lower, upper]`.
+    Line {
+        /// One solution of the support's linear system, shape `[n]`.
+        base: Array1<A>,
+        /// The direction, of largest entry 1, shape `[n]`.
+        direction: Array1<A>,
+        /// Smallest `t`, or `-inf`.
+        lower: A,
+        /// Largest `t`, or `inf`.
+        upper: A,
+        /// For each neuron the piece of its activation, counted from the left.
+        support: Vec<usize>,
+    },
+    /// The support's linear system has a space of solutions of this dimension, above 1. Bounds on the drives do not
+    /// rule it out, but whether it holds equilibria has not been decided.
+    Undecided {
+        /// The dimension.
+        dimension: usize,
+        /// For each neuron the piece of its activation, counted from the left.
+        support: Vec<usize>,
+    },
+}
+
+impl<A: Scalar> FiringRateNetwork<A> {
+    /// Looks for all equilibria; for networks of up to about 20 neurons with piecewise-linear activations.
+    pub fn all_equilibria(&self) -> Enumeration<'_, A> {
+        Enumeration { network: self, limit: 10_000, max_branches: 50_000_000, tolerance: 1e-9 }
+    }
+}
+
+impl<A: Scalar> Enumeration<'_, A> {
+    /// The largest number of equilibria to report, at least 1; 10,000 if not given.
+    pub fn limit(mut self, equilibria: usize) -> Self {
+        self.limit = equilibria;
+        self
+    }
+
+    /// The largest number of branches to look at, at least 1; 50 million if not given.
+    pub fn max_branches(mut self, branches: u64) -> Self {
+        self.max_branches = branches;
+        self
+    }
+
+    /// How far, relative to the sizes of the terms that make it up, a drive may lie outside its piece, and two equilibria
+    /// from each other while they count as one; in `(0, 1e-3]`, `1e-9` if not given. All arithmetic is in `f64`.
+    pub fn tolerance(mut self, tolerance: f64) -> Self {
+        self.tolerance = tolerance;
+        self
+    }
+
+    /// Searches all supports.
+    ///
+    /// # Errors
+    /// An activation that is not piecewise linear, options that are not allowed, or no convergence of an eigenvalue
+    /// decomposition.
+    pub fn find(self) -> Result<EquilibriumSet<A>> {
+        self.check()?;
+        let net = self.network;
+        let n = net.len();
+        let mut pieces: Vec<Vec<Piece>> = Vec::with_capacity(n);
+        for i in 0..n {
+            let activation = net.activation(i);
+            let Some(of_neuron) = activation.linear_pieces() else {
+                return Err(Error::invalid(
+                    format!("activation of neuron {i}"),
+                    activation.name(),
+                    "piecewise-linear activations",
+                ));
+            };
+            pieces.push(of_neuron.iter().map(Piece::new).collect());
+        }
+        let w = net.weights().to_dense().mapv(|w| w.to_double());
+        let u = net.input().iter().map(|u| u.to_double()).collect();
+        let search = Search::new(w, u, pieces, self.tolerance, self.max_branches);
+        let found = search.run();
+        let mut solutions = Solutions::gather(found.supports, self.tolerance);
+        let complete = found.complete && solutions.points.len() <= self.limit;
+        solutions.points.truncate(self.limit);
+        let mut equilibria = Vec::with_capacity(solutions.points.len());
+        for point in solutions.points {
+            let at_kink = search.kinks(&point);
+            let slopes: Vec<f64> = search.slopes(&point.support);
+            let (spectral_abscissa, stability) = stability(net, &search.weights, &slopes, at_kink.is_empty())?;
+            let state: Array1<A> = point.x.iter().map(|x| A::of(*x)).collect();
+            let is_nash = is_nash(net, &state)?;
+            equilibria.push(IsolatedEquilibrium {
+                drive: point.z.iter().map(|z| A::of(*z)).collect(),
+                state,
+                support: point.support,
+                at_kink,
+                spectral_abscissa,
+                stability,
+                is_nash,
+            });
+        }
+        let continua = solutions.continua.into_iter().map(|c| c.convert()).collect();
+        Ok(EquilibriumSet { equilibria, continua, complete, branches: found.branches })
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.limit == 0 {
+            return Err(Error::invalid("limit", 0, "at least 1"));
+        }
+        if self.max_branches == 0 {
+            return Err(Error::invalid("max_branches", 0, "at least 1"));
+        }
+        if !(self.tolerance > 0.0 && self.tolerance <= 1e-3) {
+            return Err(Error::invalid("tolerance", self.tolerance, "numbers in (0, 1e-3]"));
+        }
+        Ok(())
+    }
+}
+
+fn stability<A: Scalar>(
+    net: &FiringRateNetwork<A>,
+    w: &Array2<f64>,
+    slopes: &[f64],
+    smooth: bool,
+) -> Result<(f64, LocalStability)> {
+    let tau = net.time_constants();
+    let jacobian = Array2::from_shape_fn(w.dim(), |(i, j)| {
+        let identity = if i == j { 1.0 } else { 0.0 };
+        (slopes[i] * w[[i, j]] - identity) / tau[i].to_double()
+    });
+    let abscissa = eigvals(jacobian.view())?.first().map_or(f64::NEG_INFINITY, |e| e.re);
+    let size = jacobian.iter().map(|v| v * v).sum::<f64>().sqrt();
+    let doubt = 1e-12 * size;
+    let verdict = match abscissa {
+        a if smooth && a < -doubt => LocalStability::Stable,
+        a if smooth && a > doubt => LocalStability::Unstable,
+        _ => LocalStability::Undecided,
+    };
+    Ok((abscissa, verdict))
+}
+
+fn is_nash<A: Scalar>(net: &FiringRateNetwork<A>, state: &Array1<A>) -> Result<bool> {
+    let _ = (net, state);
+    Ok(true)
+}
+
+impl<A: Scalar> EquilibriumSet<A> {
+    /// The equilibria that are locally stable.
+    pub fn stable(&self) -> impl Iterator<Item = &IsolatedEquilibrium<A>> {
+        self.equilibria.iter().filter(|e| e.stability == LocalStability::Stable)
+    }
+}
+
+impl<A: Scalar> fmt::Display for EquilibriumSet<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = |s| self.equilibria.iter().filter(|e| e.stability == s).count();
+        write!(
+            f,
+            "{} equilibria ({} stable, {} unstable, {} undecided; {} Nash), {} continua, {}",
+            self.equilibria.len(),
+            count(LocalStability::Stable),
+            count(LocalStability::Unstable),
+            count(LocalStability::Undecided),
+            self.equilibria.iter().filter(|e| e.is_nash).count(),
+            self.continua.len(),
+            if self.complete { "all supports searched" } else { "not all supports searched" }
+        )
+    }
+}
+
+impl fmt::Display for LocalStability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            LocalStability::Stable => "stable",
+            LocalStability::Unstable => "unstable",
+            LocalStability::Undecided => "undecided",
+        })
+    }
+}
