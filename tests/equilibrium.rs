@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ndarray::{Array1, Array2, array};
 use neuronash::Error;
-use neuronash::activation::{Relu, Tanh};
+use neuronash::activation::{ClippedLinear, Relu, Tanh};
 use neuronash::equilibrium::{
     Anderson, Continuum, EquilibriumSolver, FixedPoint, ForwardBackward, LocalStability, Method, MethodName, Newton,
     Outcome, PeacemanRachford, StopReason, Uniqueness,
@@ -547,4 +547,53 @@ fn enumeration_refuses_what_it_cannot_do() {
     assert!(net.all_equilibria().limit(0).find().is_err());
     assert!(net.all_equilibria().max_branches(0).find().is_err());
     assert!(net.all_equilibria().tolerance(f64::NAN).find().is_err());
+}
+
+#[test]
+fn equilibria_with_convex_own_energies_are_nash_and_others_need_not_be() {
+    // w_11 = 2: on the active side the own energy is concave, so the equilibrium there is the neuron's worst choice.
+    let w = array![[2.0, -3.0], [3.0, -1.0]];
+    let all = FiringRateNetwork::builder(&w)
+        .activation(ClippedLinear::new(0.0, 1.0).unwrap())
+        .input(&array![0.1, -0.5])
+        .build()
+        .unwrap()
+        .all_equilibria()
+        .find()
+        .unwrap();
+    assert!(!all.equilibria.is_empty());
+    for e in &all.equilibria {
+        let inside = e.support[0] == 1;
+        assert!(!inside || !e.is_nash, "{e:?}");
+    }
+    for seed in 0..40 {
+        let mut rng = StdRng::seed_from_u64(7000 + seed);
+        let w = Array2::from_shape_fn((5, 5), |(i, j)| {
+            if i == j { rng.random_range(-1.0..1.0) } else { rng.random_range(-2.0..2.0) }
+        });
+        let net = FiringRateNetwork::builder(&w)
+            .activation(ClippedLinear::new(0.0, 1.0).unwrap())
+            .input(&random_vector(5, 7100 + seed, 1.0))
+            .build()
+            .unwrap();
+        let all = net.all_equilibria().find().unwrap();
+        // A continuous map of a cube into itself has a fixed point (Brouwer).
+        assert!(all.complete && !all.equilibria.is_empty());
+        assert!(all.equilibria.iter().all(|e| e.is_nash));
+        for e in &all.equilibria {
+            assert!(net.residual(&e.state).unwrap().iter().all(|r| r.abs() < 1e-12));
+        }
+    }
+}
+
+#[test]
+fn solved_equilibria_are_nash() {
+    for seed in 0..10 {
+        let (w, d, margin) = certified(15, 8000 + seed);
+        let u = random_vector(15, 8100 + seed, 2.0);
+        for net in [relu(&w, &u), tanh(&w, &u)] {
+            let eq = net.equilibrium().certificate(&d, margin).solve().unwrap();
+            assert!(net.game().is_nash(&eq.state, 1e-12).unwrap().holds());
+        }
+    }
 }

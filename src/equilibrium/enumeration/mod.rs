@@ -199,7 +199,7 @@ impl<A: Scalar> Enumeration<'_, A> {
             let slopes: Vec<f64> = search.slopes(&point.support);
             let (spectral_abscissa, stability) = stability(net, &search.weights, &slopes, at_kink.is_empty())?;
             let state: Array1<A> = point.x.iter().map(|x| A::of(*x)).collect();
-            let is_nash = is_nash(net, &state)?;
+            let is_nash = is_nash(net, &state, self.tolerance)?;
             equilibria.push(IsolatedEquilibrium {
                 drive: point.z.iter().map(|z| A::of(*z)).collect(),
                 state,
@@ -250,9 +250,11 @@ fn stability<A: Scalar>(
     Ok((abscissa, verdict))
 }
 
-fn is_nash<A: Scalar>(net: &FiringRateNetwork<A>, state: &Array1<A>) -> Result<bool> {
-    let _ = (net, state);
-    Ok(true)
+/// Nash up to the rounding of the state, whose effect on an energy is of the order of the energy's terms.
+fn is_nash<A: Scalar>(net: &FiringRateNetwork<A>, state: &Array1<A>, tolerance: f64) -> Result<bool> {
+    let reach = state.iter().chain(net.input()).fold(A::one(), |m, v| m.max(v.abs()));
+    let tolerance = A::of(tolerance).max(A::of(64.0) * A::epsilon()) * reach * reach;
+    Ok(net.game().is_nash(state, tolerance)?.holds())
 }
 
 impl<A: Scalar> EquilibriumSet<A> {

@@ -38,6 +38,16 @@ pub(super) struct Point {
     pub(super) support: Vec<usize>,
 }
 
+impl Point {
+    /// The rates are kept within their pieces' ranges, which rounding may have left.
+    fn new(mut x: Vec<f64>, z: Vec<f64>, support: &[usize], pieces: &[Vec<Piece>]) -> Self {
+        for ((x, &p), pieces) in x.iter_mut().zip(support).zip(pieces) {
+            *x = x.max(pieces[p].at(pieces[p].lower)).min(pieces[p].at(pieces[p].upper));
+        }
+        Self { x, z, support: support.to_vec() }
+    }
+}
+
 /// Solutions that are not isolated.
 #[derive(Debug, Clone)]
 pub(super) enum Flat {
@@ -90,7 +100,7 @@ pub(super) fn solve(
     match system.null_space() {
         directions if directions.is_empty() => {
             let within = (0..n).all(|i| z[i] >= piece(i).lower - slack[i] && z[i] <= piece(i).upper + slack[i]);
-            within.then(|| Found::Point(Point { x, z, support: support.to_vec() }))
+            within.then(|| Found::Point(Point::new(x, z, support, pieces)))
         }
         mut directions if directions.len() == 1 => {
             let direction = directions.pop()?;
@@ -116,7 +126,7 @@ pub(super) fn solve(
                 let middle = 0.5 * (lower + upper);
                 x.iter_mut().zip(&direction).for_each(|(x, d)| *x += middle * d);
                 let z = drive(&x);
-                Some(Found::Point(Point { x, z, support: support.to_vec() }))
+                Some(Found::Point(Point::new(x, z, support, pieces)))
             } else {
                 Some(Found::Flat(Flat::Line { base: x, direction, lower, upper, support: support.to_vec() }))
             }
