@@ -4,6 +4,10 @@ use ndarray::{Array1, Array2, ArrayView1};
 
 use super::trajectory::{StopReason, Trajectory};
 use crate::Scalar;
+use crate::error::{Error, Result};
+use crate::network::Circuit;
+use crate::stability::NetworkCertificate;
+use crate::stability::lyapunov::{HopfieldLyapunov, LyapunovFunction};
 
 /// When states are kept.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,12 +20,30 @@ pub(super) enum Sampling<A> {
     Ends,
 }
 
+/// What a run was asked to compute at every sample.
+#[derive(Debug, Clone)]
+pub(super) struct Wishes<A> {
+    pub(super) lyapunov: Option<(NetworkCertificate, Option<Array1<A>>)>,
+}
+
+impl<A> Default for Wishes<A> {
+    fn default() -> Self {
+        Self { lyapunov: None }
+    }
+}
+
+/// The Lyapunov function of either form.
+enum Lyapunov<'a, A> {
+    Rates(LyapunovFunction<'a, A>),
+    Potentials(HopfieldLyapunov<'a, A>),
+}
+
 /// The samples so far.
-#[derive(Debug)]
-pub(super) struct Record<A> {
+pub(super) struct Record<'a, A> {
     n: usize,
     times: Vec<A>,
     states: Vec<A>,
+    lyapunov: Option<(Lyapunov<'a, A>, Vec<A>)>,
 }
 
 /// Counts of a run.
@@ -32,22 +54,43 @@ pub(super) struct Counts {
     pub(super) evaluations: usize,
 }
 
-impl<A: Scalar> Record<A> {
-    pub(super) fn new(n: usize) -> Self {
-        Self { n, times: Vec::new(), states: Vec::new() }
+impl<'a, A: Scalar> Record<'a, A> {
+    /// A record of a circuit whose states are potentials or rates.
+    pub(super) fn new(circuit: &'a Circuit<A>, potentials: bool, wishes: Wishes<A>) -> Result<Self> {
+        let lyapunov = match wishes.lyapunov {
+            None => None,
+            Some((certificate, None)) if !potentials => {
+                Some(Lyapunov::Rates(LyapunovFunction::new(circuit, &certificate)?))
+            }
+            Some((certificate, Some(rest))) if potentials => {
+                Some(Lyapunov::Potentials(HopfieldLyapunov::new(circuit, &certificate, rest)?))
+            }
+            Some(_) => {
+                let allowed = "with an equilibrium for the Hopfield form, without one for rates";
+                return Err(Error::invalid("record_lyapunov", "given for the other form", allowed));
+            }
+        };
+        let lyapunov = lyapunov.map(|v| (v, Vec::new()));
+        Ok(Self { n: circuit.len(), times: Vec::new(), states: Vec::new(), lyapunov })
     }
 
-    pub(super) fn push(&mut self, t: A, x: &[A]) {
+    /// Keeps the state `x` at time `t`, where the input is `input`.
+    pub(super) fn push(&mut self, t: A, x: &[A], input: ArrayView1<'_, A>) {
         self.times.push(t);
         self.states.extend_from_slice(x);
+        let x = ArrayView1::from(x);
+        if let Some((lyapunov, values)) = &mut self.lyapunov {
+            values.push(match lyapunov {
+                Lyapunov::Rates(v) => v.terms_under(x, input).sum(),
+                Lyapunov::Potentials(v) => v.value_at(x),
+            });
+        }
     }
 
     pub(super) fn last_time(&self) -> Option<A> {
         self.times.last().copied()
     }
-}
 
-impl<A: Scalar> Record<A> {
     /// Closes the record with the state in which the run stopped.
     pub(super) fn finish(self, t: A, x: &[A], stop: StopReason<A>, counts: Counts) -> Trajectory<A> {
         let samples = self.times.len();
@@ -60,7 +103,7 @@ impl<A: Scalar> Record<A> {
             states,
             energies: None,
             exploitability: None,
-            lyapunov: None,
+            lyapunov: self.lyapunov.map(|(_, values)| Array1::from_vec(values)),
             final_time: t,
             final_state: Array1::from(x.to_vec()),
             stop,

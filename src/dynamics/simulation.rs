@@ -8,11 +8,12 @@ use super::cycle::Returns;
 use super::field::{Form, NetworkField, larger};
 use super::input::{Current, Input, Segment, increasing};
 use super::ode::{Attempt, StepControl, Stepper};
-use super::record::{Counts, Record, Sampling};
+use super::record::{Counts, Record, Sampling, Wishes};
 use super::trajectory::{Limit, Step, StopReason, Trajectory};
 use crate::Scalar;
 use crate::error::{Error, Result};
 use crate::network::{Circuit, FiringRateNetwork, HopfieldNetwork, finite_vector};
+use crate::stability::NetworkCertificate;
 
 type Observer<'a, A> = Box<dyn FnMut(&Step<'_, A>) -> ControlFlow<()> + 'a>;
 
@@ -68,6 +69,7 @@ pub struct Simulation<'a, A> {
     cycle_tolerance: Option<A>,
     input: Input<'a, A>,
     sampling: Sampling<A>,
+    wishes: Wishes<A>,
     observer: Option<Observer<'a, A>>,
 }
 
@@ -88,6 +90,7 @@ impl<'a, A: Scalar> Simulation<'a, A> {
             cycle_tolerance: Some(A::epsilon().sqrt().sqrt()),
             input: Input::Constant,
             sampling: Sampling::Steps,
+            wishes: Wishes::default(),
             observer: None,
         }
     }
@@ -190,6 +193,24 @@ impl<'a, A: Scalar> Simulation<'a, A> {
         self
     }
 
+    /// Records the Lyapunov function `V` of the certified firing-rate form (theory 3.2) at every sample, under the input
+    /// at that time.
+    pub fn record_lyapunov(mut self, certificate: &NetworkCertificate) -> Self {
+        self.wishes.lyapunov = Some((certificate.clone(), None));
+        self
+    }
+
+    /// Records the Lyapunov function `V_H` of the certified Hopfield form about its equilibrium `y*`, shape `[n]`, at
+    /// every sample.
+    pub fn record_lyapunov_about<S: Data<Elem = A>>(
+        mut self,
+        certificate: &NetworkCertificate,
+        equilibrium: &ArrayBase<S, Ix1>,
+    ) -> Self {
+        self.wishes.lyapunov = Some((certificate.clone(), Some(equilibrium.to_owned())));
+        self
+    }
+
     /// Calls `observer` with the initial state and after every accepted step; `ControlFlow::Break(())` ends the run.
     pub fn observe(mut self, observer: impl FnMut(&Step<'_, A>) -> ControlFlow<()> + 'a) -> Self {
         self.observer = Some(Box::new(observer));
@@ -209,7 +230,7 @@ impl<'a, A: Scalar> Simulation<'a, A> {
         let field = NetworkField::new(self.circuit, self.form, input, self.rest.is_some());
         let mut run = Run {
             field: &field,
-            record: Record::new(self.circuit.len()),
+            record: Record::new(self.circuit, self.form == Form::Hopfield, std::mem::take(&mut self.wishes))?,
             counts: Counts::default(),
             sampling: &self.sampling,
             sampled: 0,
@@ -340,7 +361,7 @@ struct Run<'r, 'a, A> {
     plan: &'r Plan<A>,
     sampling: &'r Sampling<A>,
     observer: Option<Observer<'a, A>>,
-    record: Record<A>,
+    record: Record<'r, A>,
     /// How many of the sample times have passed.
     sampled: usize,
     counts: Counts,
@@ -369,9 +390,9 @@ impl<A: Scalar> Run<'_, '_, A> {
             Sampling::Times(times) if times.first() != Some(&self.time) => {}
             Sampling::Times(_) => {
                 self.sampled = 1;
-                self.record.push(self.time, &self.state);
+                self.keep();
             }
-            _ => self.record.push(self.time, &self.state),
+            _ => self.keep(),
         }
         Ok(self.ask_observer())
     }
@@ -418,16 +439,20 @@ impl<A: Scalar> Run<'_, '_, A> {
         }
     }
 
+    fn keep(&mut self) {
+        self.record.push(self.time, &self.state, self.field.input().value().view());
+    }
+
     /// Records what the last step passed.
     fn sample(&mut self, flow: &mut dyn Stepper<A>) -> Result<()> {
         match self.sampling {
             Sampling::Ends => {}
-            Sampling::Steps => self.record.push(self.time, &self.state),
+            Sampling::Steps => self.keep(),
             Sampling::Times(times) => {
                 while let Some(&t) = times.get(self.sampled).filter(|&&t| t <= self.time) {
                     let x = if t < flow.time() { flow.interpolate(t) } else { self.state.clone() };
                     self.field.input().move_to(t)?;
-                    self.record.push(t, &x);
+                    self.record.push(t, &x, self.field.input().value().view());
                     self.sampled += 1;
                 }
             }
@@ -473,7 +498,7 @@ impl<A: Scalar> Run<'_, '_, A> {
     fn finish(mut self, stop: StopReason<A>) -> Trajectory<A> {
         let unseen = self.record.last_time() != Some(self.time);
         if unseen && !matches!(self.sampling, Sampling::Times(_)) {
-            self.record.push(self.time, &self.state);
+            self.keep();
         }
         self.counts.evaluations = self.field.evaluations();
         self.record.finish(self.time, &self.state, stop, self.counts)

@@ -15,7 +15,7 @@ use ndarray::Array1;
 
 use super::Metric;
 use crate::Scalar;
-use crate::network::{Weights, WeightsView};
+use crate::network::{Circuit, Weights, WeightsView};
 
 /// How far the reported state can be from the one true equilibrium `x*`; proved, with all rounding errors counted.
 ///
@@ -159,4 +159,22 @@ pub(super) fn error_bound<A: Scalar>(
         largest,
         activation_accuracy: accuracy,
     })
+}
+
+/// `y`, the computed `Phi(z)`, with the bound above; `weights` is `D` and `slope_bounds` is `rho`.
+pub(crate) fn bound_image<A: Scalar>(
+    circuit: &Circuit<A>,
+    (weights, slope_bounds, margin): (Vec<f64>, Vec<f64>, f64),
+    z: &Array1<A>,
+    accuracy: f64,
+) -> (Array1<A>, Option<ErrorBound>) {
+    let mut y = z.clone();
+    circuit.activate(y.view_mut());
+    let scale = activation_scale(&y, z, Some(&slope_bounds));
+    let values = y.iter().map(|y| y.to_double()).collect();
+    let magnitude = y.iter().zip(&scale).map(|(y, s)| y.to_double().abs().max(*s)).collect();
+    let products = checked_products(&circuit.weights, &[(values, magnitude)]);
+    let metric = Metric::new(weights, slope_bounds, margin);
+    let bound = error_bound(&metric, z, &circuit.input, &scale, &products[0], accuracy);
+    (y, bound)
 }

@@ -39,6 +39,7 @@ mod solver;
 mod splitting;
 
 pub use bound::ErrorBound;
+pub(crate) use bound::bound_image;
 pub use enumeration::{Continuum, Enumeration, EquilibriumSet, IsolatedEquilibrium, LocalStability};
 pub use method::{Anderson, FixedPoint, ForwardBackward, Method, MethodName, Newton, PeacemanRachford};
 pub use report::{Attempt, Equilibrium, NotConverged, Outcome, SolveReport, StopReason, Uniqueness};

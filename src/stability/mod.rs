@@ -3,5 +3,10 @@
 mod bounds;
 pub mod contraction;
 pub mod diagonal;
+pub mod local;
+pub mod lyapunov;
+mod majorant;
+mod network;
 
 pub use bounds::Bounds;
+pub use network::{NetworkCertificate, NetworkVerdict};

@@ -1,0 +1,187 @@
+//! Stability near one state: the spectrum of the linearisation (theory 8.3).
+
+use std::fmt;
+
+use ndarray::{Array1, Array2, ArrayBase, Data, Ix1};
+use num_complex::Complex;
+
+use crate::Scalar;
+use crate::error::{Error, Result};
+use crate::linalg;
+use crate::network::{Circuit, FiringRateNetwork, HopfieldNetwork, finite_vector};
+
+/// Above this number of neurons a dense Jacobian no longer fits into ordinary memory.
+const LARGEST: usize = 20_000;
+
+impl<A: Scalar> FiringRateNetwork<A> {
+    /// The spectrum of `T^{-1}(-I + Lambda W)`, `Lambda` the slopes at the drive of the rates `x`, shape `[n]`.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use neuronash::activation::Relu;
+    /// use neuronash::network::FiringRateNetwork;
+    /// use neuronash::stability::local::Tendency;
+    ///
+    /// let net = FiringRateNetwork::builder(array![[2.0, -1.0], [1.0, 0.0]])
+    ///     .activation(Relu)
+    ///     .input(&array![1.0, 1.0])
+    ///     .build()?;
+    /// let local = net.linearise(&array![1.0, 1.0])?;
+    /// assert_eq!(local.tendency(), Tendency::Marginal);
+    /// assert!(local.kinks().is_empty());
+    /// # Ok::<(), neuronash::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Rates of the wrong length or not finite; more than 20,000 neurons, for whom the dense Jacobian does not fit.
+    pub fn linearise<S: Data<Elem = A>>(&self, x: &ArrayBase<S, Ix1>) -> Result<Linearisation<A>> {
+        finite_vector("x", x.view(), self.len())?;
+        let z = self.drive(x)?;
+        let (slopes, kinks) = slopes_and_kinks(&self.circuit, &z)?;
+        let mut jacobian = self.weights().to_dense();
+        for (i, mut row) in jacobian.rows_mut().into_iter().enumerate() {
+            row *= slopes[i];
+        }
+        Linearisation::of(&self.circuit, jacobian, slopes, kinks)
+    }
+}
+
+impl<A: Scalar> HopfieldNetwork<A> {
+    /// The spectrum of `T^{-1}(-I + W Lambda)`, `Lambda` the slopes at the potentials `y`, shape `[n]`.
+    ///
+    /// # Errors
+    /// Potentials of the wrong length or not finite; more than 20,000 neurons, for whom the dense Jacobian does not
+    /// fit.
+    pub fn linearise<S: Data<Elem = A>>(&self, y: &ArrayBase<S, Ix1>) -> Result<Linearisation<A>> {
+        finite_vector("y", y.view(), self.len())?;
+        let (slopes, kinks) = slopes_and_kinks(&self.circuit, &y.to_owned())?;
+        let jacobian = self.weights().to_dense() * &slopes;
+        Linearisation::of(&self.circuit, jacobian, slopes, kinks)
+    }
+}
+
+/// What small disturbances of a state do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub enum Tendency {
+    /// They die out: every eigenvalue has a real part below minus the tolerance.
+    Stable,
+    /// Some grow: an eigenvalue has a real part above the tolerance.
+    Unstable,
+    /// The largest real part is within the tolerance of 0.
+    Marginal,
+}
+
+/// The linearisation of a network at a state.
+///
+/// Near an equilibrium at which no neuron sits at a kink, [`tendency`](Self::tendency) decides. It is a floating-point
+/// answer, not a proof.
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Linearisation<A> {
+    eigenvalues: Vec<Complex<A>>,
+    slopes: Array1<A>,
+    kinks: Vec<usize>,
+    tolerance: A,
+}
+
+impl<A: Scalar> Linearisation<A> {
+    /// Takes `Lambda W` or `W Lambda` and makes it the Jacobian.
+    fn of(circuit: &Circuit<A>, mut jacobian: Array2<A>, slopes: Array1<A>, kinks: Vec<usize>) -> Result<Self> {
+        jacobian.diag_mut().mapv_inplace(|v| v - A::one());
+        for (mut row, &tau) in jacobian.rows_mut().into_iter().zip(&circuit.time_constants) {
+            row /= tau;
+        }
+        let size = jacobian.iter().map(|&v| v * v).sum::<A>().sqrt();
+        let n = A::of(circuit.len() as f64);
+        let eigenvalues = linalg::eigvals(jacobian.view())?;
+        Ok(Self { eigenvalues, slopes, kinks, tolerance: A::of(10.0) * n * A::epsilon() * size })
+    }
+
+    /// The eigenvalues, by decreasing real part, in units of 1/time.
+    pub fn eigenvalues(&self) -> &[Complex<A>] {
+        &self.eigenvalues
+    }
+
+    /// The largest real part of an eigenvalue, in units of 1/time.
+    pub fn spectral_abscissa(&self) -> A {
+        self.eigenvalues[0].re
+    }
+
+    /// The slopes `Lambda`, shape `[n]`.
+    pub fn slopes(&self) -> &Array1<A> {
+        &self.slopes
+    }
+
+    /// The neurons whose activation has different slopes on both sides of their drive; `Lambda` holds one of the two,
+    /// and the true behaviour may be that of either, or of a mixture of both.
+    pub fn kinks(&self) -> &[usize] {
+        &self.kinks
+    }
+
+    /// The tolerance of [`tendency`](Self::tendency): `10 n` machine epsilons times the Frobenius norm of the Jacobian.
+    pub fn tolerance(&self) -> A {
+        self.tolerance
+    }
+
+    /// What small disturbances do, as far as the slopes `Lambda` tell.
+    pub fn tendency(&self) -> Tendency {
+        self.tendency_within(self.tolerance)
+    }
+
+    /// [`tendency`](Self::tendency) with another tolerance, in units of 1/time.
+    pub fn tendency_within(&self, tolerance: A) -> Tendency {
+        match self.spectral_abscissa() {
+            abscissa if abscissa < -tolerance => Tendency::Stable,
+            abscissa if abscissa > tolerance => Tendency::Unstable,
+            _ => Tendency::Marginal,
+        }
+    }
+
+    /// Whether small disturbances die out: [`Tendency::Stable`], and no neuron at a kink.
+    pub fn is_stable(&self) -> bool {
+        self.tendency() == Tendency::Stable && self.kinks.is_empty()
+    }
+}
+
+impl fmt::Display for Tendency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Tendency::Stable => "locally stable",
+            Tendency::Unstable => "unstable",
+            Tendency::Marginal => "marginal",
+        })
+    }
+}
+
+impl<A: Scalar> fmt::Display for Linearisation<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, spectral abscissa {:.6e}", self.tendency(), self.spectral_abscissa())?;
+        if self.kinks.is_empty() { Ok(()) } else { write!(f, ", {} neurons at a kink", self.kinks.len()) }
+    }
+}
+
+fn slopes_and_kinks<A: Scalar>(circuit: &Circuit<A>, z: &Array1<A>) -> Result<(Array1<A>, Vec<usize>)> {
+    if circuit.len() > LARGEST {
+        let allowed = format!("at most {LARGEST} neurons for a dense spectrum");
+        return Err(Error::invalid("network", format!("{} neurons", circuit.len()), allowed));
+    }
+    let mut slopes = z.clone();
+    circuit.slopes(slopes.view_mut());
+    let kinks = (0..z.len()).filter(|&i| is_kink(circuit, i, z[i])).collect();
+    Ok((slopes, kinks))
+}
+
+/// Whether the slope jumps within the rounding error of the drive.
+///
+/// A smooth activation changes its slope there by about its curvature times the width, which is far below the jump that
+/// counts.
+fn is_kink<A: Scalar>(circuit: &Circuit<A>, i: usize, z: A) -> bool {
+    let activation = circuit.activation(i);
+    let width = A::of(8.0) * A::epsilon() * z.abs().max(A::one());
+    let (left, right) = (activation.derivative(z - width), activation.derivative(z + width));
+    let steepest = activation.slope_range().max;
+    let scale = if steepest.is_finite() { steepest } else { A::one().max(left).max(right) };
+    (right - left).abs() > width.sqrt() * scale
+}

@@ -1,0 +1,234 @@
+//! The Fenchel-Young Lyapunov function of a certified network, and what its certificate guarantees.
+//!
+//! `FY_i(x, z) = Psi_i(x) + Psi*_i(z) - x z >= 0` vanishes exactly at `x = phi_i(z)`. If `D` certifies `W - R^{-1}`, then
+//!
+//! ```text
+//! V(x) = sum_i (d_i / tau_i) FY_i(x_i, (W x + u)_i)
+//! ```
+//!
+//! falls along every trajectory of the firing-rate network until it rests, at least at the rate
+//! `min(1, 2 delta) / max tau` (theory 3.2, 3.3). In the game, where no neuron excites or inhibits itself, it is the
+//! weighted sum of what every neuron can still gain by itself.
+
+use std::fmt;
+
+use ndarray::{Array1, ArrayBase, ArrayView1, Data, Ix1};
+
+use super::NetworkCertificate;
+use crate::Scalar;
+use crate::equilibrium::{ErrorBound, bound_image};
+use crate::error::Result;
+use crate::network::{Circuit, FiringRateNetwork, HopfieldNetwork, finite_vector};
+
+impl<A: Scalar> FiringRateNetwork<A> {
+    /// The Lyapunov function that a certificate of this network gives.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use neuronash::activation::Relu;
+    /// use neuronash::network::FiringRateNetwork;
+    ///
+    /// let net = FiringRateNetwork::builder(array![[0.5, -1.0], [1.0, -0.5]])
+    ///     .activation(Relu)
+    ///     .input(&array![1.0, 0.0])
+    ///     .build()?;
+    /// let certificate = net.certify()?.into_certificate()?;
+    /// let lyapunov = net.lyapunov(&certificate)?;
+    /// let rest = array![6.0 / 7.0, 4.0 / 7.0];
+    /// assert!(lyapunov.value(&rest)? < 1e-30);
+    /// assert!(lyapunov.value(&array![1.0, 1.0])? > 0.0);
+    /// assert_eq!(lyapunov.value(&array![-1.0, 1.0])?, f64::INFINITY);
+    /// let bound = lyapunov.error_bound(&array![0.85, 0.57])?.expect("no overflow");
+    /// assert!(bound.largest > 0.85 - rest[0] && bound.largest < 0.1);
+    /// # Ok::<(), neuronash::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// A certificate for another number of neurons or for smaller slopes.
+    pub fn lyapunov<'a>(&'a self, certificate: &NetworkCertificate) -> Result<LyapunovFunction<'a, A>> {
+        LyapunovFunction::new(&self.circuit, certificate)
+    }
+}
+
+/// `V(x) = sum_i (d_i/tau_i) FY_i(x_i, (W x + u)_i)` of a certified firing-rate network, with its guarantees.
+///
+/// They hold for the network that the certificate was proved for.
+#[derive(Debug, Clone)]
+pub struct LyapunovFunction<'a, A> {
+    circuit: &'a Circuit<A>,
+    certificate: NetworkCertificate,
+}
+
+impl<'a, A: Scalar> LyapunovFunction<'a, A> {
+    pub(crate) fn new(circuit: &'a Circuit<A>, certificate: &NetworkCertificate) -> Result<Self> {
+        certificate.fits(circuit)?;
+        Ok(Self { circuit, certificate: certificate.clone() })
+    }
+
+    /// The certificate that it rests on.
+    pub fn certificate(&self) -> &NetworkCertificate {
+        &self.certificate
+    }
+
+    /// `V(x)` at the rates `x`, shape `[n]`; `+inf` if some rate is outside its activation's domain.
+    ///
+    /// # Errors
+    /// Rates of the wrong length or not finite.
+    pub fn value<S: Data<Elem = A>>(&self, x: &ArrayBase<S, Ix1>) -> Result<A> {
+        Ok(self.terms(x)?.sum())
+    }
+
+    /// Every neuron's part `(d_i/tau_i) FY_i(x_i, z_i)` of `V(x)`, shape `[n]`.
+    ///
+    /// # Errors
+    /// Rates of the wrong length or not finite.
+    pub fn terms<S: Data<Elem = A>>(&self, x: &ArrayBase<S, Ix1>) -> Result<Array1<A>> {
+        finite_vector("x", x.view(), self.circuit.len())?;
+        Ok(self.terms_under(x.view(), self.circuit.input.view()))
+    }
+
+    /// [`terms`](Self::terms) under another input.
+    pub(crate) fn terms_under(&self, x: ArrayView1<'_, A>, input: ArrayView1<'_, A>) -> Array1<A> {
+        let mut terms = self.circuit.weights.dot(x);
+        terms += &input;
+        let weights = self.certificate.weights();
+        for (i, (z, &x)) in terms.iter_mut().zip(x).enumerate() {
+            let weight = A::of(weights[i]) / self.circuit.time_constants[i];
+            *z = weight * self.circuit.activation(i).fenchel_young(x, *z);
+        }
+        terms
+    }
+
+    /// The guaranteed rate `min(1, 2 delta) / max tau` in `dV/dt <= -rate V`, rounded downward, per unit of time.
+    pub fn decay_rate(&self) -> f64 {
+        let slowest = self.circuit.time_constants.iter().map(|tau| tau.to_double()).fold(0.0, f64::max);
+        (2.0 * self.certificate.margin()).min(1.0) / slowest * (1.0 - 4.0 * f64::EPSILON)
+    }
+
+    /// The guaranteed envelope `V(x(t)) <= V(x(0)) exp(-rate t)` after the time `t >= 0`.
+    pub fn envelope(&self, initial: A, t: A) -> A {
+        initial * A::of((-self.decay_rate() * t.to_double()).exp())
+    }
+
+    /// How far the equilibrium can move when the input changes by `v`, shape `[n]`:
+    /// `|x* - x**|_{D/R} <= |R v|_{D/R} / delta` (theory 3.4), rounded outward.
+    ///
+    /// # Errors
+    /// A change of the wrong length or not finite.
+    pub fn sensitivity<S: Data<Elem = A>>(&self, v: &ArrayBase<S, Ix1>) -> Result<SensitivityBound> {
+        finite_vector("v", v.view(), self.circuit.len())?;
+        let driven = v.iter().zip(self.certificate.slope_bounds()).map(|(v, rho)| v.to_double() * rho);
+        let weighted = self.certificate.norm_upper(driven) / self.certificate.margin() * (1.0 + 2.0 * f64::EPSILON);
+        Ok(SensitivityBound { weighted, largest: self.certificate.largest_entry(weighted) })
+    }
+
+    /// How far the rates `x`, shape `[n]`, can be from the one equilibrium `x*`:
+    /// `|x - x*|_{D/R} <= |r|_{D/R} + |R W r|_{D/R} / delta` with `r = x - Phi(W x + u)` (theory 3.5). Two products by `W`.
+    ///
+    /// Every rounding error is counted, and of the computed activations it is assumed that
+    /// `|fl(phi(z)) - phi(z)| <= accuracy (|phi(z)| + rho |z|)` with an accuracy of 16 machine epsilons. `None` if the
+    /// bound overflows.
+    ///
+    /// # Errors
+    /// Rates of the wrong length or not finite.
+    pub fn error_bound<S: Data<Elem = A>>(&self, x: &ArrayBase<S, Ix1>) -> Result<Option<ErrorBound>> {
+        finite_vector("x", x.view(), self.circuit.len())?;
+        let mut z = self.circuit.weights.dot(x.view());
+        z += &self.circuit.input;
+        if z.iter().any(|z| !z.is_finite()) {
+            return Ok(None);
+        }
+        let accuracy = 16.0 * A::epsilon().to_double();
+        let (d, rho) = (self.certificate.weights().to_vec(), self.certificate.slope_bounds().to_vec());
+        let (y, bound) = bound_image(self.circuit, (d, rho, self.certificate.margin()), &z, accuracy);
+        // The bound is of y = Phi(z), for any z, with the exact v = z - u - W y in place of W r; the way from x to y is
+        // one rounded subtraction per neuron.
+        let outward = 1.0 + 4.0 * f64::EPSILON;
+        let way = x.iter().zip(&y).map(|(x, y)| (x.to_double() - y.to_double()).abs() * outward);
+        let (weighted, largest) = (self.certificate.norm_upper(way.clone()), way.fold(0.0, f64::max));
+        Ok(bound.and_then(|mut bound| {
+            bound.weighted = (bound.weighted + weighted) * outward;
+            bound.largest = (bound.largest + largest) * outward;
+            (bound.weighted.is_finite() && bound.largest.is_finite()).then_some(bound)
+        }))
+    }
+}
+
+/// How far the equilibrium of a certified network can move; proved.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub struct SensitivityBound {
+    /// Upper bound on `|x* - x**|_{D/R}`, the norm weighted by `d_i / rho_i`.
+    pub weighted: f64,
+    /// Upper bound on `max_i |x*_i - x**_i|`, in units of rate.
+    pub largest: f64,
+}
+
+impl fmt::Display for SensitivityBound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the equilibrium moves by at most {:.3e} in any rate", self.largest)
+    }
+}
+
+impl<A: Scalar> HopfieldNetwork<A> {
+    /// The Lyapunov function of a certified network in the membrane-potential form, given its equilibrium `y*`, shape
+    /// `[n]`.
+    ///
+    /// # Errors
+    /// A certificate for another number of neurons or for smaller slopes; an equilibrium of the wrong length or not
+    /// finite.
+    pub fn lyapunov<'a, S: Data<Elem = A>>(
+        &'a self,
+        certificate: &NetworkCertificate,
+        equilibrium: &ArrayBase<S, Ix1>,
+    ) -> Result<HopfieldLyapunov<'a, A>> {
+        HopfieldLyapunov::new(&self.circuit, certificate, equilibrium.to_owned())
+    }
+}
+
+/// `V_H(y) = sum_i d_i tau_i B_i(y_i, y*_i)` of a certified Hopfield network, `B_i` the Bregman divergence of `Psi*_i`
+/// (theory 3.2; Forti and Tesi 1995).
+///
+/// It never increases, and strictly decreases while the rates `Phi(y)` differ from those at rest.
+#[derive(Debug, Clone)]
+pub struct HopfieldLyapunov<'a, A> {
+    circuit: &'a Circuit<A>,
+    certificate: NetworkCertificate,
+    /// `Phi(y*)`.
+    rates: Array1<A>,
+}
+
+impl<'a, A: Scalar> HopfieldLyapunov<'a, A> {
+    pub(crate) fn new(circuit: &'a Circuit<A>, certificate: &NetworkCertificate, rest: Array1<A>) -> Result<Self> {
+        certificate.fits(circuit)?;
+        finite_vector("equilibrium", rest.view(), circuit.len())?;
+        let mut rates = rest;
+        circuit.activate(rates.view_mut());
+        Ok(Self { circuit, certificate: certificate.clone(), rates })
+    }
+
+    /// The certificate that it rests on.
+    pub fn certificate(&self) -> &NetworkCertificate {
+        &self.certificate
+    }
+
+    /// `V_H(y)` at the potentials `y`, shape `[n]`.
+    ///
+    /// # Errors
+    /// Potentials of the wrong length or not finite.
+    pub fn value<S: Data<Elem = A>>(&self, y: &ArrayBase<S, Ix1>) -> Result<A> {
+        finite_vector("y", y.view(), self.circuit.len())?;
+        Ok(self.value_at(y.view()))
+    }
+
+    /// `B_i(y, y*) = FY_i(phi_i(y*), y)`, because `Psi*_i(y*) = phi_i(y*) y* - Psi_i(phi_i(y*))`.
+    pub(crate) fn value_at(&self, y: ArrayView1<'_, A>) -> A {
+        let weights = self.certificate.weights();
+        let term = |(i, &y): (usize, &A)| {
+            let weight = A::of(weights[i]) * self.circuit.time_constants[i];
+            weight * self.circuit.activation(i).fenchel_young(self.rates[i], y)
+        };
+        y.iter().enumerate().map(term).sum()
+    }
+}

@@ -1,0 +1,214 @@
+//! Certificates of networks: Lyapunov diagonal stability of `W - R^{-1}` (theory 3.2).
+
+use std::fmt;
+
+use ndarray::{Array1, ArrayView1};
+
+use super::diagonal::{self, Certificate, Refutation, Undecided, Verdict};
+use super::majorant;
+use crate::Scalar;
+use crate::error::{Error, Result};
+use crate::network::{Circuit, FiringRateNetwork, HopfieldNetwork, WeightsView};
+
+/// Above this number of neurons the matrices of the dense search no longer fit into ordinary memory.
+const LARGEST_DENSE: usize = 20_000;
+
+const NEED: &str = "a stability certificate";
+
+macro_rules! certify {
+    ($network:ident) => {
+        impl<A: Scalar> $network<A> {
+            /// Decides whether `W - R^{-1}` is Lyapunov diagonally stable, `R = diag(rho)` with the slope bounds of the
+            /// activations.
+            ///
+            /// If it is, the network has one equilibrium for every input and reaches it from every state, at a
+            /// guaranteed rate (theory 2.3, 3.2, 3.3). Sparse weights are first tried by their Metzler majorant, which
+            /// takes a few products by `W`; everything else is [`diagonal::certify_shifted`].
+            ///
+            /// # Errors
+            /// An activation whose slopes are unbounded, or known from samples only, or all zero; a sparse network of
+            /// more than 20,000 neurons whose majorant proves nothing.
+            pub fn certify(&self) -> Result<NetworkVerdict> {
+                certify(&self.circuit)
+            }
+        }
+    };
+}
+
+certify!(FiringRateNetwork);
+certify!(HopfieldNetwork);
+
+/// The answer to "does this network settle, whatever its input?".
+#[derive(Debug, Clone)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub enum NetworkVerdict {
+    /// Yes, and this proves it.
+    Stable(NetworkCertificate),
+    /// No diagonal `D` proves it, and this proves that; some input or activation with the same slope bounds may still
+    /// settle.
+    NotStable(Refutation),
+    /// Too near the boundary to say.
+    Undecided(Undecided),
+}
+
+impl NetworkVerdict {
+    /// The certificate, if there is one.
+    pub fn certificate(&self) -> Option<&NetworkCertificate> {
+        if let NetworkVerdict::Stable(certificate) = self { Some(certificate) } else { None }
+    }
+
+    /// The certificate, or the reason why there is none.
+    ///
+    /// # Errors
+    /// [`Error::NotProved`] unless the verdict is [`Stable`](NetworkVerdict::Stable).
+    pub fn into_certificate(self) -> Result<NetworkCertificate> {
+        match self {
+            NetworkVerdict::Stable(certificate) => Ok(certificate),
+            other => Err(Error::NotProved { reason: other.to_string() }),
+        }
+    }
+}
+
+impl fmt::Display for NetworkVerdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NetworkVerdict::Stable(certificate) => certificate.fmt(f),
+            NetworkVerdict::NotStable(refutation) => refutation.fmt(f),
+            NetworkVerdict::Undecided(undecided) => undecided.fmt(f),
+        }
+    }
+}
+
+/// Weights `D` and a margin `delta > 0` that are proved to satisfy `sym(D (R^{-1} - W)) >= delta D R^{-1}` (theory 3.3).
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct NetworkCertificate {
+    weights: Array1<f64>,
+    slope_bounds: Array1<f64>,
+    margin: f64,
+    method: diagonal::Method,
+}
+
+impl NetworkCertificate {
+    /// The weights `D > 0`, shape `[n]`.
+    pub fn weights(&self) -> ArrayView1<'_, f64> {
+        self.weights.view()
+    }
+
+    /// The slope bounds `rho`, shape `[n]`.
+    pub fn slope_bounds(&self) -> ArrayView1<'_, f64> {
+        self.slope_bounds.view()
+    }
+
+    /// The proved margin `delta > 0`; the best one may be larger.
+    pub fn margin(&self) -> f64 {
+        self.margin
+    }
+
+    /// How the weights were found.
+    pub fn method(&self) -> diagonal::Method {
+        self.method
+    }
+
+    /// `|v|_{D/R} = (sum_i (d_i / rho_i) v_i^2)^{1/2}`, rounded outward.
+    pub(crate) fn norm_upper(&self, v: impl Iterator<Item = f64>) -> f64 {
+        let n = self.weights.len() as f64;
+        let (mut scale, mut sum) = (0.0f64, 0.0f64);
+        for (v, (d, rho)) in v.zip(self.weights.iter().zip(&self.slope_bounds)) {
+            // Scaled as in BLAS `nrm2`: squares of tiny or huge entries must not be lost.
+            let term = (d / rho).sqrt() * v.abs();
+            if term > scale {
+                sum = 1.0 + sum * (scale / term).powi(2);
+                scale = term;
+            } else if term > 0.0 {
+                sum += (term / scale).powi(2);
+            } else if term.is_nan() {
+                return f64::NAN;
+            }
+        }
+        scale * sum.sqrt() * (1.0 + (n + 16.0) * f64::EPSILON)
+    }
+
+    /// An upper bound on every `|v_i|` of a vector with `|v|_{D/R} <= norm`, rounded outward.
+    pub(crate) fn largest_entry(&self, norm: f64) -> f64 {
+        let weight = |(d, rho): (&f64, &f64)| d / rho;
+        let least = self.weights.iter().zip(&self.slope_bounds).map(weight).fold(f64::INFINITY, f64::min);
+        norm / least.sqrt() * (1.0 + 8.0 * f64::EPSILON)
+    }
+
+    /// An error unless the certificate has the sizes and slope bounds of this circuit.
+    pub(crate) fn fits<A: Scalar>(&self, circuit: &Circuit<A>) -> Result<()> {
+        let rho = bounded_slopes(circuit)?;
+        if rho.len() != self.weights.len() {
+            return Err(Error::shape("certificate", format!("[{}]", rho.len()), &[self.weights.len()]));
+        }
+        match rho.iter().zip(&self.slope_bounds).position(|(rho, bound)| rho > bound) {
+            None => Ok(()),
+            Some(i) => Err(Error::invalid(
+                format!("certificate, slope bound of neuron {i}"),
+                self.slope_bounds[i],
+                format!("at least {}, the largest slope of that neuron's activation", rho[i]),
+            )),
+        }
+    }
+}
+
+impl fmt::Display for NetworkCertificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "network of {} neurons: stable for every input, margin at least {:.6} ({})",
+            self.weights.len(),
+            self.margin,
+            self.method
+        )
+    }
+}
+
+fn certify<A: Scalar>(circuit: &Circuit<A>) -> Result<NetworkVerdict> {
+    let rho = bounded_slopes(circuit)?;
+    if let WeightsView::Sparse(_) = circuit.weights.view()
+        && let Some((weights, margin)) = majorant::prove(&circuit.weights, &rho)
+    {
+        let method = diagonal::Method::Metzler;
+        return Ok(NetworkVerdict::Stable(NetworkCertificate { weights, slope_bounds: rho, margin, method }));
+    }
+    if circuit.len() > LARGEST_DENSE {
+        let allowed = format!("at most {LARGEST_DENSE} neurons, or weights with a Hurwitz Metzler majorant");
+        return Err(Error::invalid("network", format!("{} neurons", circuit.len()), allowed));
+    }
+    Ok(match diagonal::certify_shifted(&circuit.weights.to_dense(), &circuit.slope_bounds(NEED)?)? {
+        Verdict::Stable(certificate) => NetworkVerdict::Stable(of_matrix(&certificate, rho)?),
+        Verdict::NotStable(refutation) => NetworkVerdict::NotStable(refutation),
+        Verdict::Undecided(undecided) => NetworkVerdict::Undecided(undecided),
+    })
+}
+
+fn of_matrix(certificate: &Certificate, slope_bounds: Array1<f64>) -> Result<NetworkCertificate> {
+    if !certificate.weights_are_representable() {
+        let reason = "the matrix is stable, but its weights D span more than the range of f64".into();
+        return Err(Error::NotProved { reason });
+    }
+    Ok(NetworkCertificate {
+        weights: certificate.weights().to_owned(),
+        slope_bounds,
+        margin: certificate.margin_lower(),
+        method: certificate.method(),
+    })
+}
+
+/// `rho` as exact `f64` numbers, all positive.
+fn bounded_slopes<A: Scalar>(circuit: &Circuit<A>) -> Result<Array1<f64>> {
+    let rho = circuit.slope_bounds(NEED)?;
+    for (i, range) in circuit.slope_ranges().iter().enumerate() {
+        let argument = || format!("activation `{}` of neuron {i}", circuit.activation(i).name());
+        if !range.exact {
+            return Err(Error::invalid(argument(), "slopes known from samples only", "declared slope bounds"));
+        }
+        if range.max <= A::zero() {
+            return Err(Error::invalid(argument(), format!("largest slope {}", range.max), "slopes above 0"));
+        }
+    }
+    Ok(rho.mapv(|rho| rho.to_double()))
+}
