@@ -10,20 +10,27 @@ use std::fmt;
 
 use ndarray::Array1;
 
-use super::super::LateralInhibition;
-use super::super::outward::{add_down, add_up, div_down, mul_down, mul_up};
+use super::super::lateral_inhibition::RatioCertificate;
+use super::super::outward::{add_down, div_down, mul_down};
 use super::CorticalColumn;
 use crate::Scalar;
 use crate::error::{Error, Result};
+use crate::stability::diagonal::{Refutation, Verdict, certify_shifted};
 
-/// The proof for one layer: `D = I_k (x) diag(1, ratio)` certifies it with this margin.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// Whether a [`CorticalColumn`] is Lyapunov diagonally stable, with the proof.
+#[derive(Debug, Clone)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct LayerCertificate {
-    /// Weight of an I neuron where an E neuron has 1.
-    pub ratio: f64,
-    /// The proved margin of the layer.
-    pub margin: f64,
+#[non_exhaustive]
+pub enum ColumnVerdict {
+    /// It is.
+    Stable(ColumnCertificate),
+    /// It is not, because one layer is not.
+    NotStable(ColumnRefutation),
+    /// A layer is so close to the border that rounding hides on which side it is.
+    Undecided {
+        /// Number of that layer, counted from 0.
+        layer: usize,
+    },
 }
 
 /// A proof that a [`CorticalColumn`] is Lyapunov diagonally stable with a margin (theory 3.3), for every input.
@@ -33,19 +40,41 @@ pub struct LayerCertificate {
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ColumnCertificate {
-    layers: Vec<LayerCertificate>,
+    layers: Vec<RatioCertificate>,
     steps: Vec<f64>,
     margin: f64,
 }
 
+/// A proof that one layer, and with it the column, is not Lyapunov diagonally stable: a witness for the layer, with zeros for
+/// all other neurons, is a witness for the column.
+#[derive(Debug, Clone)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct ColumnRefutation {
+    layer: usize,
+    refutation: Refutation,
+}
+
 impl<A: Scalar> CorticalColumn<A> {
-    /// Certifies the column with half the margin of its weakest layer; `None` if a layer is not Lyapunov diagonally
-    /// stable, or so close to the border that rounding hides on which side it is.
+    /// Decides the column layer by layer, and certifies it with half the margin of its weakest layer.
+    ///
+    /// `O(L)` for a stable column; the general engine is asked about the first layer that is not stable only.
     ///
     /// # Errors
     /// An activation whose slopes are unbounded.
-    pub fn certify(&self) -> Result<Option<ColumnCertificate>> {
-        self.certify_margin(self.margin()?.to_double().max(0.0) / 2.0)
+    pub fn certify(&self) -> Result<ColumnVerdict> {
+        if let Some(certificate) = self.certify_margin(self.margin()?.to_double().max(0.0) / 2.0)? {
+            return Ok(ColumnVerdict::Stable(certificate));
+        }
+        let mut suspect = 0;
+        for (l, layer) in self.layers().iter().enumerate() {
+            if layer.certify()?.is_none() {
+                suspect = l;
+                if let Verdict::NotStable(refutation) = certify_shifted(&layer.weights(), &layer.slopes()?)? {
+                    return Ok(ColumnVerdict::NotStable(ColumnRefutation { layer: l, refutation }));
+                }
+            }
+        }
+        Ok(ColumnVerdict::Undecided { layer: suspect })
     }
 
     /// Certifies the column with this margin, `0 <= margin`; `None` if that is more than the column has.
@@ -62,9 +91,8 @@ impl<A: Scalar> CorticalColumn<A> {
             if largest <= margin {
                 return Ok(None);
             }
-            let of_layer = margin + (largest - margin) / 2.0;
-            let Some(ratio) = layer.certifying_ratio(A::of(of_layer))? else { return Ok(None) };
-            layers.push(LayerCertificate { ratio: ratio.to_double(), margin: of_layer });
+            let Some(proof) = layer.certify_margin(margin + (largest - margin) / 2.0)? else { return Ok(None) };
+            layers.push(proof);
         }
         let steps = (0..self.couplings().len())
             .map(|l| Ok(self.largest_step(l, &layers, margin)?.min(1.0)))
@@ -74,7 +102,7 @@ impl<A: Scalar> CorticalColumn<A> {
     }
 
     /// A lower bound of the largest `s_{l+1}/s_l` that the coupling after layer `l` allows.
-    fn largest_step(&self, l: usize, layers: &[LayerCertificate], margin: f64) -> Result<f64> {
+    fn largest_step(&self, l: usize, layers: &[RatioCertificate], margin: f64) -> Result<f64> {
         let gain = self.couplings()[l].gain.to_double();
         let left_for = |l: usize| {
             let rho = self.layers()[l].slope_bounds()?[0].to_double();
@@ -84,9 +112,19 @@ impl<A: Scalar> CorticalColumn<A> {
     }
 }
 
+impl ColumnVerdict {
+    /// The certificate, if the column is stable.
+    pub fn certificate(&self) -> Option<&ColumnCertificate> {
+        match self {
+            ColumnVerdict::Stable(certificate) => Some(certificate),
+            _ => None,
+        }
+    }
+}
+
 impl ColumnCertificate {
     /// The proofs of the layers, input layer first.
-    pub fn layers(&self) -> &[LayerCertificate] {
+    pub fn layers(&self) -> &[RatioCertificate] {
         &self.layers
     }
 
@@ -132,8 +170,9 @@ impl ColumnCertificate {
             return not(format!("its margin is {}", self.margin));
         }
         for (l, (proof, layer)) in self.layers.iter().zip(column.layers()).enumerate() {
-            if !(proof.margin > self.margin && proof.holds(layer)?) {
-                return not(format!("layer {l} is not shown to have the margin {}", proof.margin));
+            proof.verify(layer)?;
+            if proof.margin <= self.margin {
+                return not(format!("layer {l} has no more margin than the column"));
             }
         }
         for (l, &step) in self.steps.iter().enumerate() {
@@ -145,34 +184,47 @@ impl ColumnCertificate {
     }
 }
 
-impl LayerCertificate {
-    /// Whether `(b - d c)^2 <= 4 d alpha gamma` in exact arithmetic for both modes, `alpha` and `gamma` at this margin.
-    fn holds<A: Scalar>(&self, layer: &LateralInhibition<A>) -> Result<bool> {
-        let [rho_e, rho_i] = layer.slope_bounds()?.map(|rho| rho.to_double());
-        let d = self.ratio;
-        if !(d > 0.0 && d.is_finite() && self.margin.is_finite() && self.margin < 1.0) {
-            return Ok(false);
-        }
-        let rest = add_down(1.0, -self.margin);
-        let alpha = add_down(div_down(rest, rho_e), -layer.w_ee().to_double());
-        let gamma = add_down(div_down(rest, rho_i), layer.w_ii().to_double());
-        if !(alpha > 0.0 && gamma > 0.0) {
-            return Ok(false);
-        }
-        let available = mul_down(mul_down(4.0, d), mul_down(alpha, gamma));
-        let (c, own, lateral) = (layer.w_ie().to_double(), layer.w_ei().to_double(), layer.w_ei_lateral().to_double());
-        let others = (layer.columns() - 1) as f64;
-        let common = [add_down(own, mul_down(others, lateral)), add_up(own, mul_up(others, lateral))];
-        let difference = [add_down(own, -lateral), add_up(own, -lateral)];
-        Ok([common, difference].iter().all(|[low, high]| {
-            let off = add_up(*high, -mul_down(d, c)).max(add_up(mul_up(d, c), -*low));
-            mul_up(off, off) <= available
-        }))
+impl ColumnRefutation {
+    /// Number of the layer that is not stable, counted from 0.
+    pub fn layer(&self) -> usize {
+        self.layer
+    }
+
+    /// The proof for that layer, of `2k` neurons.
+    pub fn refutation(&self) -> &Refutation {
+        &self.refutation
+    }
+
+    /// Proves again that the column is not Lyapunov diagonally stable.
+    ///
+    /// # Errors
+    /// [`Error::NotProved`] if it is not shown; an activation whose slopes are unbounded.
+    pub fn verify<A: Scalar>(&self, column: &CorticalColumn<A>) -> Result<()> {
+        let Some(layer) = column.layers().get(self.layer) else {
+            return Err(Error::NotProved { reason: format!("the column has no layer {}", self.layer) });
+        };
+        self.refutation.verify_shifted(&layer.weights(), &layer.slopes()?)
     }
 }
 
 impl fmt::Display for ColumnCertificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} layers, proved stable with margin {}", self.layers.len(), self.margin)
+    }
+}
+
+impl fmt::Display for ColumnRefutation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "layer {} is proved not to be diagonally stable", self.layer)
+    }
+}
+
+impl fmt::Display for ColumnVerdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ColumnVerdict::Stable(certificate) => write!(f, "{certificate}"),
+            ColumnVerdict::NotStable(refutation) => write!(f, "{refutation}"),
+            ColumnVerdict::Undecided { layer } => write!(f, "undecided: layer {layer} is at the border"),
+        }
     }
 }

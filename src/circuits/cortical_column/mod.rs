@@ -2,9 +2,11 @@
 
 mod certificate;
 mod design;
+mod response;
 
-pub use certificate::{ColumnCertificate, LayerCertificate};
+pub use certificate::{ColumnCertificate, ColumnRefutation, ColumnVerdict};
 pub use design::{ColumnDesign, DesignedColumn};
+pub use response::ColumnResponse;
 
 use std::fmt;
 
@@ -35,7 +37,7 @@ pub struct Coupling<A> {
 ///
 /// ```
 /// use ndarray::array;
-/// use neuronash::circuits::cortical_column::{CorticalColumn, Coupling};
+/// use neuronash::circuits::cortical_column::{ColumnVerdict, CorticalColumn, Coupling};
 /// use neuronash::circuits::LateralInhibition;
 ///
 /// let layer = LateralInhibition::<f64>::builder(2).w_ee(0.5).w_ei(1.0).w_ei_lateral(0.5).w_ie(1.0).build()?;
@@ -43,7 +45,7 @@ pub struct Coupling<A> {
 /// // Each layer doubles the contrast: from 1 % to 16 %.
 /// let predicted = column.predicted_contrast(&array![1.01, 0.99])?;
 /// assert!((predicted[3] - 0.16).abs() < 1e-12);
-/// let certificate = column.certify()?.expect("every layer is stable");
+/// let ColumnVerdict::Stable(certificate) = column.certify()? else { panic!("every layer is stable") };
 /// certificate.verify(&column)?;
 /// # Ok::<(), neuronash::Error>(())
 /// ```

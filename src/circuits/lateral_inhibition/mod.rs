@@ -1,9 +1,13 @@
 //! Lateral inhibition: columns of one excitatory and one inhibitory neuron that compete through their inhibition
 //! (theory 6).
 
+mod certificate;
 mod condition;
+mod response;
 mod winner;
 
+pub use certificate::RatioCertificate;
+pub use response::LateralResponse;
 pub use winner::Winner;
 
 use std::fmt;
@@ -184,8 +188,7 @@ impl<A: Scalar> LateralInhibition<A> {
     /// `beta c + p > 0` and `sqrt(B c + p) - sqrt(beta c + p) < 2 sqrt(p)`, with `B = b_s + (k-1) b_l`, `beta = b_s - b_l` and
     /// `p = (1/rho_E - a)(1/rho_I + e)`.
     ///
-    /// Exact for every pair of slope bounds, in floating-point arithmetic; [`CorticalColumn::certify`](super::CorticalColumn::certify)
-    /// and the general engine give proofs.
+    /// Exact for every pair of slope bounds, in floating-point arithmetic; [`certify`](Self::certify) gives a proof.
     ///
     /// # Errors
     /// An activation whose slopes are unbounded.
@@ -296,6 +299,12 @@ impl<A: Scalar> LateralInhibition<A> {
             positive("the slope bound of an activation", rho)
         };
         Ok([bound(self.excitatory())?, bound(self.inhibitory())?])
+    }
+
+    /// `rho` of every neuron, shape `[2k]`.
+    pub(super) fn slopes(&self) -> Result<Array1<A>> {
+        let rho = self.slope_bounds()?;
+        Ok(Array1::from_shape_fn(2 * self.columns(), |i| rho[i % 2]))
     }
 
     fn modes(&self) -> Result<Modes<A>> {

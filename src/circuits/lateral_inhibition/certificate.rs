@@ -1,0 +1,87 @@
+//! A stability proof of the circuit that is checked in a handful of operations.
+
+use std::fmt;
+
+use ndarray::Array1;
+
+use super::super::outward::{add_down, add_up, div_down, mul_down, mul_up};
+use super::LateralInhibition;
+use crate::Scalar;
+use crate::error::{Error, Result};
+
+/// A proof that `D = I_k (x) diag(1, ratio)` certifies the circuit with this margin (theory 3.3, 6.2), for every input.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct RatioCertificate {
+    /// Weight of an I neuron where an E neuron has 1.
+    pub ratio: f64,
+    /// The proved margin `delta`.
+    pub margin: f64,
+}
+
+impl<A: Scalar> LateralInhibition<A> {
+    /// Proves the circuit stable with half of its largest margin, in a time that does not depend on the number of columns;
+    /// `None` if the circuit is not Lyapunov diagonally stable, or so close to the border that rounding hides on which
+    /// side it is.
+    ///
+    /// # Errors
+    /// An activation whose slopes are unbounded.
+    pub fn certify(&self) -> Result<Option<RatioCertificate>> {
+        self.certify_margin(self.margin()?.to_double().max(0.0) / 2.0)
+    }
+
+    /// Proves this margin, `0 <= margin`; `None` if it is more than the circuit has.
+    ///
+    /// # Errors
+    /// A negative margin, or an activation whose slopes are unbounded.
+    pub fn certify_margin(&self, margin: f64) -> Result<Option<RatioCertificate>> {
+        super::super::parameters::magnitude("margin", margin)?;
+        let Some(ratio) = self.certifying_ratio(A::of(margin))? else { return Ok(None) };
+        let certificate = RatioCertificate { ratio: ratio.to_double(), margin };
+        Ok(certificate.verify(self).is_ok().then_some(certificate))
+    }
+}
+
+impl RatioCertificate {
+    /// The weights `D` of all neurons of a circuit with this number of columns, shape `[2k]`.
+    pub fn weights(&self, columns: usize) -> Array1<f64> {
+        Array1::from_shape_fn(2 * columns, |i| if i % 2 == 0 { 1.0 } else { self.ratio })
+    }
+
+    /// Proves `sym(D (R^{-1} - W)) >= margin D R^{-1}` for the exact numbers that the circuit's parameters are, and that both sides
+    /// differ: with outward rounding, `(b - d c)^2 < 4 d alpha gamma` for both modes.
+    ///
+    /// # Errors
+    /// [`Error::NotProved`] if the inequality fails, or cannot be told in floating-point arithmetic; an activation whose
+    /// slopes are unbounded.
+    pub fn verify<A: Scalar>(&self, circuit: &LateralInhibition<A>) -> Result<()> {
+        let [rho_e, rho_i] = circuit.slope_bounds()?.map(|rho| rho.to_double());
+        let not = || Error::NotProved { reason: format!("{self} is not shown for this circuit") };
+        let d = self.ratio;
+        if !(d > 0.0 && d.is_finite() && self.margin >= 0.0 && self.margin < 1.0) {
+            return Err(not());
+        }
+        let rest = add_down(1.0, -self.margin);
+        let alpha = add_down(div_down(rest, rho_e), -circuit.w_ee().to_double());
+        let gamma = add_down(div_down(rest, rho_i), circuit.w_ii().to_double());
+        if !(alpha > 0.0 && gamma > 0.0) {
+            return Err(not());
+        }
+        let available = mul_down(mul_down(4.0, d), mul_down(alpha, gamma));
+        let [c, own, lateral] = [circuit.w_ie(), circuit.w_ei(), circuit.w_ei_lateral()].map(|w| w.to_double());
+        let others = (circuit.columns() - 1) as f64;
+        let common = [add_down(own, mul_down(others, lateral)), add_up(own, mul_up(others, lateral))];
+        let difference = [add_down(own, -lateral), add_up(own, -lateral)];
+        let proved = [common, difference].iter().all(|[low, high]| {
+            let off = add_up(*high, -mul_down(d, c)).max(add_up(mul_up(d, c), -*low));
+            mul_up(off, off) < available
+        });
+        if proved { Ok(()) } else { Err(not()) }
+    }
+}
+
+impl fmt::Display for RatioCertificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "stability with weights 1 (E) and {} (I), margin {}", self.ratio, self.margin)
+    }
+}
