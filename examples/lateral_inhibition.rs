@@ -8,9 +8,8 @@ use neuronash::circuits::LateralInhibition;
 use plot::{Axis, BLUE, Figure, GREEN, GREY, Outcome, Panel, RED};
 
 fn main() -> Outcome {
-    let circuit = |lateral: f64| {
-        LateralInhibition::builder(2).w_ee(0.5).w_ei(1.0).w_ei_lateral(lateral).w_ie(1.0).build()
-    };
+    let circuit =
+        |lateral: f64| LateralInhibition::builder(2).w_ee(0.5).w_ei(1.0).w_ei_lateral(lateral).w_ie(1.0).build();
     let mut curve = Vec::new();
     let mut certified = 0.0;
     for i in 0..=600 {

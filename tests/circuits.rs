@@ -1,14 +1,49 @@
 //! The model circuits: closed forms against the general engine, simulation and brute force.
 
 use approx::assert_relative_eq;
-use ndarray::{Array1, array};
+use ndarray::{Array1, Array2, array};
 use neuronash::Error;
 use neuronash::activation::{Identity, Relu, Tanh};
-use neuronash::circuits::cortical_column::{CorticalColumn, Coupling};
+use neuronash::circuits::cortical_column::{ColumnVerdict, CorticalColumn, Coupling};
 use neuronash::circuits::lateral_inhibition::{Winner, contrast};
 use neuronash::circuits::wilson_cowan::{Parameter, Regime, Relation, Window};
 use neuronash::circuits::{Balance, ColumnDesign, LateralInhibition, WilsonCowan};
+use neuronash::dynamics::StopReason;
+use neuronash::network::FiringRateNetwork;
+use neuronash::stability::diagonal::{certify, certify_shifted};
 use proptest::prelude::*;
+
+/// Independent of the crate's own checks: whether `D R^{-1} (1 - margin) - sym(D W)` is positive definite, by a plain
+/// Cholesky factorisation of the matrix scaled to unit diagonal.
+fn is_certified(net: &FiringRateNetwork<f64>, d: &Array1<f64>, margin: f64) -> bool {
+    let n = net.len();
+    let w = net.weights().to_dense();
+    let rho = net.slope_bounds("the test").unwrap();
+    let entry = |i: usize, j: usize| {
+        let diagonal = if i == j { d[i] * (1.0 - margin) / rho[i] } else { 0.0 };
+        diagonal - 0.5 * (d[i] * w[[i, j]] + d[j] * w[[j, i]])
+    };
+    let scale: Vec<f64> = (0..n).map(|i| entry(i, i).max(0.0).sqrt()).collect();
+    if scale.contains(&0.0) {
+        return false;
+    }
+    let mut l = vec![vec![0.0; n]; n];
+    for i in 0..n {
+        for j in 0..=i {
+            let sum: f64 = (0..j).map(|k| l[i][k] * l[j][k]).sum();
+            let rest = entry(i, j) / scale[i] / scale[j] - sum;
+            if i == j {
+                if rest <= 0.0 {
+                    return false;
+                }
+                l[i][i] = rest.sqrt();
+            } else {
+                l[i][j] = rest / l[j][j];
+            }
+        }
+    }
+    true
+}
 
 mod wilson_cowan {
     use super::*;
@@ -110,6 +145,97 @@ mod wilson_cowan {
             if determinant > 1e-9 && (w[0] - 1.0).abs() > 1e-9 {
                 prop_assert_eq!(point.is_paradoxical(), w[0] > 1.0);
                 prop_assert_eq!(point.relation() == Relation::Antagonistic, w[0] > 1.0);
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(200))]
+
+        /// 5.1 for any slope bounds, verdict and margin, against the general engine; and the weights certify.
+        #[test]
+        fn switch_and_margin_agree_with_the_engine(w in weights(), rho in [0.3..3.0, 0.3..3.0f64]) {
+            let circuit = tanh_circuit(w, [0.0, 0.0])
+                .to_builder()
+                .excitatory(Tanh::with_gain(rho[0]).unwrap())
+                .inhibitory(Tanh::with_gain(rho[1]).unwrap())
+                .build()
+                .unwrap();
+            let margin = circuit.margin().unwrap();
+            let stable_with = |margin: f64| {
+                let shift = Array2::from_diag(&array![(1.0 - margin) / rho[0], (1.0 - margin) / rho[1]]);
+                certify(&(circuit.weights() - shift)).unwrap().is_stable()
+            };
+            prop_assert_eq!(circuit.is_diagonally_stable().unwrap(), stable_with(0.0));
+            prop_assert!(stable_with(margin - 1e-8));
+            prop_assert!(!stable_with(margin + 1e-8));
+            match circuit.certifying_weights().unwrap() {
+                Some(d) => prop_assert!(is_certified(&circuit.network(), &array![d[0], d[1]], 0.0)),
+                None => prop_assert!(margin <= 0.0),
+            }
+            if let Some(split) = circuit.split().unwrap() {
+                prop_assert_eq!(split.potential.get(0, 1), 0.0);
+                prop_assert!(split.cooperation_index().unwrap() < 1e-30);
+            }
+        }
+
+        /// The sign of `dx_I/du_I` tells who gains by more drive to E, by the energies themselves.
+        #[test]
+        fn relations_match_the_energies(w in weights(), u in [0.3..2.0, 0.3..2.0f64]) {
+            let circuit = |u: [f64; 2]| {
+                WilsonCowan::builder().w_ee(w[0] / 2.0).w_ei(w[1]).w_ie(w[2]).w_ii(w[3]).u_e(u[0]).u_i(u[1]).build().unwrap()
+            };
+            let here = circuit(u);
+            let point = here.equilibria().unwrap().stable().copied().find(|p| p.rates()[0] > 0.01 && p.rates()[1] > 0.01);
+            prop_assume!(point.is_some());
+            let point = point.unwrap();
+            prop_assume!((point.local_self_excitation() - 1.0).abs() > 0.01 && w[2] > 0.01);
+            let h = 1e-6;
+            let energies = |sign: f64| {
+                let moved = &point.response().column(0).to_owned() * (sign * h) + &array![point.rates()[0], point.rates()[1]];
+                circuit([u[0] + sign * h, u[1]]).network().game().energies(&moved).unwrap().total
+            };
+            let change = (energies(1.0) - energies(-1.0)) / (2.0 * h);
+            prop_assert!(change[1] < 0.0);
+            match point.relation() {
+                Relation::Cooperative => prop_assert!(change[0] < 0.0),
+                Relation::Antagonistic => prop_assert!(change[0] > 0.0),
+                other => prop_assert!(false, "{}", other),
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(60))]
+
+        /// 5.2: what the linearisation says is what the flow does.
+        #[test]
+        fn regimes_match_simulation(w in weights(), tau_i in 0.2..5.0f64, u in [-0.5..0.5, -0.5..0.5f64]) {
+            let circuit = tanh_circuit(w, u).with(Parameter::TauI, tau_i).unwrap();
+            let equilibria = circuit.equilibria().unwrap();
+            let net = circuit.network();
+            for point in equilibria.points() {
+                let slow = point.eigenvalues().iter().any(|l| l.re.abs() < 0.05);
+                if slow || point.regime() == Regime::Critical {
+                    continue;
+                }
+                let at = array![point.rates()[0], point.rates()[1]];
+                let start = &at + &array![1e-3, -0.7e-3];
+                let run = net.simulate().initial(&start).until(150.0).record_ends().run().unwrap();
+                let distance = (&run.final_state() - &at).iter().fold(0.0f64, |m, d| m.max(d.abs()));
+                prop_assert_eq!(distance < 1e-3, point.is_stable(), "{} ends {} away", point, distance);
+            }
+            let run = net.simulate().until_converged(1e-8).record_ends().run().unwrap();
+            match equilibria.regime().unwrap() {
+                Regime::Oscillatory => {
+                    let cycles = matches!(run.stop(), StopReason::CycleDetected { .. });
+                    prop_assert!(cycles, "{}", run.stop());
+                }
+                Regime::Monostable if w[0] < 1.0 => {
+                    prop_assert!(run.converged());
+                    prop_assert!((run.final_state()[0] - equilibria.points()[0].rates()[0]).abs() < 1e-6);
+                }
+                _ => {}
             }
         }
     }
@@ -257,9 +383,113 @@ mod lateral_inhibition {
         LateralInhibition::builder(k).w_ee(w[0]).w_ei(w[1]).w_ei_lateral(w[2]).w_ie(w[3]).w_ii(w[4]).build().unwrap()
     }
 
-    #[allow(dead_code)]
     pub fn weights() -> impl Strategy<Value = [f64; 5]> {
         [0.0..1.3, 0.0..3.0, 0.0..2.0, 0.0..3.0, 0.0..2.0f64]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(400))]
+
+        /// 6.2 and the closed form of the margin, for any slope bounds, against the general engine.
+        #[test]
+        fn closed_form_agrees_with_the_engine(k in 2usize..6, w in weights(), rho in [0.3..3.0, 0.3..3.0f64]) {
+            let circuit = circuit(k, w)
+                .to_builder()
+                .excitatory(Tanh::with_gain(rho[0]).unwrap())
+                .inhibitory(Tanh::with_gain(rho[1]).unwrap())
+                .build()
+                .unwrap();
+            let margin = circuit.margin().unwrap();
+            let with = |margin: f64| {
+                let shift = Array1::from_shape_fn(2 * k, |i| (1.0 - margin) / rho[i % 2]);
+                certify(&(circuit.weights() - Array2::from_diag(&shift))).unwrap()
+            };
+            prop_assert_eq!(circuit.is_diagonally_stable().unwrap(), margin > 0.0);
+            if margin.abs() > 1e-9 {
+                prop_assert_eq!(circuit.certify().unwrap().is_some(), margin > 0.0);
+            }
+            if margin.abs() > 2e-2 {
+                prop_assert_eq!(with(0.0).is_stable(), margin > 0.0);
+                prop_assert_eq!(with(0.0).is_not_stable(), margin < 0.0);
+            }
+            prop_assert!(with(margin - 2e-2).is_stable() && with(margin + 2e-2).is_not_stable());
+            // Nearer to the border the engine may leave it open, but must not contradict.
+            prop_assert!(!with(margin - 1e-9).is_not_stable() && !with(margin + 1e-9).is_stable());
+            if let Some(certificate) = circuit.certify_margin((margin * 0.999).max(0.0)).unwrap() {
+                let slack = is_certified(&circuit.network(&Array1::zeros(k)).unwrap(), &certificate.weights(k), certificate.margin);
+                prop_assert!(slack);
+                let ratios = circuit.certifying_ratios(certificate.margin).unwrap().unwrap();
+                prop_assert!(ratios.lower < certificate.ratio && certificate.ratio < ratios.upper);
+            }
+        }
+
+        /// Outside the interval of good `d`, and only there, `D` fails.
+        #[test]
+        fn the_interval_of_ratios_is_sharp(k in 2usize..5, w in weights()) {
+            let circuit = circuit(k, w);
+            if let Some(ratios) = circuit.certifying_ratios(0.0).unwrap() {
+                let net = circuit.network(&Array1::zeros(k)).unwrap();
+                let holds = |d: f64| {
+                    let weights = Array1::from_shape_fn(2 * k, |i| if i % 2 == 0 { 1.0 } else { d });
+                    is_certified(&net, &weights, 0.0)
+                };
+                let (low, high) = (ratios.lower, ratios.upper);
+                if high.is_finite() && high - low > 1e-4 * high && low > 1e-3 {
+                    prop_assert!(holds(low * (1.0 + 1e-6)) && !holds(low * (1.0 - 1e-6)));
+                    prop_assert!(holds(high * (1.0 - 1e-6)) && !holds(high * (1.0 + 1e-6)));
+                }
+            }
+        }
+
+        /// 6.1: modal gains against solved equilibria, all columns active.
+        #[test]
+        fn gains_match_equilibria(k in 2usize..6, w in weights(), bumps in prop::collection::vec(-1e-3..1e-3f64, 5)) {
+            let w = [w[0] / 1.4, w[1], w[2] / 4.0, w[3], w[4]];
+            let circuit = circuit(k, w);
+            prop_assume!(circuit.margin().unwrap() > 0.05);
+            let input = Array1::from_shape_fn(k, |i| 1.0 + bumps[i]);
+            let response = circuit.respond(&input).unwrap();
+            prop_assert!(response.error_bound.unwrap() < 1e-9);
+            let gains = circuit.gains().unwrap();
+            let mean = input.mean().unwrap();
+            let expected = input.mapv(|u| gains.common * mean + gains.difference * (u - mean));
+            prop_assume!(expected.iter().all(|x| *x > 0.0));
+            for (x, y) in response.excitatory().iter().zip(&expected) {
+                assert_relative_eq!(*x, *y, max_relative = 1e-8);
+            }
+            if k == 2 {
+                let gain = response.contrast().unwrap() / contrast(&input).unwrap();
+                if contrast(&input).unwrap() > 1e-5 {
+                    assert_relative_eq!(gain, circuit.contrast_gain().unwrap().unwrap(), max_relative = 1e-6);
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(60))]
+
+        /// 6.3: from silence the largest input wins, and the others fall silent.
+        #[test]
+        fn the_predicted_winner_wins(
+            k in 2usize..6, a in 0.0..0.9f64, own in 0.0..0.5f64, c in 1.0..2.0f64, excess in 1.05..2.0f64,
+            input in prop::collection::vec(0.5..1.0f64, 5),
+        ) {
+            let p = 1.0 - a;
+            let lateral = own + excess * p / c;
+            let circuit = circuit(k, [a, own, lateral, c, 0.0]).to_builder().tau_i(0.2).build().unwrap();
+            prop_assert!(circuit.is_winner_take_all().unwrap());
+            prop_assert!(circuit.silencing_ratio().unwrap().unwrap() >= 1.0);
+            let input = Array1::from_vec(input[..k].to_vec());
+            let mut sorted = input.to_vec();
+            sorted.sort_by(f64::total_cmp);
+            prop_assume!(sorted[k - 1] > sorted[k - 2] + 0.01);
+            let response = circuit.respond(&input).unwrap();
+            prop_assert_eq!(response.error_bound, None);
+            let seen = circuit.winner(&response.state, 1e-6).unwrap();
+            prop_assert_eq!(&seen, &circuit.predicted_winner(&input, 0.0).unwrap());
+            prop_assert!(matches!(seen, Winner::Column(_)));
+        }
     }
 
     #[test]
@@ -347,12 +577,69 @@ mod cortical_column {
         assert_eq!(layer.layers_needed(0.01, 0.5).unwrap(), Some(6));
     }
 
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(60))]
+
+        /// 7.1 against the general engine: verdicts agree, and the composed weights have the margin they claim.
+        #[test]
+        fn certificates_hold_for_the_whole_matrix(
+            k in 2usize..4, w in prop::collection::vec(super::lateral_inhibition::weights(), 1..4), gain in 0.1..4.0f64,
+        ) {
+            let layers: Vec<_> = w.iter().map(|&w| circuit(k, w)).collect();
+            let couplings = vec![Coupling { gain, offset: 0.2 }; layers.len() - 1];
+            let column = CorticalColumn::new(layers, couplings).unwrap();
+            prop_assume!(column.margin().unwrap().abs() > 1e-4);
+            let net = column.network(&Array1::ones(k)).unwrap();
+            let rho = net.slope_bounds("the test").unwrap();
+            let engine = certify_shifted(&net.weights().to_dense(), &rho).unwrap();
+            prop_assert_eq!(engine.is_stable(), column.is_diagonally_stable().unwrap());
+            match column.certify().unwrap() {
+                ColumnVerdict::Stable(certificate) => {
+                    prop_assert!(engine.is_stable());
+                    certificate.verify(&column).unwrap();
+                    let weights = certificate.weights(k).unwrap();
+                    prop_assert!(is_certified(&net, &weights, certificate.margin()));
+                }
+                ColumnVerdict::NotStable(refutation) => {
+                    prop_assert!(engine.is_not_stable());
+                    refutation.verify(&column).unwrap();
+                }
+                other => prop_assert!(false, "{}", other),
+            }
+        }
+
+        /// 7.2: predicted, solved and simulated contrast agree layer by layer, and so does the number of layers.
+        #[test]
+        fn predicted_and_simulated_contrasts_agree(
+            gain in 1.5..6.0f64, a in 0.0..0.6f64, initial in 0.005..0.05f64, target in 0.3..0.95f64,
+        ) {
+            let design = ColumnDesign::new(2).contrast_gain(gain).margin(0.02).w_ee(a).contrasts(initial, target);
+            let designed = design.solve().unwrap();
+            let column = &designed.column;
+            let input = array![1.0 + initial, 1.0 - initial];
+            let predicted = column.predicted_contrast(&input).unwrap();
+            let response = column.respond(&input).unwrap();
+            let solved = response.contrasts().unwrap();
+            for (l, (p, s)) in predicted.iter().zip(&solved).enumerate() {
+                assert_relative_eq!(*p, *s, max_relative = 1e-7);
+                let powers: f64 = initial * gain.powi(l as i32 + 1);
+                assert_relative_eq!(*p, powers.min(1.0), max_relative = 1e-7);
+            }
+            prop_assert_eq!(column.layers_needed(&input, target).unwrap(), Some(column.depth()));
+            prop_assert_eq!(response.layers_needed(target).unwrap(), Some(column.depth()));
+            let run = column.network(&input).unwrap().simulate().until_converged(1e-9).record_ends().run().unwrap();
+            for (x, y) in run.final_state().iter().zip(&response.state()) {
+                assert_relative_eq!(*x, *y, epsilon = 1e-6);
+            }
+        }
+    }
+
     #[test]
     fn certificates_belong_to_their_column() {
         let layer = circuit(3, [0.4, 1.0, 0.4, 1.0, 0.2]);
         let coupling = Coupling { gain: 3.0, offset: 0.1 };
         let column = CorticalColumn::uniform(layer.clone(), 6, coupling).unwrap();
-        let certificate = column.certify().unwrap().unwrap();
+        let certificate = column.certify().unwrap().certificate().unwrap().clone();
         certificate.verify(&column).unwrap();
         assert!(certificate.margin() > 0.0 && certificate.margin() < column.margin().unwrap());
         assert_eq!(certificate.weights(3).unwrap().len(), column.neurons());

@@ -81,10 +81,9 @@ impl Figure {
 
     /// Writes both files into the folder named by the first command-line argument, `docs/figures` if there is none.
     pub fn save(&self) -> Outcome<PathBuf> {
-        let folder = std::env::args().nth(1).map_or_else(
-            || Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/figures"),
-            PathBuf::from,
-        );
+        let folder = std::env::args()
+            .nth(1)
+            .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/figures"), PathBuf::from);
         std::fs::create_dir_all(&folder)?;
         text::register_font()?;
         let (width, height) = (self.size.0 * SCALE as u32, self.size.1 * SCALE as u32);

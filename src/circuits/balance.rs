@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use ndarray::{Array1, ArrayBase, Data, Ix1};
+use ndarray::{Array1, Array2, ArrayBase, Data, Ix1};
 
 use crate::Scalar;
 use crate::error::{Error, Result};
@@ -148,6 +148,46 @@ impl<A: Scalar> Balance<A> {
             .map(|(i, _)| i)
             .collect())
     }
+}
+
+/// How the populations answer to each other's input at an equilibrium: entry `[p, q]` is the mean change of rate in population `p` per
+/// unit of input to every neuron of population `q`. Shape `[populations, populations]`, in the network's order.
+///
+/// One solve with the linearisation per population; the response matrix of the neurons is never formed.
+///
+/// ```
+/// use ndarray::array;
+/// use neuronash::circuits::{LateralInhibition, balance};
+///
+/// let circuit = LateralInhibition::builder(3).w_ee(0.5).w_ei(1.0).w_ei_lateral(0.2).w_ie(1.0).build()?;
+/// let net = circuit.network(&array![1.0, 1.0, 1.0])?;
+/// let x = net.equilibrium().solve()?.state;
+/// let response = balance::population_response(&net, &x)?;
+/// // Input common to all columns meets the common-mode gain.
+/// let expected: f64 = circuit.gains()?.common;
+/// assert!((response[[0, 0]] - expected).abs() < 1e-12);
+/// # Ok::<(), neuronash::Error>(())
+/// ```
+///
+/// # Errors
+/// Rates of the wrong length or that are not finite; [`Error::Singular`] if the equilibrium has no response, as at a fold.
+pub fn population_response<A: Scalar, S: Data<Elem = A>>(
+    network: &FiringRateNetwork<A>,
+    rates: &ArrayBase<S, Ix1>,
+) -> Result<Array2<A>> {
+    let response = network.response(rates)?;
+    let populations = network.populations();
+    let mut matrix = Array2::zeros((populations.len(), populations.len()));
+    for (q, driven) in populations.iter().enumerate() {
+        let mut input = Array1::zeros(network.len());
+        driven.members().iter().for_each(|j| input[j] = A::one());
+        let change = response.apply(&input)?;
+        for (p, listening) in populations.iter().enumerate() {
+            let sum: A = listening.members().iter().map(|i| change[i]).sum();
+            matrix[[p, q]] = sum / A::of(listening.members().len() as f64);
+        }
+    }
+    Ok(matrix)
 }
 
 fn index<A: Scalar>(e: A, h: A) -> A {

@@ -19,6 +19,7 @@ use super::parameters::{finite, magnitude, positive};
 use crate::Scalar;
 use crate::activation::{ActivationCost, Relu};
 use crate::error::Result;
+use crate::game::{Split, split};
 use crate::network::{FiringRateNetwork, Weights};
 
 /// A Wilson-Cowan circuit:
@@ -205,6 +206,20 @@ impl<A: Scalar> WilsonCowan<A> {
             (false, true) => [w_ie * w_ie / (w_ie * w_ie + slack), slack / (w_ie * w_ie + slack)],
             (false, false) => [A::one(), A::one()],
         }))
+    }
+
+    /// The parts of `D W = S + K` (theory 1.7) for the weights `D = diag(w_IE, w_EI)` that make the E-I coupling purely
+    /// zero-sum: `K` holds the whole coupling, and what is left to decide about stability is `S = diag(w_IE w_EE, -w_EI w_II)`,
+    /// the potential part. `None` unless both cross weights are positive: one-way influence is no game between the two.
+    ///
+    /// # Errors
+    /// Weights whose products overflow.
+    pub fn split(&self) -> Result<Option<Split<A>>> {
+        let (w_ei, w_ie) = (self.parts.w_ei, self.parts.w_ie);
+        if w_ei == A::zero() || w_ie == A::zero() {
+            return Ok(None);
+        }
+        split(&Weights::dense(&self.weights())?, &array![w_ie, w_ei]).map(Some)
     }
 
     fn rho(&self, phi: &dyn ActivationCost<A>, needed_by: &str) -> Result<A> {
