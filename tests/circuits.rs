@@ -3,7 +3,7 @@
 use approx::assert_relative_eq;
 use ndarray::{Array1, Array2, array};
 use neuronash::Error;
-use neuronash::activation::{Identity, Relu, Tanh};
+use neuronash::activation::{ClippedLinear, Identity, Relu, Tanh};
 use neuronash::circuits::cortical_column::{ColumnVerdict, CorticalColumn, Coupling};
 use neuronash::circuits::lateral_inhibition::{Winner, contrast};
 use neuronash::circuits::wilson_cowan::{Parameter, Regime, Relation, Window};
@@ -104,6 +104,24 @@ mod wilson_cowan {
             if w[0] < 1.0 {
                 prop_assert_eq!(found.points().len(), 1);
                 prop_assert_eq!(found.regime(), Some(Regime::Monostable));
+            }
+        }
+
+        /// Piecewise linear: the enumeration against the scalar search.
+        #[test]
+        fn enumeration_and_search_agree(w in weights(), u in [-1.5..1.5, -1.5..1.5f64]) {
+            let circuit = tanh_circuit(w, u)
+                .to_builder()
+                .excitatory(ClippedLinear::new(0.0, 1.5).unwrap())
+                .inhibitory(Relu)
+                .build()
+                .unwrap();
+            let (all, searched) = (circuit.equilibria().unwrap(), circuit.equilibria_within(-0.5, 2.0).unwrap());
+            prop_assert_eq!(all.points().len(), searched.points().len(), "{} {}", all, searched);
+            for (p, q) in all.points().iter().zip(searched.points()) {
+                for i in 0..2 {
+                    assert_relative_eq!(p.rates()[i], q.rates()[i], epsilon = 1e-11);
+                }
             }
         }
 

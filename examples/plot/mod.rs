@@ -25,7 +25,7 @@ pub const RED: RGBColor = RGBColor(213, 94, 0);
 pub const PURPLE: RGBColor = RGBColor(204, 121, 167);
 
 /// Everything is drawn this many times too large, so that the picture can be smoothed when it is made smaller.
-pub(self) const SCALE: i32 = 4;
+const SCALE: i32 = 4;
 /// Pixels of the drawing per pixel of the PNG, in each direction.
 const SHRINK: u32 = 2;
 

@@ -1,4 +1,5 @@
-//! All equilibria of a Wilson-Cowan circuit, by an exhaustive search on one scalar equation.
+//! All equilibria of a Wilson-Cowan circuit. If both activations are piecewise linear, the supports are enumerated; other
+//! circuits are searched exhaustively on one scalar equation.
 //!
 //! `w_II >= 0` makes the I nullcline the graph of a nondecreasing function `x_I = g(x_E)`. What is left is
 //! `F(x) = x - phi_E(h(x)) = 0`, `h(x) = w_EE x - w_EI g(x) + u_E`. On an interval `[a, b]` the monotone parts bound `h`, and with it `F`, from both sides:
@@ -11,6 +12,7 @@ use std::fmt;
 use super::{OperatingPoint, Regime, WilsonCowan};
 use crate::Scalar;
 use crate::activation::ActivationCost;
+use crate::equilibrium::Continuum;
 use crate::error::{Error, Result};
 
 /// The intervals that the search begins with, and the number at which it stops to halve them.
@@ -33,14 +35,17 @@ pub struct Equilibria<A> {
 }
 
 impl<A: Scalar> WilsonCowan<A> {
-    /// All equilibria. Searched are all E rates that can be an equilibrium: the range of `phi_E` if it is
-    /// bounded, and below the switch an interval that must hold the one equilibrium. For an unbounded `phi_E` above
-    /// the switch the search ends at a thousand times the scale of the inputs; [`Equilibria::searched`] tells, and
-    /// [`equilibria_within`](Self::equilibria_within) searches elsewhere.
+    /// All equilibria. Searched are all E rates that can be an equilibrium: all rates if both activations are piecewise
+    /// linear, the range of `phi_E` if it is bounded, and below the switch an interval that must hold the one equilibrium. Only for
+    /// an unbounded, smooth `phi_E` above the switch does the search end, at a thousand times the scale of the inputs;
+    /// [`Equilibria::searched`] tells, and [`equilibria_within`](Self::equilibria_within) searches elsewhere.
     ///
     /// # Errors
     /// An activation that returns a number that is not finite within the searched interval.
     pub fn equilibria(&self) -> Result<Equilibria<A>> {
+        if self.excitatory().linear_pieces().is_some() && self.inhibitory().linear_pieces().is_some() {
+            return self.enumerate();
+        }
         let problem = ScalarEquation::new(self);
         let domain = self.excitatory().domain();
         let (mut lower, mut upper) = (domain.lower, domain.upper);
@@ -81,6 +86,34 @@ impl<A: Scalar> WilsonCowan<A> {
     }
 }
 
+impl<A: Scalar> WilsonCowan<A> {
+    /// Goes through the pieces of both activations.
+    fn enumerate(&self) -> Result<Equilibria<A>> {
+        let tolerance = 1e3 * A::epsilon().to_double();
+        let all = self.network().all_equilibria().tolerance(tolerance).find()?;
+        let mut rates: Vec<[A; 2]> = all.equilibria.iter().map(|e| [e.state[0], e.state[1]]).collect();
+        let mut continua = Vec::new();
+        for continuum in &all.continua {
+            if let Continuum::Line { base, direction, lower, upper, .. } = continuum {
+                let ends = [*lower, *upper].map(|t| [base[0] + t * direction[0], base[1] + t * direction[1]]);
+                rates.extend(ends.iter().filter(|x| x.iter().all(|v| v.is_finite())));
+                continua.push([ends[0][0].min(ends[1][0]), ends[0][0].max(ends[1][0])]);
+            }
+        }
+        rates.sort_by(|p, q| p.partial_cmp(q).expect("rates are numbers"));
+        let near = |p: A, q: A| (p - q).abs() <= A::of(tolerance) * (p.abs() + q.abs());
+        rates.dedup_by(|p, q| near(p[0], q[0]) && near(p[1], q[1]));
+        let domain = self.excitatory().domain();
+        Ok(Equilibria {
+            points: rates.into_iter().map(|x| self.operating_point(x)).collect(),
+            continua: merged(continua),
+            searched: [domain.lower, domain.upper],
+            resolution: A::of(tolerance),
+            proved_unique: ScalarEquation::new(self).least_slope > A::zero(),
+        })
+    }
+}
+
 impl<A: Scalar> Equilibria<A> {
     /// The equilibria, in order of growing E rate.
     pub fn points(&self) -> &[OperatingPoint<A>] {
@@ -97,7 +130,7 @@ impl<A: Scalar> Equilibria<A> {
         self.searched
     }
 
-    /// How far apart two equilibria must be to be told apart.
+    /// How far apart two equilibria must be to be told apart; for piecewise-linear activations relative to their rates.
     pub fn resolution(&self) -> A {
         self.resolution
     }
@@ -436,6 +469,19 @@ fn clusters<A: Scalar>(live: &[(Node<A>, Node<A>)]) -> Vec<Vec<Node<A>>> {
         }
     }
     clusters
+}
+
+/// Unions of intervals that overlap: a drive at a kink belongs to two pieces, and the same line is found twice.
+fn merged<A: Scalar>(mut intervals: Vec<[A; 2]>) -> Vec<[A; 2]> {
+    intervals.sort_by(|p, q| p.partial_cmp(q).expect("rates are numbers"));
+    intervals.dedup_by(|next, last| {
+        let overlaps = next[0] <= last[1];
+        if overlaps {
+            last[1] = last[1].max(next[1]);
+        }
+        overlaps
+    });
+    intervals
 }
 
 fn value<A: Scalar>(phi: &dyn ActivationCost<A>, z: A) -> Result<A> {
