@@ -4,5 +4,6 @@ mod contraction {
     mod log_norms;
     mod networks;
     mod perron;
+    mod s_contraction;
     pub mod support;
 }

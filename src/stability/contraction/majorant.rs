@@ -1,6 +1,8 @@
 //! The Metzler majorant of a matrix, with products rounded outward.
 
 use ndarray::{ArrayBase, Data, Ix2};
+use petgraph::algo::kosaraju_scc;
+use petgraph::graph::{DiGraph, NodeIndex};
 use sprs::CsMat;
 
 use crate::Scalar;
@@ -149,6 +151,26 @@ impl Majorant {
             }
         }
         Self { diagonal: self.diagonal.clone(), offsets, columns, magnitudes }
+    }
+
+    /// Strongly connected components, each after those that its rows take input from.
+    pub(crate) fn components(&self) -> Vec<Vec<usize>> {
+        let edges: usize = (0..self.len()).map(|i| self.row(i).count()).sum();
+        let mut graph = DiGraph::<(), ()>::with_capacity(self.len(), edges);
+        for _ in 0..self.len() {
+            graph.add_node(());
+        }
+        for i in 0..self.len() {
+            for (j, _) in self.row(i) {
+                graph.add_edge(NodeIndex::new(i), NodeIndex::new(j), ());
+            }
+        }
+        let index = |c: Vec<NodeIndex>| {
+            let mut members: Vec<usize> = c.into_iter().map(NodeIndex::index).collect();
+            members.sort_unstable();
+            members
+        };
+        kosaraju_scc(&graph).into_iter().map(index).collect()
     }
 
     /// `diag(left) M diag(right)`, to working precision: to search with, not to prove with.

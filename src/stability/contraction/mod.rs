@@ -10,6 +10,8 @@
 //!   [`HopfieldNetwork::contraction`](crate::network::HopfieldNetwork::contraction): rates of networks (theory 4.1),
 //!   with any time constants and slope bounds.
 //!
+//! - [`s_contraction`]: the largest rate in any quadratic norm that the S-procedure can certify (theory 4.3).
+//!
 //! All stated bounds are rounded outward: they hold for the exact real matrix whose entries are the given floats.
 
 mod log_norm;
@@ -17,11 +19,13 @@ mod majorant;
 mod norm;
 mod perron;
 mod rates;
+mod s_contraction;
 
 pub use log_norm::{log_norm, optimal_log_norm};
 pub use majorant::SquareMatrix;
 pub use norm::{Norm, NormKind};
 pub use perron::{Perron, PerronOptions, perron};
 pub use rates::Contraction;
+pub use s_contraction::{SContractingWeights, SContraction, SContractionOptions, s_contraction};
 
 pub(crate) use majorant::Majorant;

@@ -150,6 +150,11 @@ impl Norm {
         })
     }
 
+    /// `sqrt(x' P x)` for a `P` that is already proved positive definite.
+    pub(super) fn proved_quadratic(p: Array2<f64>) -> Self {
+        Self { kind: NormKind::Two, weights: NormWeights::Matrix(p) }
+    }
+
     pub(super) fn form(&self) -> &NormWeights {
         &self.weights
     }

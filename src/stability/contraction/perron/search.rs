@@ -1,8 +1,6 @@
 //! The search for a Perron vector; nothing here is proved.
 
 use ndarray::Array2;
-use petgraph::algo::kosaraju_scc;
-use petgraph::graph::{DiGraph, NodeIndex};
 
 use super::PerronOptions;
 use crate::linalg::Lu;
@@ -44,7 +42,7 @@ impl Found {
 
 pub(in super::super) fn search(m: &Majorant, options: &PerronOptions) -> Found {
     let n = m.len();
-    let components = components(m);
+    let components = m.components();
     let mut component = vec![0u32; n];
     for (c, members) in components.iter().enumerate() {
         for &i in members {
@@ -67,26 +65,6 @@ pub(in super::super) fn search(m: &Majorant, options: &PerronOptions) -> Found {
     }
     scale_components(m, &components, &component, &ratios, &mut vector);
     Found { vector, component, iterations }
-}
-
-/// Strongly connected components, each after those that its rows take input from.
-fn components(m: &Majorant) -> Vec<Vec<usize>> {
-    let edges: usize = (0..m.len()).map(|i| m.row(i).count()).sum();
-    let mut graph = DiGraph::<(), ()>::with_capacity(m.len(), edges);
-    for _ in 0..m.len() {
-        graph.add_node(());
-    }
-    for i in 0..m.len() {
-        for (j, _) in m.row(i) {
-            graph.add_edge(NodeIndex::new(i), NodeIndex::new(j), ());
-        }
-    }
-    let index = |c: Vec<NodeIndex>| {
-        let mut members: Vec<usize> = c.into_iter().map(NodeIndex::index).collect();
-        members.sort_unstable();
-        members
-    };
-    kosaraju_scc(&graph).into_iter().map(index).collect()
 }
 
 /// Scales each component's vector up until its inputs from other components raise no row above

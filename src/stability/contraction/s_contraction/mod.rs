@@ -1,0 +1,445 @@
+//! S-contraction: contraction in a full quadratic norm, by the S-procedure with a diagonal multiplier (theory 4.3).
+//!
+//! # The reduction to a diagonal search
+//! With `T = I`, slopes in `[0, 1]` and `c < 1`, substituting `x = (y + y') / (2 (1 - c))` turns the block inequality into
+//! `[[P, -W'Q], [-QW, 4 (1-c) Q - QW - W'Q - P]] >= 0`. For fixed `Q` a `P` exists iff the trigonometric polynomial
+//! `4 (1-c) Q - (1 + e^{ia}) QW - (1 + e^{-ia}) W'Q` is nonnegative for all angles (spectral factorisation), that is, with
+//! `r = 1 - c` and `w` in the numerical range of `Q^(1/2) W Q^(-1/2)`,
+//!
+//! ```text
+//! (|w| + Re w) / 2 <= r   for all w:   the numerical range lies in a parabola with focus 0.
+//! ```
+//!
+//! So the largest `c` is a search over the `n` entries of `Q`, with an inequality of order `n` for each of a few angles, and
+//! `P` follows from a Riccati equation. An angle `z = cos(p) e^{ip}` also gives the *refutation*: matrices `X_k >= 0` with
+//! `Re sum (z_k W X_k)_ii >= r sum (X_k)_ii` for all `i` show that no rate above `1 - r` can be certified, because the block
+//! inequality tested with `(z y / (1-c), y)` says `2 (1-c) Q >= z QW + conj(z) W'Q` for every `z` in the disc `|z|^2 <= Re z`.
+
+mod check;
+mod generator;
+mod margin;
+mod riccati;
+mod search;
+
+use std::fmt;
+
+use ndarray::{Array1, Array2, ArrayBase, ArrayView1, ArrayView2, Data, Ix2};
+
+use super::Norm;
+use crate::Scalar;
+use crate::error::{Error, Result};
+use crate::linalg;
+use crate::linalg::rounding::{add_up, div_up, mul_up, sub_up};
+use crate::network::{FiringRateNetwork, HopfieldNetwork, square};
+use crate::stability::Bounds;
+
+pub use generator::SContractingWeights;
+
+/// The form of a network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+enum Form {
+    FiringRate,
+    Hopfield,
+}
+
+/// What the block inequality is made of. Slopes are in `[0, 1]`: `w` is `R W` for firing-rate networks and `W R` for
+/// Hopfield networks, each entry with one rounding.
+#[derive(Debug, Clone)]
+struct Model {
+    form: Form,
+    w: Array2<f64>,
+    tau: Array1<f64>,
+}
+
+impl Model {
+    fn of_matrix<A: Scalar, S: Data<Elem = A>>(w: &ArrayBase<S, Ix2>) -> Result<Self> {
+        square("w", w.nrows(), w.ncols())?;
+        if let Some(((i, j), &v)) = w.indexed_iter().find(|(_, v)| !v.is_finite()) {
+            return Err(Error::NonFinite { argument: "w".into(), index: vec![i, j], value: v.to_double() });
+        }
+        Ok(Self { form: Form::FiringRate, w: w.mapv(Scalar::to_double), tau: Array1::ones(w.nrows()) })
+    }
+
+    fn new<A: Scalar>(form: Form, w: Array2<A>, tau: ArrayView1<'_, A>, rho: &Array1<A>) -> Self {
+        let mut w = w.mapv(Scalar::to_double);
+        for ((i, j), v) in w.indexed_iter_mut() {
+            *v *= rho[if form == Form::FiringRate { i } else { j }].to_double();
+        }
+        Self { form, w, tau: tau.mapv(Scalar::to_double) }
+    }
+
+    fn len(&self) -> usize {
+        self.w.nrows()
+    }
+
+    /// The firing-rate model whose certificates correspond: of `W'` for the Hopfield form.
+    fn as_firing_rate(&self) -> Self {
+        let w = if self.form == Form::Hopfield { self.w.t().as_standard_layout().into_owned() } else { self.w.clone() };
+        Self { form: Form::FiringRate, w, tau: self.tau.clone() }
+    }
+
+    /// The common time constant, if there is one.
+    fn common_tau(&self) -> Option<f64> {
+        self.tau.iter().all(|&t| t == self.tau[0]).then(|| self.tau[0])
+    }
+}
+
+/// A proved S-contraction rate with its certificate, and a proof of how much better any other could be.
+///
+/// The certificate is `(P, Q, c)` with `P > 0` symmetric, `Q > 0` diagonal and, for firing-rate networks,
+///
+/// ```text
+/// [ -(P T^{-1} + T^{-1} P) + 2 c P    P T^{-1} + W'Q ]
+/// [        T^{-1} P + Q W                  -2 Q      ]  <  0,
+/// ```
+///
+/// which for `T = I` is theory 4.3; Hopfield networks have `P T^{-1} W + Q` in the corner. `W` stands for `R W` and `W R` when
+/// slopes are bounded by `rho` instead of 1. Any two trajectories `x, y` then have
+/// `|x(t) - y(t)|_P <= e^{-c t} |x(0) - y(0)|_P`.
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct SContraction {
+    form: Form,
+    p: Array2<f64>,
+    q: Array1<f64>,
+    rate: f64,
+    refutation: Refutation,
+    upper: f64,
+}
+
+/// Multipliers that prove that no larger rate has a certificate.
+#[derive(Debug, Clone, PartialEq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+struct Refutation {
+    multipliers: Vec<Multiplier>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+struct Multiplier {
+    /// `z` as real and imaginary part.
+    z: (f64, f64),
+    /// `X = Y Y'` in the real form `[[Re, -Im], [Im, Re]]`, or of order `n` for real `z`.
+    y: Array2<f64>,
+}
+
+impl SContraction {
+    /// The proved rate `c`, per unit of time; a rate of 0 or below does not prove stability.
+    pub fn rate(&self) -> f64 {
+        self.rate
+    }
+
+    /// Proved bounds on the largest rate that a certificate `(P, Q, c)` can have.
+    pub fn best_rate(&self) -> Bounds {
+        Bounds { lower: self.rate, upper: self.upper }
+    }
+
+    /// Whether the proved rate is positive.
+    pub fn is_contracting(&self) -> bool {
+        self.rate > 0.0
+    }
+
+    /// `P`, shape `[n, n]`: the network contracts in `sqrt(x' P x)`.
+    pub fn p(&self) -> ArrayView2<'_, f64> {
+        self.p.view()
+    }
+
+    /// The diagonal of `Q`, shape `[n]`. For MONE firing-rate networks with `c > 0` it also certifies that `W - I` is
+    /// Lyapunov diagonally stable.
+    pub fn q(&self) -> ArrayView1<'_, f64> {
+        self.q.view()
+    }
+
+    /// The norm `sqrt(x' P x)`.
+    pub fn norm(&self) -> Norm {
+        Norm::proved_quadratic(self.p.clone())
+    }
+
+    /// Proves the certificate again for the weights `w` of a firing-rate network with slopes in `[0, 1]` and `T = I`,
+    /// independent of how it was found.
+    ///
+    /// # Errors
+    /// [`Error::NotProved`] if the inequality cannot be proved for `w`, and errors about `w` itself.
+    pub fn verify<A: Scalar, S: Data<Elem = A>>(&self, w: &ArrayBase<S, Ix2>) -> Result<()> {
+        self.verify_model(&Model::of_matrix(w)?)
+    }
+
+    /// As [`verify`](Self::verify), for a firing-rate network.
+    ///
+    /// # Errors
+    /// [`Error::NotProved`], or an activation whose slopes are unbounded.
+    pub fn verify_firing_rate<A: Scalar>(&self, net: &FiringRateNetwork<A>) -> Result<()> {
+        self.verify_model(&net.s_model()?)
+    }
+
+    /// As [`verify`](Self::verify), for a Hopfield network.
+    ///
+    /// # Errors
+    /// [`Error::NotProved`], or an activation whose slopes are unbounded.
+    pub fn verify_hopfield<A: Scalar>(&self, net: &HopfieldNetwork<A>) -> Result<()> {
+        self.verify_model(&net.s_model()?)
+    }
+
+    fn verify_model(&self, model: &Model) -> Result<()> {
+        let failed = |reason: &str| Err(Error::NotProved { reason: reason.into() });
+        if model.form != self.form {
+            return failed("the certificate belongs to the other form of network");
+        }
+        if !check::proves_rate(model, &self.p, &self.q, self.rate) {
+            return failed("the block inequality is not proved");
+        }
+        let best = self.refutation.largest_rate(model);
+        if best > self.upper { failed("a larger rate is not ruled out") } else { Ok(()) }
+    }
+}
+
+impl fmt::Display for SContraction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "S-contracts at rate {:.6} (no certificate exceeds {:.6})", self.rate, self.upper)
+    }
+}
+
+/// How closely to search for the largest S-contraction rate.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct SContractionOptions {
+    tolerance: f64,
+}
+
+impl Default for SContractionOptions {
+    /// Tolerance 1e-6.
+    fn default() -> Self {
+        Self { tolerance: 1e-6 }
+    }
+}
+
+impl SContractionOptions {
+    /// Stops when the bounds of the rate are this close, relative to the larger of 1 and `1 - c` (with `T = I`).
+    ///
+    /// # Errors
+    /// A number outside `[1e-10, 1)`.
+    pub fn with_tolerance(mut self, tolerance: f64) -> Result<Self> {
+        if !(1e-10..1.0).contains(&tolerance) {
+            return Err(Error::invalid("tolerance", tolerance, "numbers in [1e-10, 1)"));
+        }
+        self.tolerance = tolerance;
+        Ok(self)
+    }
+
+    /// As [`s_contraction`], with these options.
+    ///
+    /// # Errors
+    /// As [`s_contraction`].
+    pub fn solve<A: Scalar, S: Data<Elem = A>>(&self, w: &ArrayBase<S, Ix2>) -> Result<SContraction> {
+        self.of_model(&Model::of_matrix(w)?)
+    }
+
+    /// As [`FiringRateNetwork::s_contraction`], with these options.
+    ///
+    /// # Errors
+    /// As [`s_contraction`].
+    pub fn solve_firing_rate<A: Scalar>(&self, net: &FiringRateNetwork<A>) -> Result<SContraction> {
+        self.of_model(&net.s_model()?)
+    }
+
+    /// As [`HopfieldNetwork::s_contraction`], with these options.
+    ///
+    /// # Errors
+    /// As [`s_contraction`].
+    pub fn solve_hopfield<A: Scalar>(&self, net: &HopfieldNetwork<A>) -> Result<SContraction> {
+        self.of_model(&net.s_model()?)
+    }
+
+    fn of_model(&self, model: &Model) -> Result<SContraction> {
+        let dual = model.as_firing_rate();
+        let found = search::best_diagonal(&dual.w, self.tolerance)?;
+        let (p, q, rate) = certificate(model, &dual, &found)?;
+        let refutation = Refutation::new(&dual, &found.multipliers)?;
+        let upper = refutation.largest_rate(model).max(rate);
+        Ok(SContraction { form: model.form, p, q, rate, refutation, upper })
+    }
+}
+
+/// The largest S-contraction rate of the firing-rate network `x' = -x + Phi(W x + u)` with slopes in `[0, 1]`, `W` of shape
+/// `[n, n]`, with its certificate (theory 4.3).
+///
+/// # Errors
+/// An empty or non-square matrix, an entry that is not finite, or a matrix so badly scaled that no certificate survives
+/// rounding.
+///
+/// ```
+/// use ndarray::array;
+/// use neuronash::stability::contraction::s_contraction;
+///
+/// // Symmetric: the best rate is 1 - max(largest eigenvalue, 0).
+/// let w = array![[0.0, 0.5], [0.5, 0.0]];
+/// let best = s_contraction(&w)?;
+/// assert!((best.rate() - 0.5).abs() < 1e-6 && best.best_rate().upper < 0.5 + 1e-6);
+/// best.verify(&w)?;
+/// // Stable for every input, but contracting in no fixed quadratic norm.
+/// assert!(s_contraction(&array![[0.0, 4.0], [-4.0, 0.0]])?.best_rate().upper < 0.0);
+/// # Ok::<(), neuronash::Error>(())
+/// ```
+pub fn s_contraction<A: Scalar, S: Data<Elem = A>>(w: &ArrayBase<S, Ix2>) -> Result<SContraction> {
+    SContractionOptions::default().solve(w)
+}
+
+macro_rules! s_contraction_of {
+    ($network:ident, $form:expr) => {
+        impl<A: Scalar> $network<A> {
+            /// The largest S-contraction rate with its certificate (theory 4.3).
+            ///
+            /// For equal time constants the search comes within its tolerance of the best rate. For unequal ones it
+            /// keeps the `Q` that is best for equal ones, and only the upper bound `1 / max tau` is stated.
+            ///
+            /// # Errors
+            /// An activation whose slopes are unbounded, or weights so badly scaled that no certificate survives
+            /// rounding.
+            pub fn s_contraction(&self) -> Result<SContraction> {
+                SContractionOptions::default().of_model(&self.s_model()?)
+            }
+
+            fn s_model(&self) -> Result<Model> {
+                let rho = self.slope_bounds("S-contraction")?;
+                Ok(Model::new($form, self.weights().to_dense(), self.time_constants(), &rho))
+            }
+        }
+    };
+}
+
+s_contraction_of!(FiringRateNetwork, Form::FiringRate);
+s_contraction_of!(HopfieldNetwork, Form::Hopfield);
+
+type Certificate = (Array2<f64>, Array1<f64>, f64);
+
+/// `(P, Q, c)` that passes the rigorous check, with `c` as large as rounding allows for the `Q` found; a `Q` whose entries
+/// differ too much for double precision is drawn towards `I`.
+fn certificate(model: &Model, dual: &Model, found: &search::Found) -> Result<Certificate> {
+    for power in [1.0, 0.75, 0.5, 0.25, 0.0] {
+        let (q, r) = if power == 1.0 {
+            (found.q.clone(), found.r)
+        } else {
+            let q = found.q.mapv(|v| v.powf(power));
+            let r = search::attained(&dual.w, &q);
+            (q, r)
+        };
+        let attempt = |c: f64| {
+            let p = riccati::interior_solution(dual, &q, c)?;
+            let (p, q) = model.from_firing_rate(p, q.clone())?;
+            check::proves_rate(model, &p, &q, c).then_some((p, q, c))
+        };
+        let proved = match dual.common_tau() {
+            Some(tau) => largest_near(attempt, r, tau),
+            None => largest_by_halving(attempt, r, &dual.tau),
+        };
+        if let Some(proved) = proved {
+            return Ok(proved);
+        }
+    }
+    Err(Error::NoConvergence { what: "the search for an S-contraction certificate".into() })
+}
+
+/// The largest provable `c` just below `(1 - r) / tau`.
+fn largest_near(attempt: impl Fn(f64) -> Option<Certificate>, r: f64, tau: f64) -> Option<Certificate> {
+    (0..10).find_map(|k| attempt((1.0 - r - 1e-9 * 5f64.powi(k) * r.max(1.0)) / tau))
+}
+
+/// The largest provable `c` below `1 / max tau`: first ever larger steps down, then halving.
+fn largest_by_halving(attempt: impl Fn(f64) -> Option<Certificate>, r: f64, tau: &Array1<f64>) -> Option<Certificate> {
+    let slowest = tau.iter().map(|t| 1.0 / t).fold(f64::INFINITY, f64::min);
+    let fastest = tau.iter().map(|t| 1.0 / t).fold(0.0, f64::max);
+    let (mut high, mut reach) = (slowest, 1e-6 * slowest);
+    let mut best = loop {
+        if let Some(proved) = attempt(slowest - reach) {
+            break proved;
+        }
+        (high, reach) = (slowest - reach, 4.0 * reach);
+        if reach > 1e4 * fastest * r.max(1.0) {
+            return None;
+        }
+    };
+    for _ in 0..24 {
+        let middle = 0.5 * (best.2 + high);
+        match attempt(middle) {
+            Some(proved) => best = proved,
+            None => high = middle,
+        }
+    }
+    Some(best)
+}
+
+impl Model {
+    /// Turns the `(P, Q)` of [`as_firing_rate`](Self::as_firing_rate) into that of the model itself.
+    fn from_firing_rate(&self, p: Array2<f64>, q: Array1<f64>) -> Option<(Array2<f64>, Array1<f64>)> {
+        if self.form == Form::FiringRate {
+            return Some((p, q));
+        }
+        let n = self.len();
+        let inverse = <f64 as linalg::Backend>::inverse_spd(p.view())?;
+        let scaled = Array2::from_shape_fn((n, n), |(i, j)| {
+            let (i, j) = (i.max(j), i.min(j));
+            self.tau[i] * inverse[[i, j]] * self.tau[j]
+        });
+        Some((scaled, q.mapv(|v| 1.0 / v)))
+    }
+}
+
+impl Refutation {
+    /// Factors the multipliers, keeping as much of their spectrum as gives the best proof.
+    fn new(dual: &Model, multipliers: &[(f64, Array2<f64>)]) -> Result<Self> {
+        if dual.common_tau().is_none() {
+            return Ok(Self::default());
+        }
+        let spectra = multipliers.iter().map(|(_, x)| linalg::eigh(x.view())).collect::<Result<Vec<_>>>()?;
+        let top = spectra.iter().flat_map(|(values, _)| values).fold(0.0f64, |m, &v| m.max(v));
+        let with_cutoff = |cutoff: f64| {
+            let mut refutation = Self::default();
+            for ((phi, x), (values, vectors)) in multipliers.iter().zip(&spectra) {
+                let kept: Vec<usize> = (0..values.len()).filter(|&k| values[k] > cutoff * top).collect();
+                if !kept.is_empty() {
+                    // Rows that are zero in X stay exactly zero.
+                    let entry = |i: usize, k: usize| vectors[[i, kept[k]]] * values[kept[k]].sqrt();
+                    let column = |i: usize, k: usize| if x[[i, i]] == 0.0 { 0.0 } else { entry(i, k) };
+                    let y = Array2::from_shape_fn((values.len(), kept.len()), |(i, k)| column(i, k));
+                    refutation.multipliers.push(Multiplier { z: inside_disc(*phi), y });
+                }
+            }
+            let rate = refutation.largest_rate(dual);
+            (refutation, rate)
+        };
+        let best = [0.0, 1e-12, 1e-9, 1e-6].into_iter().map(with_cutoff).min_by(|a, b| a.1.total_cmp(&b.1));
+        Ok(best.map(|(refutation, _)| refutation).unwrap_or_default())
+    }
+
+    /// A rate that is proved not to be exceeded by any certificate for the model.
+    fn largest_rate(&self, model: &Model) -> f64 {
+        let leak = model.tau.iter().map(|&t| div_up(1.0, t)).fold(f64::INFINITY, f64::min);
+        let Some(tau) = model.common_tau() else { return leak };
+        let dual = model.as_firing_rate();
+        let n = dual.len();
+        let in_disc = |z: (f64, f64)| z == (1.0, 0.0) || add_up(mul_up(z.0, z.0), mul_up(z.1, z.1)) <= z.0;
+        if self.multipliers.is_empty() || !self.multipliers.iter().all(|m| in_disc(m.z)) {
+            return leak;
+        }
+        let form = |m: &Multiplier| {
+            if m.y.nrows() == n && m.z.1 == 0.0 {
+                dual.w.mapv(|v| m.z.0 * v)
+            } else {
+                search::real_form(&dual.w, m.z.0, m.z.1)
+            }
+        };
+        let blocks: Vec<_> = self.multipliers.iter().map(|m| (form(m), &m.y)).collect();
+        let r = check::proved_shift(&blocks, n, 4.0 * f64::EPSILON);
+        if r.is_finite() { div_up(sub_up(1.0, r), tau).min(leak) } else { leak }
+    }
+}
+
+/// `cos(phi) e^{i phi}`, moved a few roundings into the disc `|z|^2 <= Re z`.
+fn inside_disc(phi: f64) -> (f64, f64) {
+    if phi == 0.0 {
+        return (1.0, 0.0);
+    }
+    let shrink = 1.0 - 8.0 * f64::EPSILON;
+    (shrink * phi.cos() * phi.cos(), shrink * phi.cos() * phi.sin())
+}
