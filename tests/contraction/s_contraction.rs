@@ -71,7 +71,7 @@ proptest! {
         prop_assert!(c.q().iter().all(|&q| q > 0.0));
         c.verify(&w).unwrap();
         let r = (1.0 - c.rate()).max(1.0);
-        prop_assert!(c.best_rate().width() <= 1e-4 * r, "{:?}", c.best_rate());
+        prop_assert!(c.best_rate().width() <= 1e-3 * r, "{:?}", c.best_rate());
         // The certificate's own Q explains its rate.
         prop_assert!((parabola_radius(&w, &c.q().to_owned()) - (1.0 - c.rate())).abs() <= 2e-3 * r);
     }
@@ -136,8 +136,9 @@ proptest! {
         let hopfield = net.to_hopfield().s_contraction().unwrap();
         hopfield.verify_hopfield(&net.to_hopfield()).unwrap();
         let (a, b) = (firing_rate_flow(&w, &tau, &u, &phi), hopfield_flow(&w, &tau, &u, &phi));
-        let flows: [(&dyn Fn(&Array1<f64>) -> Array1<f64>, _); 2] = [(&a, &fr), (&b, &hopfield)];
-        for (flow, c) in flows {
+        let flow_of = |first: bool, x: &Array1<f64>| if first { a(x) } else { b(x) };
+        for (first, c) in [(true, &fr), (false, &hopfield)] {
+            let flow = &|x: &Array1<f64>| flow_of(first, x);
             let norm = c.norm();
             let (mut x, mut y) = (Array1::from_vec(x[..n].to_vec()), Array1::from_vec(y[..n].to_vec()));
             let start = norm.eval(&(&x - &y)).unwrap();

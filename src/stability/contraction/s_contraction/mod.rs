@@ -326,7 +326,7 @@ fn certificate(model: &Model, dual: &Model, found: &search::Found) -> Result<Cer
         };
         let attempt = |c: f64| {
             let p = riccati::interior_solution(dual, &q, c)?;
-            let (p, q) = model.from_firing_rate(p, q.clone())?;
+            let (p, q) = model.own_certificate(p, q.clone())?;
             check::proves_rate(model, &p, &q, c).then_some((p, q, c))
         };
         let proved = match dual.common_tau() {
@@ -371,7 +371,7 @@ fn largest_by_halving(attempt: impl Fn(f64) -> Option<Certificate>, r: f64, tau:
 
 impl Model {
     /// Turns the `(P, Q)` of [`as_firing_rate`](Self::as_firing_rate) into that of the model itself.
-    fn from_firing_rate(&self, p: Array2<f64>, q: Array1<f64>) -> Option<(Array2<f64>, Array1<f64>)> {
+    fn own_certificate(&self, p: Array2<f64>, q: Array1<f64>) -> Option<(Array2<f64>, Array1<f64>)> {
         if self.form == Form::FiringRate {
             return Some((p, q));
         }
