@@ -405,3 +405,244 @@ proptest! {
         prop_assert_eq!(again.steps(), 0);
     }
 }
+
+mod play {
+    use super::*;
+    use neuronash::activation::ClippedLinear;
+    use neuronash::dynamics::{Move, Order};
+
+    const ORDERS: [Order; 3] = [Order::Simultaneous, Order::Cyclic, Order::Random { seed: 7 }];
+
+    /// Small weights: every way of playing contracts.
+    fn tame(seed: u64, activation: impl ActivationCost<f64> + 'static) -> FiringRateNetwork<f64> {
+        use rand::{Rng, SeedableRng};
+        let mut rng = rand::rngs::StdRng::seed_from_u64(seed);
+        let w = Array2::from_shape_fn((6, 6), |_| rng.random_range(-0.15..0.15));
+        let u = Array1::from_shape_fn(6, |_| rng.random_range(-1.0..2.0));
+        FiringRateNetwork::builder(w).activation(activation).input(&u).build().unwrap()
+    }
+
+    #[test]
+    fn every_way_of_playing_reaches_the_same_equilibrium() {
+        for seed in 0..10 {
+            for net in [tame(seed, Relu), tame(seed, Tanh::new()), tame(seed, ClippedLinear::new(0.0, 1.0).unwrap())] {
+                let rest = net.simulate().until_converged(1e-12).run().unwrap().final_state().to_owned();
+                for order in ORDERS {
+                    for moves in [Move::BestResponse, Move::Proximal { step: 1.0 }] {
+                        for damping in [1.0, 0.5] {
+                            let play = net.game().play().order(order).moves(moves).damping(damping).run().unwrap();
+                            assert!(play.converged(), "{order:?} {moves:?}: {play}");
+                            let gap = largest(&(&play.final_state() - &rest));
+                            assert!(gap < 1e-9, "{order:?} {moves:?} {damping}: {gap:e}");
+                        }
+                    }
+                }
+                let flow = net.game().best_response_flow().until_converged(1e-10).run().unwrap();
+                assert!(flow.converged());
+                assert!(largest(&(&flow.final_state() - &rest)) < 1e-8);
+            }
+        }
+    }
+
+    #[test]
+    fn one_round_by_hand() {
+        let net = FiringRateNetwork::<f64>::builder(array![[0.5, -1.0], [2.0, 0.0]])
+            .activation(Relu)
+            .input(&array![1.0, 0.5])
+            .build()
+            .unwrap();
+        let play = |order, moves, damping| {
+            let play = net.game().play().order(order).moves(moves).damping(damping).initial(&array![1.0, 1.0]);
+            play.max_rounds(1).run().unwrap().final_state().to_vec()
+        };
+        // BR_1 = (1 - x_2)/(1 - 1/2), BR_2 = 2 x_1 + 1/2.
+        assert_eq!(play(Order::Simultaneous, Move::BestResponse, 1.0), [0.0, 2.5]);
+        assert_eq!(play(Order::Cyclic, Move::BestResponse, 1.0), [0.0, 0.5]);
+        assert_eq!(play(Order::Simultaneous, Move::BestResponse, 0.5), [0.5, 1.75]);
+        // phi(z) = max(0, (0.5, 2.5)).
+        assert_eq!(play(Order::Simultaneous, Move::Proximal { step: 1.0 }, 1.0), [0.5, 2.5]);
+        assert_eq!(play(Order::Cyclic, Move::Proximal { step: 1.0 }, 1.0), [0.5, 1.5]);
+    }
+
+    #[test]
+    fn mutual_inhibition_cycles_all_at_once_and_settles_in_turn() {
+        let net = FiringRateNetwork::builder(array![[0.0, -1.0], [-1.0, 0.0]])
+            .activation(Relu)
+            .input(&array![1.0, 1.0])
+            .build()
+            .unwrap();
+        let play = net.game().play().record_exploitability().run().unwrap();
+        assert_eq!(play.stop(), StopReason::CycleDetected { period: 2.0 });
+        assert!(play.exploitability().unwrap().iter().all(|&e| e == 0.5));
+        assert!(play.nash_conv().unwrap().iter().all(|&e| e == 1.0));
+        for order in [Order::Cyclic, Order::Random { seed: 1 }] {
+            let play = net.game().play().order(order).record_exploitability().run().unwrap();
+            assert!(play.converged());
+            assert_eq!(play.exploitability().unwrap()[play.steps()], 0.0);
+        }
+        let damped = net.game().play().damping(0.5).initial(&array![0.2, 0.4]).run().unwrap();
+        assert!(damped.converged());
+        let blind = net.game().play().cycle_tolerance(None).max_rounds(50).run().unwrap();
+        assert_eq!(blind.stop(), StopReason::LimitReached(Limit::Steps));
+        assert_eq!((blind.steps(), blind.times().len()), (50, 51));
+    }
+
+    #[test]
+    fn longer_cycles_have_their_period() {
+        // A ring of five that passes each rate on with a change of sign: period 10 from a generic state.
+        let mut w = Array2::zeros((5, 5));
+        for i in 0..5 {
+            w[[(i + 1) % 5, i]] = -1.0;
+        }
+        let net = FiringRateNetwork::builder(w).activation(Identity).build().unwrap();
+        let start = array![1.0, 0.2, -0.4, 0.7, 0.1];
+        let play = net.game().play().initial(&start).run().unwrap();
+        assert_eq!(play.stop(), StopReason::CycleDetected { period: 10.0 });
+    }
+
+    #[test]
+    fn random_orders_follow_the_seed() {
+        let net = tame(3, Tanh::new());
+        let play = |seed| net.game().play().order(Order::Random { seed }).run().unwrap();
+        assert_eq!(play(5), play(5));
+        assert_ne!(play(5).states().row(1), play(6).states().row(1));
+    }
+
+    #[test]
+    fn energies_unbounded_below_diverge() {
+        let net = FiringRateNetwork::builder(array![[1.5]]).activation(Relu).input(&array![1.0]).build().unwrap();
+        let play = net.game().play().record_energies().record_exploitability().run().unwrap();
+        assert_eq!(play.stop(), StopReason::Diverged);
+        let flow = net.game().best_response_flow().until(1.0).run();
+        assert!(matches!(flow, Err(Error::Invalid { .. })), "{flow:?}");
+        let steps = net.game().play().moves(Move::Proximal { step: 1.0 }).divergence_bound(1e6).run().unwrap();
+        assert_eq!(steps.stop(), StopReason::Diverged);
+    }
+
+    #[test]
+    fn an_observer_ends_the_play() {
+        let net = tame(0, Relu);
+        let mut rounds = Vec::new();
+        let play = net
+            .game()
+            .play()
+            .observe(|step| {
+                rounds.push(step.number);
+                if step.number == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            })
+            .run()
+            .unwrap();
+        assert_eq!(play.stop(), StopReason::Observer);
+        assert_eq!(rounds, [0, 1, 2, 3]);
+    }
+
+    #[test]
+    fn single_precision_plays_too() {
+        let net = FiringRateNetwork::<f32>::builder(array![[0.0, -0.5], [0.5, 0.0]])
+            .activation(Tanh::new())
+            .input(&array![1.0, 0.0])
+            .build()
+            .unwrap();
+        for order in ORDERS {
+            let play = net.game().play().order(order).run().unwrap();
+            assert!(play.converged(), "{play}");
+            assert!(net.game().is_nash(&play.final_state(), 1e-10).unwrap().holds());
+        }
+    }
+
+    #[test]
+    fn without_self_weights_continuous_best_response_is_the_flow() {
+        let mut w = oscillator().weights().to_dense();
+        w.diag_mut().fill(0.0);
+        let net = FiringRateNetwork::builder(w).activation(Tanh::new()).input(&array![0.1, 0.0]).build().unwrap();
+        let run = |s: Simulation<'_, f64>| s.initial(&array![0.4, -0.2]).until(3.0).run().unwrap();
+        assert_eq!(run(net.simulate()), run(net.game().best_response_flow()));
+    }
+
+    #[test]
+    fn bad_options_are_named() {
+        let net = tame(0, Relu);
+        let game = net.game();
+        let fails = |play: neuronash::dynamics::Play<'_, f64>, name: &str| {
+            assert_eq!(argument(play.run().unwrap_err()), name);
+        };
+        for bad in [0.0, -0.5, 1.5, f64::NAN] {
+            fails(game.play().damping(bad), "damping");
+            fails(game.play().tolerance(bad), "tolerance");
+        }
+        for step in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+            fails(game.play().moves(Move::Proximal { step }), "step");
+        }
+        fails(game.play().initial(&array![1.0]), "initial");
+        fails(game.play().initial(&Array1::from_elem(6, f64::NAN)), "initial");
+        fails(game.play().max_rounds(0), "max_rounds");
+        fails(game.play().cycle_tolerance(Some(0.0)), "cycle_tolerance");
+        fails(game.play().divergence_bound(0.0), "divergence_bound");
+    }
+}
+
+mod energy {
+    use super::*;
+    use ndarray::Axis;
+
+    /// `M W` is symmetric for `M = diag(2, 1, 0.5)`, with unequal time constants.
+    fn symmetrizable() -> FiringRateNetwork<f64> {
+        let m = array![2.0, 1.0, 0.5];
+        let s: Array2<f64> = array![[0.4, -1.2, 0.3], [-1.2, 0.8, 0.5], [0.3, 0.5, -0.6]];
+        FiringRateNetwork::builder(s / m.insert_axis(Axis(1)))
+            .activation(Tanh::new())
+            .time_constants(&array![0.3, 2.0, 1.0])
+            .input(&array![0.3, -0.2, 0.1])
+            .build()
+            .unwrap()
+    }
+
+    #[test]
+    fn the_global_energy_falls_along_the_flow() {
+        let net = symmetrizable();
+        let game = net.game();
+        let potential = game.potential(1e-12).unwrap().expect("symmetrizable");
+        for (k, start) in [array![0.9, -0.5, 0.2], array![-0.9, -0.9, 0.9], array![0.0, 0.0, 0.0]].iter().enumerate() {
+            let run = net.simulate().initial(start).until(20.0).relative_tolerance(1e-10).run().unwrap();
+            let e: Vec<f64> = run.states().rows().into_iter().map(|x| potential.energy(&x).unwrap()).collect();
+            assert!(e.windows(2).all(|w| w[1] <= w[0] + 1e-14), "{k}: {e:?}");
+            assert!(e[e.len() - 1] < e[0] - 1e-3);
+        }
+    }
+
+    #[test]
+    fn recorded_series_are_those_of_the_game_under_the_input_of_the_time() {
+        let net = symmetrizable();
+        let jump = array![[1.0, 0.0, -1.0]];
+        let times = array![0.0, 0.5, 1.0, 1.5, 2.0];
+        let run = net
+            .simulate()
+            .initial(&array![0.5, -0.5, 0.2])
+            .input_steps(&array![1.2], &jump)
+            .until(2.0)
+            .record_at(&times)
+            .record_energies()
+            .record_exploitability()
+            .run()
+            .unwrap();
+        let (energies, most, sum) = (run.energies().unwrap(), run.exploitability().unwrap(), run.nash_conv().unwrap());
+        assert_eq!(energies.dim(), (5, 3));
+        for k in 0..5 {
+            let input = if times[k] < 1.2 { net.input().to_owned() } else { jump.row(0).to_owned() };
+            let now = net.clone().with_input(&input).unwrap();
+            let x = run.states().row(k).to_owned();
+            assert_eq!(energies.row(k), now.game().energies(&x).unwrap().total);
+            let exploitability = now.game().exploitability(&x).unwrap();
+            assert_eq!((most[k], sum[k]), (exploitability.max(), exploitability.sum()));
+        }
+    }
+
+    #[test]
+    fn potentials_are_recorded_as_their_rates() {
+        let net = symmetrizable();
+        let y = array![0.5, -0.5, 0.2];
+        let run = net.to_hopfield().simulate().initial(&y).until(1.0).record_energies().run().unwrap();
+        let want = net.game().energies(&net.activate(&y).unwrap()).unwrap().total;
+        assert_eq!(run.energies().unwrap().row(0), want);
+    }
+}

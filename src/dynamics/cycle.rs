@@ -99,6 +99,37 @@ impl<A: Scalar> Returns<A> {
     }
 }
 
+/// Finds periods of a map `x_{k+1} = G(x_k)`, which has no memory but its state, with one stored state (Brent).
+#[derive(Debug)]
+pub(super) struct Recurrence<A> {
+    anchor: Vec<A>,
+    age: usize,
+    lifetime: usize,
+    farthest: A,
+    tolerance: A,
+}
+
+impl<A: Scalar> Recurrence<A> {
+    /// `tolerance` is relative to the farthest distance from the stored state.
+    pub(super) fn new(tolerance: A) -> Self {
+        Self { anchor: Vec::new(), age: 0, lifetime: 1, farthest: A::zero(), tolerance }
+    }
+
+    /// Sees the next state; returns the number of rounds since it was last there.
+    pub(super) fn see(&mut self, x: &[A]) -> Option<usize> {
+        if self.anchor.is_empty() || self.age >= self.lifetime {
+            self.lifetime = if self.anchor.is_empty() { self.lifetime } else { 2 * self.lifetime };
+            self.anchor = x.to_vec();
+            (self.age, self.farthest) = (0, A::zero());
+            return None;
+        }
+        self.age += 1;
+        let back = distance(x, &self.anchor);
+        self.farthest = self.farthest.max(back);
+        (back <= self.tolerance * self.farthest && self.age > 1).then_some(self.age)
+    }
+}
+
 fn distance<A: Scalar>(x: &[A], y: &[A]) -> A {
     x.iter().zip(y).map(|(&a, &b)| (a - b).abs()).fold(A::zero(), A::max)
 }

@@ -8,7 +8,12 @@ use super::input::Current;
 use super::ode::Field;
 use crate::Scalar;
 use crate::error::Error;
+use crate::game::best_rate;
 use crate::network::Circuit;
+
+/// Below this many neurons, starting threads costs more than they save.
+#[cfg(feature = "rayon")]
+const PARALLEL_FROM: usize = 1 << 15;
 
 /// Which flow of the circuit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +22,8 @@ pub(super) enum Form {
     FiringRate,
     /// `T y' = -y + W Phi(y) + u`.
     Hopfield,
+    /// `T x' = -x + BR(x)`.
+    BestResponse,
 }
 
 /// A flow of a circuit under an input.
@@ -29,6 +36,8 @@ pub(super) struct NetworkField<'f, A> {
     rates: Array1<A>,
     input: Current<'f, A>,
     scratch: RefCell<Array1<A>>,
+    /// The neurons with a self-weight, whose best response is not `phi` of their drive.
+    selfish: Vec<(usize, A)>,
     /// An evaluation cannot fail, so the first error waits here.
     fault: RefCell<Option<Error>>,
     evaluations: Cell<usize>,
@@ -38,6 +47,10 @@ pub(super) struct NetworkField<'f, A> {
 
 impl<'f, A: Scalar> NetworkField<'f, A> {
     pub(super) fn new(circuit: &'f Circuit<A>, form: Form, input: Current<'f, A>, watch: bool) -> Self {
+        let mut selfish = Vec::new();
+        if form == Form::BestResponse {
+            selfish.extend(circuit.weights.diagonal().into_iter().enumerate().filter(|(_, w)| !w.is_zero()));
+        }
         let scratch = if form == Form::Hopfield { circuit.len() } else { 0 };
         Self {
             circuit,
@@ -45,6 +58,7 @@ impl<'f, A: Scalar> NetworkField<'f, A> {
             rates: circuit.time_constants.mapv(|tau| tau.recip()),
             input,
             scratch: RefCell::new(Array1::zeros(scratch)),
+            selfish,
             fault: RefCell::new(None),
             evaluations: Cell::new(0),
             residual: watch.then(|| Cell::new((A::nan(), A::infinity()))),
@@ -75,21 +89,63 @@ impl<'f, A: Scalar> NetworkField<'f, A> {
         largest_residual(&dx, self.circuit.time_constants.view())
     }
 
+    /// `dx <- T^{-1} (dx - x)`.
+    fn towards(&self, x: &[A], dx: &mut [A]) {
+        let zip = Zip::from(ArrayViewMut1::from(dx)).and(ArrayView1::from(x)).and(&self.rates);
+        let step = |dx: &mut A, &x: &A, &rate: &A| *dx = (*dx - x) * rate;
+        #[cfg(feature = "rayon")]
+        if x.len() >= PARALLEL_FROM {
+            return zip.par_for_each(step);
+        }
+        zip.for_each(step);
+    }
+
+    /// `dx <- dx + u(t)`.
+    fn add_input(&self, dx: ArrayViewMut1<'_, A>) {
+        let input = self.input.value();
+        let zip = Zip::from(dx).and(&*input);
+        let step = |dx: &mut A, &u: &A| *dx += u;
+        #[cfg(feature = "rayon")]
+        if input.len() >= PARALLEL_FROM {
+            return zip.par_for_each(step);
+        }
+        zip.for_each(step);
+    }
+
+    fn report(&self, error: Error) {
+        self.fault.borrow_mut().get_or_insert(error);
+    }
+
     fn target(&self, x: &[A], mut dx: ArrayViewMut1<'_, A>) {
         let x = ArrayView1::from(x);
-        let input = self.input.value();
         match self.form {
             Form::FiringRate => {
                 self.circuit.weights.dot_into(x, dx.view_mut());
-                dx += &*input;
+                self.add_input(dx.view_mut());
                 self.circuit.activate(dx);
+            }
+            Form::BestResponse => {
+                self.circuit.weights.dot_into(x, dx.view_mut());
+                self.add_input(dx.view_mut());
+                let responses: Vec<Option<A>> = self
+                    .selfish
+                    .iter()
+                    .map(|&(i, w)| best_rate(w, dx[i] - w * x[i], self.circuit.activation(i)))
+                    .collect();
+                self.circuit.activate(dx.view_mut());
+                for (&(i, _), response) in self.selfish.iter().zip(responses) {
+                    dx[i] = response.unwrap_or_else(|| {
+                        self.report(unbounded(i));
+                        A::nan()
+                    });
+                }
             }
             Form::Hopfield => {
                 let mut rates = self.scratch.borrow_mut();
                 rates.assign(&x);
                 self.circuit.activate(rates.view_mut());
                 self.circuit.weights.dot_into(rates.view(), dx.view_mut());
-                dx += &*input;
+                self.add_input(dx.view_mut());
             }
         }
     }
@@ -99,17 +155,20 @@ impl<A: Scalar> Field<A> for NetworkField<'_, A> {
     fn derivative(&self, t: A, x: &[A], dx: &mut [A]) {
         self.evaluations.set(self.evaluations.get() + 1);
         if let Err(error) = self.input.move_to(t) {
-            self.fault.borrow_mut().get_or_insert(error);
+            self.report(error);
         }
         self.target(x, ArrayViewMut1::from(&mut *dx));
-        Zip::from(ArrayViewMut1::from(&mut *dx))
-            .and(&ArrayView1::from(x))
-            .and(&self.rates)
-            .for_each(|dx, &x, &rate| *dx = (*dx - x) * rate);
+        self.towards(x, dx);
         if let Some(seen) = &self.residual {
             seen.set((t, largest_residual(dx, self.circuit.time_constants.view())));
         }
     }
+}
+
+/// The error about a neuron that has no best response.
+fn unbounded(neuron: usize) -> Error {
+    let allowed = "neurons whose energy is bounded below (`w_ii rho_i < 1`, or a bounded rate)";
+    Error::invalid(format!("neuron {neuron}"), "without a best response, its energy is unbounded below", allowed)
 }
 
 fn largest_residual<A: Scalar>(dx: &[A], time_constants: ArrayView1<'_, A>) -> A {

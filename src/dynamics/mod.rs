@@ -3,14 +3,19 @@
 //! - [`FiringRateNetwork::simulate`](crate::network::FiringRateNetwork::simulate) and
 //!   [`HopfieldNetwork::simulate`](crate::network::HopfieldNetwork::simulate) integrate the flows of the two forms of
 //!   a network under a constant, a piecewise constant or any other input.
+//! - [`Game::best_response_flow`](crate::game::Game::best_response_flow) integrates continuous best-response dynamics.
+//! - [`Game::play`](crate::game::Game::play) plays in rounds: best responses or proximal pseudo-gradient steps, all at
+//!   once or one neuron after the other, damped or not.
 
 mod cycle;
 mod field;
 mod input;
 pub(crate) mod ode;
+mod play;
 mod record;
 mod simulation;
 mod trajectory;
 
+pub use play::{Move, Order, Play};
 pub use simulation::Simulation;
 pub use trajectory::{Limit, Step, StopReason, Trajectory};

@@ -5,7 +5,7 @@ use ndarray::{Array1, Array2, ArrayView1};
 use super::trajectory::{StopReason, Trajectory};
 use crate::Scalar;
 use crate::error::{Error, Result};
-use crate::network::Circuit;
+use crate::network::{Circuit, FiringRateNetwork};
 use crate::stability::NetworkCertificate;
 use crate::stability::lyapunov::{HopfieldLyapunov, LyapunovFunction};
 
@@ -23,12 +23,14 @@ pub(super) enum Sampling<A> {
 /// What a run was asked to compute at every sample.
 #[derive(Debug, Clone)]
 pub(super) struct Wishes<A> {
+    pub(super) energies: bool,
+    pub(super) exploitability: bool,
     pub(super) lyapunov: Option<(NetworkCertificate, Option<Array1<A>>)>,
 }
 
 impl<A> Default for Wishes<A> {
     fn default() -> Self {
-        Self { lyapunov: None }
+        Self { energies: false, exploitability: false, lyapunov: None }
     }
 }
 
@@ -38,9 +40,20 @@ enum Lyapunov<'a, A> {
     Potentials(HopfieldLyapunov<'a, A>),
 }
 
+/// The players of a run, under the input of the last sample.
+struct Players<A> {
+    net: FiringRateNetwork<A>,
+    /// Whether states are potentials, of which `Phi` makes rates.
+    potentials: bool,
+}
+
 /// The samples so far.
 pub(super) struct Record<'a, A> {
     n: usize,
+    players: Option<Players<A>>,
+    energies: Option<Vec<A>>,
+    /// The largest gain and the sum of all gains.
+    exploitability: Option<(Vec<A>, Vec<A>)>,
     times: Vec<A>,
     states: Vec<A>,
     lyapunov: Option<(Lyapunov<'a, A>, Vec<A>)>,
@@ -71,7 +84,16 @@ impl<'a, A: Scalar> Record<'a, A> {
             }
         };
         let lyapunov = lyapunov.map(|v| (v, Vec::new()));
-        Ok(Self { n: circuit.len(), times: Vec::new(), states: Vec::new(), lyapunov })
+        let play = wishes.energies || wishes.exploitability;
+        Ok(Self {
+            n: circuit.len(),
+            players: play.then(|| Players { net: FiringRateNetwork { circuit: circuit.clone() }, potentials }),
+            energies: wishes.energies.then(Vec::new),
+            exploitability: wishes.exploitability.then(Default::default),
+            times: Vec::new(),
+            states: Vec::new(),
+            lyapunov,
+        })
     }
 
     /// Keeps the state `x` at time `t`, where the input is `input`.
@@ -79,6 +101,25 @@ impl<'a, A: Scalar> Record<'a, A> {
         self.times.push(t);
         self.states.extend_from_slice(x);
         let x = ArrayView1::from(x);
+        if let Some(players) = &mut self.players {
+            players.net.circuit.input.assign(&input);
+            let mut rates = x.to_owned();
+            if players.potentials {
+                players.net.circuit.activate(rates.view_mut());
+            }
+            let game = players.net.game();
+            // Only states that are not finite have no energies; a run that diverges may end in one.
+            if let Some(values) = &mut self.energies {
+                let energies = game.energies(&rates).map(|e| e.total);
+                values.extend(energies.unwrap_or_else(|_| Array1::from_elem(self.n, A::nan())));
+            }
+            if let Some((largest, sum)) = &mut self.exploitability {
+                let gains = game.exploitability(&rates).map(|e| (e.max(), e.sum()));
+                let (max, total) = gains.unwrap_or((A::nan(), A::nan()));
+                largest.push(max);
+                sum.push(total);
+            }
+        }
         if let Some((lyapunov, values)) = &mut self.lyapunov {
             values.push(match lyapunov {
                 Lyapunov::Rates(v) => v.terms_under(x, input).sum(),
@@ -93,16 +134,14 @@ impl<'a, A: Scalar> Record<'a, A> {
 
     /// Closes the record with the state in which the run stopped.
     pub(super) fn finish(self, t: A, x: &[A], stop: StopReason<A>, counts: Counts) -> Trajectory<A> {
-        let samples = self.times.len();
-        let mut states = Array2::zeros((samples, self.n));
-        for (k, mut row) in states.rows_mut().into_iter().enumerate() {
-            row.assign(&ArrayView1::from(&self.states[k * self.n..(k + 1) * self.n]));
-        }
+        let shape = (self.times.len(), self.n);
+        let (exploitability, nash_conv) = self.exploitability.unzip();
         Trajectory {
             times: Array1::from_vec(self.times),
-            states,
-            energies: None,
-            exploitability: None,
+            states: by_rows(shape, self.states),
+            energies: self.energies.map(|values| by_rows(shape, values)),
+            exploitability: exploitability.map(Array1::from_vec),
+            nash_conv: nash_conv.map(Array1::from_vec),
             lyapunov: self.lyapunov.map(|(_, values)| Array1::from_vec(values)),
             final_time: t,
             final_state: Array1::from(x.to_vec()),
@@ -112,4 +151,10 @@ impl<'a, A: Scalar> Record<'a, A> {
             evaluations: counts.evaluations,
         }
     }
+}
+
+/// The values row by row; there is one for every place.
+fn by_rows<A: Scalar>((rows, columns): (usize, usize), values: Vec<A>) -> Array2<A> {
+    let mut values = values.into_iter();
+    Array2::from_shape_simple_fn((rows, columns), || values.next().unwrap_or_else(A::nan))
 }

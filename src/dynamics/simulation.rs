@@ -12,10 +12,11 @@ use super::record::{Counts, Record, Sampling, Wishes};
 use super::trajectory::{Limit, Step, StopReason, Trajectory};
 use crate::Scalar;
 use crate::error::{Error, Result};
+use crate::game::Game;
 use crate::network::{Circuit, FiringRateNetwork, HopfieldNetwork, finite_vector};
 use crate::stability::NetworkCertificate;
 
-type Observer<'a, A> = Box<dyn FnMut(&Step<'_, A>) -> ControlFlow<()> + 'a>;
+pub(super) type Observer<'a, A> = Box<dyn FnMut(&Step<'_, A>) -> ControlFlow<()> + 'a>;
 
 impl<A: Scalar> FiringRateNetwork<A> {
     /// Starts a simulation of `T x' = -x + Phi(W x + u(t))`, the proximal pseudo-gradient flow of the game (theory
@@ -38,6 +39,32 @@ impl<A: Scalar> FiringRateNetwork<A> {
     /// ```
     pub fn simulate(&self) -> Simulation<'_, A> {
         Simulation::new(&self.circuit, Form::FiringRate)
+    }
+}
+
+impl<'a, A: Scalar> Game<'a, A> {
+    /// Starts a simulation of continuous best-response dynamics `T x' = -x + BR(x)` under the input `u(t)` (theory 2.1).
+    ///
+    /// Where no neuron excites or inhibits itself this is the firing-rate flow. Where a neuron's own energy is not
+    /// convex (`w_ii rho_i > 1`) its best response jumps, and the integration may end at a jump that it cannot leave
+    /// with [`Limit::StepSize`].
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use neuronash::activation::Relu;
+    /// use neuronash::network::FiringRateNetwork;
+    ///
+    /// let net = FiringRateNetwork::builder(array![[0.5, -1.0], [1.0, -0.5]])
+    ///     .activation(Relu)
+    ///     .input(&array![1.0, 0.0])
+    ///     .build()?;
+    /// let run = net.game().best_response_flow().until_converged(1e-9).record_exploitability().run()?;
+    /// let left = run.exploitability().expect("asked for");
+    /// assert!(left[0] > 0.5 && left[left.len() - 1] < 1e-12);
+    /// # Ok::<(), neuronash::Error>(())
+    /// ```
+    pub fn best_response_flow(&self) -> Simulation<'a, A> {
+        Simulation::new(&self.network().circuit, Form::BestResponse)
     }
 }
 
@@ -190,6 +217,20 @@ impl<'a, A: Scalar> Simulation<'a, A> {
     /// Records the initial and the last state only.
     pub fn record_ends(mut self) -> Self {
         self.sampling = Sampling::Ends;
+        self
+    }
+
+    /// Records every neuron's energy `E_i` (theory 1.4) at every sample, under the input at that time; for potentials,
+    /// those of the rates `Phi(y)`.
+    pub fn record_energies(mut self) -> Self {
+        self.wishes.energies = true;
+        self
+    }
+
+    /// Records the exploitability and NashConv (theory 2.2) at every sample, under the input at that time; for
+    /// potentials, those of the rates `Phi(y)`.
+    pub fn record_exploitability(mut self) -> Self {
+        self.wishes.exploitability = true;
         self
     }
 

@@ -63,6 +63,7 @@ pub struct Trajectory<A> {
     pub(super) states: Array2<A>,
     pub(super) energies: Option<Array2<A>>,
     pub(super) exploitability: Option<Array1<A>>,
+    pub(super) nash_conv: Option<Array1<A>>,
     pub(super) lyapunov: Option<Array1<A>>,
     pub(super) final_time: A,
     pub(super) final_state: Array1<A>,
@@ -92,6 +93,12 @@ impl<A: Scalar> Trajectory<A> {
     /// asked for.
     pub fn exploitability(&self) -> Option<ArrayView1<'_, A>> {
         self.exploitability.as_ref().map(|e| e.view())
+    }
+
+    /// The sum of what all neurons can gain, each by itself (NashConv), at the recorded times, shape `[samples]`, if the
+    /// exploitability was asked for.
+    pub fn nash_conv(&self) -> Option<ArrayView1<'_, A>> {
+        self.nash_conv.as_ref().map(|e| e.view())
     }
 
     /// The Lyapunov function at the recorded times, shape `[samples]`, if asked for.

@@ -50,6 +50,7 @@ pub use split::{Split, split};
 use ndarray::{Array1, ArrayBase, Data, Ix1};
 
 use crate::Scalar;
+use crate::activation::ActivationCost;
 use crate::error::{Error, Result};
 use crate::network::{FiringRateNetwork, finite_vector};
 use own_energy::OwnEnergy;
@@ -114,4 +115,10 @@ impl<'a, A: Scalar> Game<'a, A> {
         let self_weight = self.net.weights().get(neuron, neuron);
         Ok(OwnEnergy::new(self_weight, others + self.net.input()[neuron], self.net.activation(neuron)))
     }
+}
+
+/// The best response of a neuron with this self-weight whose others and input drive it by `others`; of several, the one
+/// of least magnitude, and `None` if its energy is unbounded below.
+pub(crate) fn best_rate<A: Scalar>(self_weight: A, others: A, activation: &dyn ActivationCost<A>) -> Option<A> {
+    OwnEnergy::new(self_weight, others, activation).minimise().rate()
 }

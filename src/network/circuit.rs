@@ -41,16 +41,16 @@ impl<A: Scalar> Circuit<A> {
     }
 
     /// Applies one call per population: in place for neighbours, through a buffer for scattered members.
-    fn map_populations(&self, mut z: ArrayViewMut1<'_, A>, f: impl Fn(&dyn ActivationCost<A>, &mut [A])) {
+    fn map_populations(&self, mut z: ArrayViewMut1<'_, A>, f: impl Fn(&dyn ActivationCost<A>, &mut [A]) + Sync) {
         for population in &self.populations {
             if let Members::Range(range) = &population.members
                 && let Some(slice) = z.as_slice_mut()
             {
-                f(&*population.activation, &mut slice[range.clone()]);
+                in_chunks(&mut slice[range.clone()], |part| f(&*population.activation, part));
                 continue;
             }
             let mut buffer: Vec<A> = population.members.iter().map(|i| z[i]).collect();
-            f(&*population.activation, &mut buffer);
+            in_chunks(&mut buffer, |part| f(&*population.activation, part));
             for (i, v) in population.members.iter().zip(buffer) {
                 z[i] = v;
             }
@@ -73,6 +73,20 @@ impl<A: Scalar> Circuit<A> {
         }
         Ok(bounds)
     }
+}
+
+/// Applies `f` to neighbouring parts of a slice, on several threads if it is long.
+fn in_chunks<A: Send>(slice: &mut [A], f: impl Fn(&mut [A]) + Sync) {
+    #[cfg(feature = "rayon")]
+    {
+        use rayon::prelude::*;
+        const CHUNK: usize = 1 << 13;
+        if slice.len() > 2 * CHUNK {
+            slice.par_chunks_mut(CHUNK).for_each(&f);
+            return;
+        }
+    }
+    f(slice);
 }
 
 /// Gathers the parts of a network; `FiringRateNetwork::builder` and `HopfieldNetwork::builder` start one.
