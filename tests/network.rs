@@ -3,7 +3,7 @@
 use ndarray::{Array1, Array2, ShapeBuilder, array, s};
 use neuronash::activation::{Identity, Relu, Tanh};
 use neuronash::network::read::{self, EdgeList};
-use neuronash::network::{FiringRateNetwork, HopfieldNetwork, Weights};
+use neuronash::network::{FiringRateNetwork, HopfieldNetwork, Polarity, Weights};
 use neuronash::{Error, Scalar};
 use proptest::prelude::*;
 use sprs::{CsMat, TriMat};
@@ -368,4 +368,76 @@ fn npy_types_and_orders() {
     assert!(refuse(&claim("(9999999999999999999999, 1)")).starts_with("w.npy:0: "));
     assert!(refuse(&claim(&"(".repeat(60000))).contains("plain array"));
     assert!(refuse(b"PK").contains("not a .npy file"));
+}
+
+#[test]
+fn dales_law() {
+    let w = array![[1.0, -2.0, 0.0, 0.5], [0.0, -1.0, 0.0, -0.5], [3.0, 0.0, 0.0, -0.0], [0.0, 0.0, 0.0, 0.0]];
+    for weights in [Weights::dense(&w).unwrap(), Weights::sparse(to_sparse(&w)).unwrap()] {
+        let dale = weights.dale();
+        assert_eq!(dale.polarities()[..3], [Polarity::Excitatory, Polarity::Inhibitory, Polarity::Silent]);
+        let mixed = Polarity::Mixed { excitatory: 1, inhibitory: 1, offending: vec![(1, -0.5)] };
+        assert_eq!(dale.violations().collect::<Vec<_>>(), [(3, &mixed)]);
+        assert_eq!((dale.excitatory(), dale.inhibitory(), dale.silent(), dale.holds()), (1, 1, 1, false));
+        assert_eq!(dale.polarity(4), None);
+        assert_eq!(
+            dale.to_string(),
+            "1 excitatory, 1 inhibitory, 1 silent, 1 mixed; neuron 3 has 1 positive and 1 negative weights, \
+             among them -0.5 onto neuron 1"
+        );
+    }
+    let lawful = Weights::dense(&array![[1.0, -2.0], [0.0, -1.0]]).unwrap().dale();
+    assert!(lawful.holds() && lawful.to_string().ends_with("Dale's law holds"));
+}
+
+#[test]
+fn populations_have_names() {
+    let net = FiringRateNetwork::builder(Array2::<f64>::zeros((5, 5)))
+        .population("E", vec![4, 0, 2], Relu)
+        .population("I", 1..2, Tanh::new())
+        .population("rest", vec![3], Identity)
+        .build()
+        .unwrap();
+    assert_eq!(net.population("E").unwrap().members().iter().collect::<Vec<_>>(), [4, 0, 2]);
+    assert_eq!(net.population("I").unwrap().members().len(), 1);
+    assert!(net.population("e").is_none());
+    assert_eq!(net.population_of(2).name(), "E");
+    assert_eq!(net.populations().iter().map(|p| p.name()).collect::<Vec<_>>(), ["E", "I", "rest"]);
+    let x = net.activate(&array![-1.0, 1.0, 2.0, -3.0, 4.0]).unwrap();
+    assert_eq!(x, array![0.0, 1f64.tanh(), 2.0, -3.0, 4.0]);
+    let error = |members: Vec<usize>, name: &str| {
+        let builder = FiringRateNetwork::builder(Array2::<f64>::zeros((2, 2))).population("E", 0..1, Relu);
+        builder.population(name, members, Relu).build().unwrap_err().to_string()
+    };
+    assert_eq!(error(vec![], "I"), "`population `I`` is empty; at least one entry is needed");
+    assert_eq!(error(vec![2], "I"), "`population `I`` is neuron 2; allowed: neurons 0..2");
+    assert_eq!(error(vec![1], "E"), "`population name` is E; allowed: names that differ from each other");
+}
+
+#[test]
+fn networks_share_their_weights() {
+    let net = FiringRateNetwork::builder(matrix(3, 1, 0.0)).activation(Tanh::new()).build().unwrap();
+    let other = net.clone().with_input(&array![1.0, 2.0, 3.0]).unwrap();
+    assert!(std::ptr::eq(net.weights(), other.weights()));
+    assert!(std::ptr::eq(net.weights(), net.to_hopfield().weights()));
+    assert!(matches!(net.with_input(&array![1.0]), Err(Error::Shape { .. })));
+}
+
+#[test]
+fn the_worms_connectome() {
+    let edges = EdgeList::<f64>::new().weight(|edge| {
+        let sign = match edge.get("polarity")? {
+            "excitatory" => 1.0,
+            "inhibitory" => -1.0,
+            _ if edge.get("pre_transmitter")? == "GABA" => -1.0,
+            _ => 1.0,
+        };
+        Ok(sign * edge.number::<f64>("synapses")?)
+    });
+    let Ok(worm) = edges.read(concat!(env!("CARGO_MANIFEST_DIR"), "/data/celegans_chemical_synapses.csv")) else {
+        return;
+    };
+    assert_eq!((worm.names().len(), worm.weights().stored()), (297, 3638));
+    let synapses: f64 = (0..297).flat_map(|i| worm.weights().row(i)).map(|(_, w)| w.abs()).sum();
+    assert_eq!(synapses, 20_589.0);
 }

@@ -13,7 +13,8 @@ use crate::error::{Error, Result};
 /// Weights, time constants, activations and inputs of `n` neurons, checked once.
 #[derive(Debug, Clone)]
 pub(crate) struct Circuit<A> {
-    pub(crate) weights: Weights<A>,
+    /// Shared, so that networks that differ in their input or form only do not copy them.
+    pub(crate) weights: Arc<Weights<A>>,
     pub(crate) time_constants: Array1<A>,
     pub(crate) input: Array1<A>,
     pub(crate) populations: Vec<Population<A>>,
@@ -123,7 +124,7 @@ impl<A: Scalar> Parts<A> {
         let input = self.input.unwrap_or_else(|| Array1::zeros(n));
         finite_vector("input", input.view(), n)?;
         let population_of = assign(&self.populations, n)?;
-        Ok(Circuit { weights, time_constants, input, populations: self.populations, population_of })
+        Ok(Circuit { weights: Arc::new(weights), time_constants, input, populations: self.populations, population_of })
     }
 }
 

@@ -1,6 +1,7 @@
 //! Firing-rate and Hopfield networks: weights, time constants, activations and inputs.
 
 mod circuit;
+mod dale;
 mod firing_rate;
 mod hopfield;
 mod population;
@@ -8,6 +9,7 @@ mod product;
 pub mod read;
 mod weights;
 
+pub use dale::{DaleReport, Polarity};
 pub use firing_rate::{FiringRateBuilder, FiringRateNetwork};
 pub use hopfield::{HopfieldBuilder, HopfieldNetwork};
 pub use population::{Members, Population};
@@ -59,6 +61,11 @@ macro_rules! network_form {
             /// The populations, in the order in which they were given.
             pub fn populations(&self) -> &[Population<A>] {
                 &self.circuit.populations
+            }
+
+            /// The population with this name.
+            pub fn population(&self, name: &str) -> Option<&Population<A>> {
+                self.circuit.populations.iter().find(|p| p.name() == name)
             }
 
             /// The population of one neuron (`neuron < n`).
