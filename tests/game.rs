@@ -1,7 +1,12 @@
 //! The game: energies, best responses, Nash tests, global energies, splits.
 
+use std::sync::Arc;
+
 use ndarray::{Array1, Array2, array};
-use neuronash::activation::{ActivationCost, Domain, Identity, Relu, SlopeRange, Tanh};
+use neuronash::activation::{
+    ActivationCost, Algebraic, Arctan, ClippedLinear, Domain, Identity, LeakyRelu, Logistic, NakaRushton, PowerLaw,
+    RectifiedThreshold, Relu, SlopeRange, SoftThreshold, Softplus, Tanh,
+};
 use neuronash::game::{BestResponse, Game, Obstruction, split, symmetrizing_weights, zero_sum_weights};
 use neuronash::network::{FiringRateNetwork, Weights};
 use neuronash::{Error, Scalar};
@@ -81,6 +86,26 @@ impl ActivationCost<f64> for Pieces {
     }
 }
 
+/// One activation of every family.
+fn family<A: Scalar>() -> Vec<(&'static str, Arc<dyn ActivationCost<A>>)> {
+    let a = A::of;
+    vec![
+        ("identity", Arc::new(Identity)),
+        ("ReLU", Arc::new(Relu)),
+        ("leaky ReLU", Arc::new(LeakyRelu::new(a(0.25)).unwrap())),
+        ("clipped", Arc::new(ClippedLinear::new(a(-0.5), a(2.0)).unwrap())),
+        ("soft threshold", Arc::new(SoftThreshold::new(a(0.5)).unwrap())),
+        ("rectified threshold", Arc::new(RectifiedThreshold::new(a(0.5)).unwrap())),
+        ("tanh", Arc::new(Tanh::with_gain(a(2.0)).unwrap())),
+        ("logistic", Arc::new(Logistic::with_gain_and_threshold(a(6.0), a(0.5)).unwrap())),
+        ("arctan", Arc::new(Arctan)),
+        ("algebraic", Arc::new(Algebraic)),
+        ("softplus", Arc::new(Softplus::with_gain(a(3.0)).unwrap())),
+        ("power law", Arc::new(PowerLaw::new(a(2.0)).unwrap())),
+        ("Naka-Rushton", Arc::new(NakaRushton::new(a(5.0), a(1.0), a(3.0)).unwrap())),
+    ]
+}
+
 fn rng(seed: u64) -> StdRng {
     StdRng::seed_from_u64(seed)
 }
@@ -88,6 +113,12 @@ fn rng(seed: u64) -> StdRng {
 fn alone<A: Scalar>(w: A, u: A, activation: impl ActivationCost<A> + 'static) -> FiringRateNetwork<A> {
     let weights = Array2::from_elem((1, 1), w);
     FiringRateNetwork::builder(weights).activation(activation).input(&Array1::from_elem(1, u)).build().unwrap()
+}
+
+fn alone_with<A: Scalar>(w: A, u: A, activation: Arc<dyn ActivationCost<A>>) -> FiringRateNetwork<A> {
+    let weights = Array2::from_elem((1, 1), w);
+    let builder = FiringRateNetwork::builder(weights).shared_population("all", 0..1, activation);
+    builder.input(&Array1::from_elem(1, u)).build().unwrap()
 }
 
 fn respond<A: Scalar>(w: A, u: A, activation: impl ActivationCost<A> + 'static) -> BestResponse<A> {
@@ -253,6 +284,53 @@ proptest! {
                 }
                 let advantage = advantage(net.game(), 0, &array![response.rate().unwrap()], response.energy(), seed);
                 prop_assert!(advantage <= 0.0, "{phi:?} {w} {u}: {response}, beaten by {advantage}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_deviation_beats_a_best_response_of_any_family(
+        k in 0usize..13, exponent in -2.0f64..2.0, sign in prop::sample::select(vec![-1.0, 0.0, 1.0]), u in -3.0f64..3.0,
+        seed in 0u64..10_000,
+    ) {
+        let w = sign * 10f64.powf(exponent);
+        let (name, phi) = family::<f64>().swap_remove(k);
+        let net = alone_with(w, u, phi);
+        let game = net.game();
+        match game.best_response(0, &array![0.0]).unwrap() {
+            BestResponse::Unbounded { towards } => {
+                let far = |s: f64| game.energy(0, &array![s.copysign(towards)]).unwrap().total;
+                prop_assert!(w > 0.0 && far(1e12) < far(1e8) && far(1e12) < -1e3, "{name} {w} {u}");
+            }
+            response => {
+                let rate = response.rate().unwrap();
+                let energy = game.energy(0, &array![rate]).unwrap().total;
+                prop_assert!((energy - response.energy()).abs() <= 1e-13 * (1.0 + rate * rate * (1.0 + w.abs())));
+                let image = net.activation(0).activate(w * rate + u);
+                let slope = net.activation(0).derivative(w * rate + u).max(1.0);
+                let error = 1e-13 * slope * (1.0 + w.abs() + u.abs() + rate.abs());
+                prop_assert!((image - rate).abs() <= error, "{name} {w} {u}: {response}, image {image}");
+                let advantage = advantage(game, 0, &array![rate], response.energy(), seed);
+                prop_assert!(advantage <= 0.0, "{name} {w} {u}: {response}, beaten by {advantage}");
+            }
+        }
+    }
+
+    #[test]
+    fn single_precision_agrees_with_double(
+        k in 0usize..13, exponent in -2.0f64..1.0, sign in prop::sample::select(vec![-1.0, 0.0, 1.0]), u in -3.0f64..3.0,
+    ) {
+        let w = (sign * 10f64.powf(exponent)) as f32;
+        let u = u as f32;
+        let (name, phi) = family::<f32>().swap_remove(k);
+        let single = alone_with(w, u, phi).game().best_response(0, &array![0.0]).unwrap();
+        let double = alone_with(f64::from(w), f64::from(u), family::<f64>().swap_remove(k).1).game().best_response(0, &array![0.0]).unwrap();
+        match (&single, &double) {
+            (BestResponse::Unbounded { .. }, BestResponse::Unbounded { .. }) => {}
+            _ => {
+                let scale = 1.0 + double.rate().unwrap().powi(2) * (1.0 + f64::from(w).abs());
+                let difference = f64::from(single.energy()) - double.energy();
+                prop_assert!(difference.abs() < 1e-5 * scale, "{name} {w} {u}: {single}, {double}");
             }
         }
     }

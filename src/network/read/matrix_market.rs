@@ -137,7 +137,7 @@ fn array<A: Scalar>(lines: &mut Lines<'_, impl Read>, header: &Header) -> Result
     };
     let count = match header.symmetry {
         Symmetry::General => n.checked_mul(n),
-        Symmetry::Symmetric => n.checked_mul(n + 1).map(|p| p / 2),
+        Symmetry::Symmetric => n.checked_add(1).and_then(|m| n.checked_mul(m)).map(|p| p / 2),
         Symmetry::Skew => n.checked_mul(n - 1).map(|p| p / 2),
     };
     let Some(count) = count else { return Err(lines.error(format!("{n} x {n} entries do not fit in memory"))) };
