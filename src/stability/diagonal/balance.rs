@@ -16,6 +16,7 @@ pub(super) struct Balanced {
     p: Array1<f64>,
     exponent: Vec<i32>,
     rho: Array1<f64>,
+    size: i32,
 }
 
 /// Sizes of numbers that can be squared and summed without care.
@@ -53,7 +54,7 @@ impl Balanced {
                 *v *= p[i] / p[j];
             }
         });
-        Self { b, p, exponent, rho }
+        Self { b, p, exponent, rho, size }
     }
 
     /// Weights for `A` from weights `d` for `B`.
@@ -61,6 +62,11 @@ impl Balanced {
         let values = Zip::from(d).and(&self.p).and(&self.rho).map_collect(|d, p, rho| d * p * p * frexp(*rho).0);
         let shift = self.exponent.iter().zip(&self.rho).map(|(&e, &rho)| 2 * e + frexp(rho).1);
         Weights::new(values, shift)
+    }
+
+    /// The `delta` for which `B + delta_b I` belongs to `diag(rho) A + delta I`.
+    pub(super) fn margin(&self, delta_b: f64) -> f64 {
+        ldexp(delta_b, self.size)
     }
 
     /// Turns a `Y` for `B` into one for `A`.

@@ -6,8 +6,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ndarray::{ArrayBase, Data, Ix1, Ix2};
+use sprs::CsMat;
 
 use super::blocks;
+use super::margin::{self, Gain, Margin};
+use super::sparse;
 use super::interior_point::InteriorPoint;
 use super::pencil::Pencil;
 use super::verdict::{Stop, Verdict};
@@ -152,6 +155,65 @@ impl Certifier {
         self.run(|control| blocks::certify(&pencil, -1.0, control))
     }
 
+    /// As [`certify_sparse`](super::certify_sparse).
+    ///
+    /// # Errors
+    /// As [`certify_sparse`](super::certify_sparse).
+    pub fn certify_sparse<A: Scalar>(&self, a: &CsMat<A>) -> Result<Verdict> {
+        self.run(|control| sparse::certify(a, None, control))?
+    }
+
+    /// As [`certify_sparse_shifted`](super::certify_sparse_shifted).
+    ///
+    /// # Errors
+    /// As [`certify_sparse_shifted`](super::certify_sparse_shifted).
+    pub fn certify_sparse_shifted<A: Scalar, T: Data<Elem = A>>(
+        &self,
+        w: &CsMat<A>,
+        rho: &ArrayBase<T, Ix1>,
+    ) -> Result<Verdict> {
+        let rho = rho.mapv(Scalar::to_double);
+        self.run(|control| sparse::certify(w, Some(&rho), control))?
+    }
+
+    /// As [`margin`](super::margin()).
+    ///
+    /// # Errors
+    /// As [`margin`](super::margin()).
+    pub fn margin<A: Scalar, S: Data<Elem = A>, T: Data<Elem = A>>(
+        &self,
+        a: &ArrayBase<S, Ix2>,
+        rho: &ArrayBase<T, Ix1>,
+    ) -> Result<Margin> {
+        let pencil = Pencil::new(a, "a")?.with_slopes(rho)?;
+        self.run(|control| margin::compute(&pencil, 0.0, control))
+    }
+
+    /// As [`margin_shifted`](super::margin_shifted).
+    ///
+    /// # Errors
+    /// As [`margin_shifted`](super::margin_shifted).
+    pub fn margin_shifted<A: Scalar, S: Data<Elem = A>, T: Data<Elem = A>>(
+        &self,
+        w: &ArrayBase<S, Ix2>,
+        rho: &ArrayBase<T, Ix1>,
+    ) -> Result<Margin> {
+        let pencil = Pencil::new(w, "w")?.with_slopes(rho)?;
+        self.run(|control| margin::compute(&pencil, -1.0, control))
+    }
+
+    /// As [`max_gain`](super::max_gain).
+    ///
+    /// # Errors
+    /// As [`max_gain`](super::max_gain).
+    pub fn max_gain<A: Scalar, S: Data<Elem = A>, T: Data<Elem = A>>(
+        &self,
+        w: &ArrayBase<S, Ix2>,
+        rho: &ArrayBase<T, Ix1>,
+    ) -> Result<Gain> {
+        Ok(self.margin_shifted(w, rho)?.max_gain())
+    }
+
     /// Runs a search with this certifier's limits and threads.
     pub(super) fn run<T: Send>(&self, search: impl FnOnce(&mut Control<'_>) -> T + Send) -> Result<T> {
         let mut control = Control::new(&self.options);
@@ -178,6 +240,10 @@ pub(super) struct Control<'a> {
 impl<'a> Control<'a> {
     fn new(options: &'a CertifierBuilder) -> Self {
         Self { options, start: Instant::now(), iterations: 0, in_block: 0 }
+    }
+
+    pub(super) fn tolerance(&self) -> f64 {
+        self.options.tolerance
     }
 
     /// Starts the count of a new block.

@@ -42,22 +42,7 @@ impl Pencil {
 
     /// The same with slopes `rho`, all positive.
     pub(super) fn with_slopes<A: Scalar, S: Data<Elem = A>>(mut self, rho: &ArrayBase<S, Ix1>) -> Result<Self> {
-        if rho.len() != self.size() {
-            return Err(Error::shape(
-                "rho",
-                format!("{} entries, one per row of the matrix", self.size()),
-                rho.shape(),
-            ));
-        }
-        for (i, v) in rho.iter().enumerate() {
-            if !v.is_finite() {
-                return Err(Error::NonFinite { argument: "rho".into(), index: vec![i], value: v.to_double() });
-            }
-            if *v <= A::zero() {
-                return Err(Error::invalid(format!("rho[{i}]"), v, "positive slopes"));
-            }
-        }
-        self.rho = rho.mapv(Scalar::to_double);
+        self.rho = checked_slopes(&rho.mapv(Scalar::to_double), self.size())?;
         Ok(self)
     }
 
@@ -71,9 +56,17 @@ impl Pencil {
 
     /// Bounds on the diagonal of `W + delta R^-1`: exact where the arithmetic is.
     pub(super) fn diagonal(&self, delta: f64) -> Diagonal {
-        let (lower, upper): (Vec<f64>, Vec<f64>) =
-            self.w.diag().iter().zip(&self.rho).map(|(&w, &rho)| shifted(w, delta, rho)).unzip();
-        Diagonal { lower: lower.into(), upper: upper.into() }
+        Diagonal::new(self.w.diag().iter().copied(), &self.rho, delta)
+    }
+
+    /// Bounds on `-w_ii rho_i`, the `delta` at which each diagonal entry is zero.
+    pub(super) fn zero_crossings(&self) -> Vec<(f64, f64)> {
+        let bounds = |(&w, &rho): (&f64, &f64)| {
+            let product = -w * rho;
+            let exact = w == 0.0 || ((1e-280..1e280).contains(&product.abs()) && w.mul_add(rho, product) == 0.0);
+            if exact { (product, product) } else { (product.next_down(), product.next_up()) }
+        };
+        self.w.diag().iter().zip(&self.rho).map(bounds).collect()
     }
 
     /// The principal pencil of the given rows and columns.
@@ -83,6 +76,12 @@ impl Pencil {
 }
 
 impl Diagonal {
+    /// Bounds on `w_ii + delta / rho_i`.
+    pub(super) fn new(w: impl Iterator<Item = f64>, rho: &Array1<f64>, delta: f64) -> Self {
+        let (lower, upper): (Vec<f64>, Vec<f64>) = w.zip(rho).map(|(w, &rho)| shifted(w, delta, rho)).unzip();
+        Self { lower: lower.into(), upper: upper.into() }
+    }
+
     pub(super) fn block(&self, indices: &[usize]) -> Self {
         Self { lower: self.lower.select(Axis(0), indices), upper: self.upper.select(Axis(0), indices) }
     }
@@ -94,6 +93,22 @@ impl Diagonal {
     pub(super) fn lower(&self) -> ArrayView1<'_, f64> {
         self.lower.view()
     }
+}
+
+/// Slopes that are finite, positive and `n` in number.
+pub(super) fn checked_slopes(rho: &Array1<f64>, n: usize) -> Result<Array1<f64>> {
+    if rho.len() != n {
+        return Err(Error::shape("rho", format!("{n} entries, one per row of the matrix"), rho.shape()));
+    }
+    for (i, &v) in rho.iter().enumerate() {
+        if !v.is_finite() {
+            return Err(Error::NonFinite { argument: "rho".into(), index: vec![i], value: v });
+        }
+        if v <= 0.0 {
+            return Err(Error::invalid(format!("rho[{i}]"), v, "positive slopes"));
+        }
+    }
+    Ok(rho.clone())
 }
 
 /// An interval that contains `w + delta / rho`, a single point if the floating-point result is exact.

@@ -7,6 +7,7 @@ use ndarray::{Array1, Array2};
 use super::balance::Balanced;
 use super::certifier::Control;
 use super::check;
+use super::majorant;
 use super::interior_point::{Goal, InteriorPoint, Step};
 use super::pencil::{Diagonal, Pencil};
 use super::structure;
@@ -60,7 +61,7 @@ pub(super) fn decide(block: &Block<'_>, control: &mut Control<'_>) -> Outcome {
         return outcome;
     }
     let balanced = balanced(block);
-    if let Some(outcome) = balancing_weights(block, &balanced) {
+    if let Some(outcome) = balancing_weights(block, &balanced).or_else(|| majorant_weights(block)) {
         return outcome;
     }
     interior_point(block, &balanced, control)
@@ -72,7 +73,10 @@ pub(super) fn cheap_guesses(block: &Block<'_>) -> Option<Outcome> {
         return None;
     }
     let ones = Weights::new(vec![1.0; block.pencil.size()], vec![0; block.pencil.size()]);
-    block.stable(ones, Method::Balancing).or_else(|| balancing_weights(block, &balanced(block)))
+    block
+        .stable(ones, Method::Balancing)
+        .or_else(|| balancing_weights(block, &balanced(block)))
+        .or_else(|| majorant_weights(block))
 }
 
 /// The balanced matrix with diagonal -1.
@@ -83,6 +87,15 @@ fn balanced(block: &Block<'_>) -> Balanced {
 
 fn balancing_weights(block: &Block<'_>, balanced: &Balanced) -> Option<Outcome> {
     block.stable(balanced.weights(&Array1::ones(block.pencil.size())), Method::Balancing)
+}
+
+/// The weights of the Metzler majorant, if a few sweeps over the matrix find that it is Hurwitz.
+fn majorant_weights(block: &Block<'_>) -> Option<Outcome> {
+    const SWEEPS: usize = 16;
+    let (a, diagonal) = (block.pencil.matrix(), &block.diagonal.upper);
+    let v = majorant::negative_vector(&a, diagonal, SWEEPS)?;
+    let l = majorant::negative_vector(&a.t(), diagonal, 4 * SWEEPS)?;
+    block.stable(Weights::new(l / v, vec![0; block.pencil.size()]), Method::Metzler)
 }
 
 /// Follows the central path until either iterate passes its check.

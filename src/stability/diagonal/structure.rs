@@ -3,6 +3,7 @@
 
 use ndarray::{Array1, Array2, ArrayView2, Axis, Zip};
 
+use super::pencil::Pencil;
 use super::search::{Block, Outcome};
 use super::verdict::Method;
 use super::weights::{Weights, frexp, ldexp};
@@ -60,24 +61,58 @@ fn symmetrizable(block: &Block<'_>) -> Option<Outcome> {
     if stable.is_some() {
         return stable;
     }
-    // D^(1/2) A D^(-1/2) is symmetric; an eigenvector v to an eigenvalue >= 0 gives x = D^(-1/2) v.
-    let n = block.pencil.size();
+    let mut a = block.pencil.w.clone();
+    a.diag_mut().assign(&block.diagonal.lower);
+    block.not_stable(top_eigenvector(a.view(), &weights)?, method)
+}
+
+/// `D^(-1/2) v` for the top eigenvector `v` of `D^(1/2) A D^(-1/2)`, a symmetric matrix for the given weights: an
+/// eigenvector `x` of `A`, with `(A x)_i x_i = lambda x_i^2`.
+fn top_eigenvector(a: ArrayView2<'_, f64>, weights: &Weights) -> Option<Array2<f64>> {
+    let n = a.nrows();
     let root: Vec<(f64, i32)> = weights
         .mantissa
         .iter()
         .zip(&weights.exponent)
         .map(|(&m, &e)| (ldexp(m, e.rem_euclid(2)).sqrt(), e.div_euclid(2)))
         .collect();
-    let similar = Array2::from_shape_fn((n, n), |(i, j)| {
-        let v = if i == j { block.diagonal.lower[i] } else { block.pencil.w[[i, j]] };
-        ldexp(v, root[i].1 - root[j].1) * (root[i].0 / root[j].0)
-    });
+    let similar =
+        Array2::from_shape_fn((n, n), |(i, j)| ldexp(a[[i, j]], root[i].1 - root[j].1) * (root[i].0 / root[j].0));
     let symmetric = 0.5 * (&similar + &similar.t());
     let (_, vectors) = linalg::eigh(symmetric.view()).ok()?;
     let top = vectors.column(n - 1);
-    let shift = root.iter().map(|r| r.1).min().unwrap_or(0);
-    let y = Array2::from_shape_fn((n, 1), |(i, _)| ldexp(top[i] / root[i].0, shift - root[i].1));
-    block.not_stable(y, method)
+    let shift = root.iter().map(|r| r.1).min()?;
+    Some(Array2::from_shape_fn((n, 1), |(i, _)| ldexp(top[i] / root[i].0, shift - root[i].1)))
+}
+
+/// What structure suggests about the margin of a pencil.
+#[derive(Default)]
+pub(super) struct MarginCandidates {
+    pub(super) weights: Option<Weights>,
+    pub(super) witness: Option<Array2<f64>>,
+}
+
+/// The optimal weights and witness of a symmetrizable or Metzler pencil.
+pub(super) fn margin_candidates(pencil: &Pencil) -> MarginCandidates {
+    let n = pencil.size();
+    let rw = || {
+        let mut rw = pencil.w.clone();
+        rw.rows_mut().into_iter().zip(&pencil.rho).for_each(|(mut row, &rho)| row *= rho);
+        rw
+    };
+    // Weights for R W are those for W divided by R.
+    let for_w = |d: Weights| Weights::new(&d.mantissa * &pencil.rho, d.exponent);
+    if let Some(d) = symmetrizer(rw().view()) {
+        let witness = top_eigenvector(rw().view(), &d);
+        return MarginCandidates { weights: for_w(d), witness };
+    }
+    if is_metzler(pencil.matrix())
+        && let (Some(right), Some(left)) = (perron(rw().view()), perron(rw().t()))
+    {
+        let weights = Weights::new(&left / &right, std::iter::repeat_n(0, n)).and_then(for_w);
+        return MarginCandidates { weights, witness: Some(right.insert_axis(Axis(1))) };
+    }
+    MarginCandidates::default()
 }
 
 /// Weights with `d_i a_ij = d_j a_ji` to rounding, by a walk over the graph of nonzeros.
@@ -129,7 +164,7 @@ fn symmetrizer(a: ArrayView2<'_, f64>) -> Option<Weights> {
 /// certifies it. Otherwise its Perron vector refutes.
 fn metzler(block: &Block<'_>) -> Option<Outcome> {
     let w = block.pencil.matrix();
-    if w.indexed_iter().any(|((i, j), &v)| i != j && v < 0.0) {
+    if !is_metzler(w) {
         return None;
     }
     let method = Method::Metzler;
@@ -148,21 +183,24 @@ fn metzler(block: &Block<'_>) -> Option<Outcome> {
             return stable;
         }
     }
-    let (right, _) = perron(with_diagonal(&block.diagonal.lower).view())?;
+    let right = perron(with_diagonal(&block.diagonal.lower).view())?;
     let refuted = block.not_stable(right.clone().insert_axis(Axis(1)), method);
     if refuted.is_some() {
         return refuted;
     }
-    let (right, _) = perron(a.view())?;
-    let (left, _) = perron(a.t())?;
+    let (right, left) = (perron(a.view())?, perron(a.t())?);
     block.stable(Weights::new(&left / &right, std::iter::repeat_n(0, ones.len())), method)
 }
 
-/// The Perron vector and root of an irreducible Metzler matrix, by Noda's iteration: inverse iteration whose
+fn is_metzler(a: ArrayView2<'_, f64>) -> bool {
+    a.indexed_iter().all(|((i, j), &v)| i == j || v >= 0.0)
+}
+
+/// The Perron vector of an irreducible Metzler matrix, by Noda's iteration: inverse iteration whose
 /// shift is the Collatz-Wielandt bound, so that the vectors stay positive and converge quadratically.
 /// (Noda, "Note on the computation of the maximal eigenvalue of a non-negative irreducible matrix", Numerische
 /// Mathematik 17, 1971.)
-fn perron(a: ArrayView2<'_, f64>) -> Option<(Array1<f64>, f64)> {
+fn perron(a: ArrayView2<'_, f64>) -> Option<Array1<f64>> {
     let mut v: Array1<f64> = Array1::ones(a.nrows());
     let mut root = f64::INFINITY;
     for _ in 0..40 {
@@ -183,5 +221,5 @@ fn perron(a: ArrayView2<'_, f64>) -> Option<(Array1<f64>, f64)> {
         }
         v = next;
     }
-    Some((v, root))
+    Some(v)
 }

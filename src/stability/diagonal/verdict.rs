@@ -3,8 +3,10 @@
 use std::fmt;
 
 use ndarray::{Array1, Array2, ArrayBase, ArrayView1, ArrayView2, Data, Ix1, Ix2};
+use sprs::CsMat;
 
 use super::check;
+use super::sparse;
 use super::pencil::{Diagonal, Pencil};
 use super::weights::Weights;
 use crate::Scalar;
@@ -183,6 +185,26 @@ impl Certificate {
         self.verify_pencil(&pencil, &pencil.diagonal(0.0))
     }
 
+    /// Proves `D A + A'D < 0` again for a sparse matrix, by its Metzler majorant where that suffices.
+    ///
+    /// # Errors
+    /// As [`verify`](Self::verify).
+    pub fn verify_sparse<A: Scalar>(&self, a: &CsMat<A>) -> Result<()> {
+        sparse::verify(self, a, None)
+    }
+
+    /// Proves `D A + A'D < 0` for a sparse `A = W - diag(rho)^-1` again.
+    ///
+    /// # Errors
+    /// As [`verify_shifted`](Self::verify_shifted).
+    pub fn verify_sparse_shifted<A: Scalar, T: Data<Elem = A>>(
+        &self,
+        w: &CsMat<A>,
+        rho: &ArrayBase<T, Ix1>,
+    ) -> Result<()> {
+        sparse::verify(self, w, Some(&rho.mapv(Scalar::to_double)))
+    }
+
     /// Proves `D A + A'D < 0` for `A = W - diag(rho)^-1` again.
     ///
     /// # Errors
@@ -196,7 +218,7 @@ impl Certificate {
         self.verify_pencil(&pencil, &pencil.diagonal(-1.0))
     }
 
-    fn verify_pencil(&self, pencil: &Pencil, diagonal: &Diagonal) -> Result<()> {
+    pub(super) fn verify_pencil(&self, pencil: &Pencil, diagonal: &Diagonal) -> Result<()> {
         if self.weights.len() != pencil.size() {
             return Err(Error::NotProved {
                 reason: format!(
@@ -345,6 +367,8 @@ pub enum Stop {
     Cancelled,
     /// The numbers of a proof leave the range of `f64`.
     Range,
+    /// The Metzler majorant of a sparse matrix proves nothing, and the matrix is too large for dense methods.
+    Majorant,
 }
 
 impl fmt::Display for Stop {
@@ -354,6 +378,7 @@ impl fmt::Display for Stop {
             Stop::IterationLimit => "iteration limit reached",
             Stop::TimeLimit => "time limit reached",
             Stop::Cancelled => "cancelled by the progress callback",
+            Stop::Majorant => "the Metzler majorant proves nothing, and the matrix is too large for dense methods",
             Stop::Range => "the proof would leave the range of double precision",
         })
     }

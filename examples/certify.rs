@@ -1,0 +1,179 @@
+//! Decides whether a matrix from a file is Lyapunov diagonally stable, and prints the proof as one line of JSON.
+//!
+//! ```text
+//! cargo run --release --example certify -- [--network] [--margin] [--max-gain] [--weights-out FILE] FILE
+//! ```
+//!
+//! `FILE` is `.csv` (numbers, one row a line), `.mtx` (Matrix Market) or `.npy`. It holds the matrix `A`, or with
+//! `--network` the synaptic matrix `W` of a network with slopes in [0, 1], and then `A = W - I`. `--margin` adds proved
+//! bounds on `sup{delta : A + delta I is LDS}`, `--max-gain` on the largest `g` for which `g W - I` is LDS, `W = A + I`.
+//! `--weights-out` writes the certificate's weights to a file, one a line.
+//!
+//! Exit code 0 for any verdict, 2 for bad input.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use ndarray::{Array1, Array2};
+use neuronash::network::{Weights, WeightsView, read};
+use neuronash::stability::diagonal::{self, Verdict};
+use serde_json::{Value, json};
+
+/// Above this many rows a sparse file is not made dense.
+const DENSE: usize = 20_000;
+
+#[derive(Default)]
+struct Arguments {
+    network: bool,
+    margin: bool,
+    max_gain: bool,
+    weights_out: Option<PathBuf>,
+    file: Option<PathBuf>,
+}
+
+const USAGE: &str = "usage: certify [--network] [--margin] [--max-gain] [--weights-out FILE] FILE.{csv,mtx,npy}";
+
+fn main() -> ExitCode {
+    match Arguments::parse().and_then(|arguments| run(&arguments)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("certify: {message}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+impl Arguments {
+    fn parse() -> Result<Self, String> {
+        let mut parsed = Self::default();
+        let mut words = std::env::args_os().skip(1);
+        while let Some(word) = words.next() {
+            match word.to_str() {
+                Some("--network") => parsed.network = true,
+                Some("--margin") => parsed.margin = true,
+                Some("--max-gain") => parsed.max_gain = true,
+                Some("--weights-out") => {
+                    parsed.weights_out = Some(words.next().ok_or("--weights-out needs a file name")?.into());
+                }
+                Some("--help" | "-h") => {
+                    println!("{USAGE}");
+                    std::process::exit(0);
+                }
+                Some(option) if option.starts_with('-') => return Err(format!("unknown option {option}\n{USAGE}")),
+                _ if parsed.file.is_some() => return Err(format!("more than one file\n{USAGE}")),
+                _ => parsed.file = Some(word.into()),
+            }
+        }
+        Ok(parsed)
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<(), String> {
+    let path = arguments.file.as_ref().ok_or_else(|| format!("no file given\n{USAGE}"))?;
+    let matrix = load(path)?;
+    let n = matrix.len();
+    let slopes = Array1::<f64>::ones(n);
+    let bounds_wanted = arguments.margin || arguments.max_gain;
+    let say = |error: neuronash::Error| format!("{}: {error}", path.display());
+
+    let start = Instant::now();
+    let sparse = match matrix.view() {
+        WeightsView::Sparse(w) if n > DENSE => Some(w),
+        _ => None,
+    };
+    let (verdict, margin) = if let Some(w) = sparse {
+        if bounds_wanted {
+            return Err(format!("--margin and --max-gain need a matrix of at most {DENSE} rows, not {n}"));
+        }
+        let w = w.to_owned();
+        let verdict = if arguments.network {
+            diagonal::certify_sparse_shifted(&w, &slopes)
+        } else {
+            diagonal::certify_sparse(&w)
+        };
+        (verdict.map_err(say)?, None)
+    } else {
+        let w: Array2<f64> = matrix.to_dense();
+        drop(matrix);
+        let verdict =
+            if arguments.network { diagonal::certify_shifted(&w, &slopes) } else { diagonal::certify(&w) }.map_err(say)?;
+        let margin = bounds_wanted
+            .then(|| if arguments.network { diagonal::margin_shifted(&w, &slopes) } else { diagonal::margin(&w, &slopes) })
+            .transpose()
+            .map_err(say)?;
+        (verdict, margin)
+    };
+    let seconds = start.elapsed().as_secs_f64();
+
+    let mut report = json!({
+        "verdict": "undecided",
+        "n": n,
+        "method": verdict.method().to_string(),
+        "iterations": verdict.iterations() + margin.as_ref().map_or(0, |m| m.iterations()),
+        "seconds": seconds,
+        "margin_lower": null,
+        "margin_upper": null,
+        "max_gain_lower": null,
+        "max_gain_upper": null,
+        "max_gain_unbounded": null,
+        "weights": null,
+        "witness": null,
+    });
+    if let Some(margin) = &margin {
+        if arguments.margin {
+            report["margin_lower"] = json!(margin.lower());
+            report["margin_upper"] = json!(margin.upper());
+        }
+        if arguments.max_gain {
+            // JSON has no infinity: a bound that does not exist is null, and the third field says which case it is.
+            let gain = margin.max_gain();
+            report["max_gain_lower"] = json!(gain.lower());
+            report["max_gain_upper"] = json!(gain.upper());
+            report["max_gain_unbounded"] = json!(gain.is_unbounded());
+        }
+    }
+    let mut weights = None;
+    match &verdict {
+        Verdict::Stable(certificate) => {
+            report["verdict"] = json!("stable");
+            if certificate.weights_are_representable() {
+                weights = Some(certificate.weights().to_vec());
+                report["weights"] = json!(weights);
+            } else {
+                // Null would claim that there are none: they are m_i 2^(e_i).
+                let (mantissas, exponents) = certificate.scaled_weights();
+                report["weights_mantissa"] = json!(mantissas.to_vec());
+                report["weights_exponent"] = json!(exponents);
+            }
+        }
+        Verdict::NotStable(refutation) => {
+            report["verdict"] = json!("not_stable");
+            let rows: Vec<Value> = refutation.witness().rows().into_iter().map(|row| json!(row.to_vec())).collect();
+            report["witness"] = Value::Array(rows);
+        }
+        _ => {}
+    }
+    let failed = |what: &str, error: &dyn std::fmt::Display| format!("{what}: {error}");
+    if let Some(path) = &arguments.weights_out {
+        // An empty file where no weights certify the matrix.
+        let text: String = weights.iter().flatten().map(|d| format!("{d:?}\n")).collect();
+        std::fs::write(path, text).map_err(|e| failed(&path.display().to_string(), &e))?;
+    }
+    let mut out = std::io::stdout().lock();
+    serde_json::to_writer(&mut out, &report).map_err(|e| failed("standard output", &e))?;
+    writeln!(out).map_err(|e| failed("standard output", &e))
+}
+
+/// Reads the matrix in the format that the file's name ends in.
+fn load(path: &Path) -> Result<Weights<f64>, String> {
+    let extension = path.extension().and_then(|e| e.to_str()).unwrap_or("").to_ascii_lowercase();
+    match extension.as_str() {
+        "csv" => read::csv(path),
+        "mtx" => read::matrix_market(path),
+        "npy" => read::npy(path),
+        _ => return Err(format!("{}: the name must end in .csv, .mtx or .npy", path.display())),
+    }
+    .map_err(|e| e.to_string())
+}

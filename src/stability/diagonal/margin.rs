@@ -1,0 +1,339 @@
+//! How far a matrix is from the boundary of diagonal stability, proved from both sides.
+
+use std::fmt;
+use std::ops::ControlFlow;
+
+use ndarray::{Array1, Array2, ArrayBase, ArrayView2, Data, Ix1, Ix2};
+
+use super::balance::Balanced;
+use super::blocks::{padded, strong_components};
+use super::bounds;
+use super::certifier::Control;
+use super::check;
+use super::interior_point::{Goal, InteriorPoint, Step};
+use super::pencil::Pencil;
+use super::structure;
+use super::verdict::Stop;
+use super::weights::Weights;
+use super::witness;
+use crate::Scalar;
+use crate::error::{Error, Result};
+
+/// Proved bounds on the stability margin `delta*(A; R) = sup{delta : A + delta R^-1 is LDS}` (theory 3.3).
+///
+/// The margin is positive iff `A` is diagonally stable.
+#[derive(Debug, Clone)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Margin {
+    /// The question was about `W + (delta + origin) R^-1`.
+    origin: f64,
+    /// Bounds for the pencil `W + delta R^-1`.
+    lower: f64,
+    upper: f64,
+    /// Weights of the strongly connected blocks, in an order in which the matrix is block lower triangular.
+    blocks: Vec<BlockWeights>,
+    witness: Array2<f64>,
+    iterations: usize,
+    stop: Option<Stop>,
+}
+
+#[derive(Debug, Clone)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+struct BlockWeights {
+    indices: Vec<usize>,
+    /// Weights that prove the lower bound; none for a block of one row, where nothing is to choose.
+    weights: Option<Weights>,
+}
+
+impl Margin {
+    /// A proved lower bound: `A + delta R^-1` is diagonally stable for every `delta` below it.
+    pub fn lower(&self) -> f64 {
+        bounds::below(self.lower, self.origin)
+    }
+
+    /// A proved upper bound: `A + delta R^-1` is diagonally stable for no `delta` above it.
+    pub fn upper(&self) -> f64 {
+        bounds::above(self.upper, self.origin)
+    }
+
+    /// A `Y`, shape `(n, r)`, that refutes diagonal stability at the upper bound: `((A + delta R^-1) Y Y')_ii >= 0`.
+    pub fn witness(&self) -> ArrayView2<'_, f64> {
+        self.witness.view()
+    }
+
+    /// Interior-point steps that were taken, over all strongly connected blocks.
+    pub fn iterations(&self) -> usize {
+        self.iterations
+    }
+
+    /// The largest gain `g* = sup{g > 0 : g W - R^-1 is LDS}` for the `W` with `A = W - R^-1`.
+    pub fn max_gain(&self) -> Gain {
+        Gain { margin: self.clone() }
+    }
+
+    /// Why the search ended before the bounds were within the tolerance, or `None` if they are.
+    pub fn stopped(&self) -> Option<Stop> {
+        self.stop
+    }
+
+    /// Proves both bounds again, for any matrix of shape `(n, n)` and slopes `rho` of shape `(n,)`: for the `A` that
+    /// [`margin`](super::margin()) was asked about, or the `W` of [`margin_shifted`](super::margin_shifted).
+    ///
+    /// # Errors
+    /// [`Error::NotProved`] if they do not hold or cannot be proved in `f64`; the errors of [`margin`](super::margin()) for bad arguments.
+    pub fn verify<A: Scalar, S: Data<Elem = A>, T: Data<Elem = A>>(
+        &self,
+        a: &ArrayBase<S, Ix2>,
+        rho: &ArrayBase<T, Ix1>,
+    ) -> Result<()> {
+        let pencil = Pencil::new(a, "a")?.with_slopes(rho)?;
+        let fails = |reason: &str| Err(Error::NotProved { reason: reason.into() });
+        let n = pencil.size();
+        let mut place = vec![usize::MAX; n];
+        for (k, block) in self.blocks.iter().enumerate() {
+            for &i in &block.indices {
+                if i >= n || place[i] != usize::MAX {
+                    return fails("the blocks are not a partition of the rows");
+                }
+                place[i] = k;
+            }
+        }
+        if place.contains(&usize::MAX) {
+            return fails("the blocks are not a partition of the rows");
+        }
+        if pencil.w.indexed_iter().any(|((i, j), &v)| v != 0.0 && place[i] < place[j]) {
+            return fails("the matrix is not block triangular as the lower bound needs it");
+        }
+        for block in &self.blocks {
+            let part = pencil.block(&block.indices);
+            let holds = match &block.weights {
+                None => part.size() == 1 && part.diagonal(self.lower).upper[0] <= 0.0,
+                Some(weights) => bounds::proves_lower(&part, self.lower, weights),
+            };
+            if !holds {
+                return fails("the lower bound is not proved");
+            }
+        }
+        let above = pencil.diagonal(self.upper);
+        if self.witness.nrows() != n || !check::proves_not_stable(pencil.matrix(), above.lower(), self.witness.view()) {
+            return fails("the upper bound is not proved");
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Margin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "margin in [{:e}, {:e}], both proved", self.lower(), self.upper())
+    }
+}
+
+/// Proved bounds on the largest gain `g* = sup{g > 0 : g W - R^-1 is LDS}`.
+#[derive(Debug, Clone)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Gain {
+    margin: Margin,
+}
+
+impl Gain {
+    /// A proved lower bound: `g W - R^-1` is diagonally stable for every positive gain below it. Infinite if
+    /// every gain is proved stable.
+    pub fn lower(&self) -> f64 {
+        let (lower, _) = self.margin_of_w();
+        if lower >= 0.0 { f64::INFINITY } else { (-1.0 / lower).next_down() }
+    }
+
+    /// A proved upper bound: `g W - R^-1` is diagonally stable for no gain above it. Infinite if no bound is proved.
+    pub fn upper(&self) -> f64 {
+        let (_, upper) = self.margin_of_w();
+        if upper >= 0.0 { f64::INFINITY } else { (-1.0 / upper).next_up() }
+    }
+
+    /// Whether it is proved that every positive gain is diagonally stable.
+    pub fn is_unbounded(&self) -> bool {
+        self.margin_of_w().0 >= 0.0
+    }
+
+    /// Bounds on `delta*(W; R) = delta*(A; R) - 1`. Since `g W - R^-1 = g (W + delta R^-1)` with `delta = -1/g`, the largest
+    /// gain is `-1/delta*(W; R)`, or infinite if that is not negative.
+    fn margin_of_w(&self) -> (f64, f64) {
+        let m = &self.margin;
+        (bounds::below(m.lower, 1.0 + m.origin), bounds::above(m.upper, 1.0 + m.origin))
+    }
+
+    /// The margin of `A = W - R^-1` that both bounds come from, and that re-checks itself.
+    pub fn margin(&self) -> &Margin {
+        &self.margin
+    }
+}
+
+impl fmt::Display for Gain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_unbounded() {
+            f.write_str("every gain is diagonally stable, proved")
+        } else {
+            write!(f, "largest diagonally stable gain in [{:e}, {:e}], both proved", self.lower(), self.upper())
+        }
+    }
+}
+
+/// What is proved about one strongly connected block so far.
+struct Proved {
+    lower: f64,
+    weights: Option<Weights>,
+    upper: f64,
+    witness: Option<Array2<f64>>,
+}
+
+impl Proved {
+    fn raise(&mut self, pencil: &Pencil, candidate: f64, weights: &Weights) -> bool {
+        let better = candidate > self.lower && bounds::proves_lower(pencil, candidate, weights);
+        if better {
+            self.lower = candidate;
+            self.weights = Some(weights.clone());
+        }
+        better
+    }
+
+    fn cut(&mut self, pencil: &Pencil, candidate: f64, y: &Array2<f64>) -> bool {
+        let better = candidate < self.upper && bounds::proves_upper(pencil, candidate, y);
+        if better {
+            self.upper = candidate;
+            self.witness = Some(y.clone());
+        }
+        better
+    }
+
+    fn within(&self, tolerance: f64) -> bool {
+        self.upper - self.lower <= tolerance * self.upper.abs().max(self.lower.abs())
+    }
+}
+
+/// Bounds on the margin of `W + (delta + origin) R^-1`.
+pub(super) fn compute(pencil: &Pencil, origin: f64, control: &mut Control<'_>) -> Margin {
+    let n = pencil.size();
+    let mut lower = f64::INFINITY;
+    let mut upper = f64::INFINITY;
+    let mut witness = Array2::zeros((n, 1));
+    let mut blocks = Vec::new();
+    let mut stop = None;
+    for indices in strong_components(pencil.matrix()) {
+        control.next_block();
+        let part = pencil.block(&indices);
+        let (proved, stopped) = block(&part, upper, control);
+        if proved.upper < upper {
+            upper = proved.upper;
+            if let Some(y) = &proved.witness {
+                witness = padded(y, &indices, n);
+            }
+        }
+        lower = lower.min(proved.lower);
+        stop = stop.or(stopped);
+        blocks.push(BlockWeights { indices, weights: proved.weights });
+    }
+    Margin { origin, lower, upper, blocks, witness, iterations: control.iterations, stop }
+}
+
+/// Bounds for one strongly connected block; those above `enough`, the margin of another block, need not be tight.
+fn block(pencil: &Pencil, enough: f64, control: &mut Control<'_>) -> (Proved, Option<Stop>) {
+    let mut proved = Proved { lower: f64::NEG_INFINITY, weights: None, upper: f64::INFINITY, witness: None };
+    // The diagonal alone: X = e_i e_i' for the smallest -w_ii rho_i.
+    let n = pencil.size();
+    let ends = pencil.zero_crossings();
+    let (tightest, &(low, high)) = match ends.iter().enumerate().min_by(|p, q| p.1.1.total_cmp(&q.1.1)) {
+        Some(end) => end,
+        None => return (proved, Some(Stop::Range)),
+    };
+    let mut y = Array2::zeros((n, 1));
+    y[[tightest, 0]] = 1.0;
+    proved.upper = high;
+    proved.witness = Some(y);
+    if n == 1 {
+        proved.lower = low;
+        return (proved, None);
+    }
+    let tolerance = control.tolerance();
+    let done = |proved: &Proved| proved.within(tolerance) || proved.lower >= enough;
+
+    // Structure, and the weights that balance rows and columns.
+    let balanced = Balanced::new(pencil.matrix(), pencil.w.diag(), pencil.rho.clone());
+    let guesses = structure::margin_candidates(pencil);
+    let ones = Array1::ones(n);
+    for weights in guesses.weights.into_iter().chain(balanced.weights(&ones)) {
+        if proved.raise(pencil, enough, &weights) {
+            return (proved, None);
+        }
+        if let Some(candidate) = bounds::lower(pencil, &weights) {
+            proved.raise(pencil, candidate, &weights);
+        }
+    }
+    if let Some(y) = guesses.witness
+        && let Some(candidate) = bounds::upper(pencil, &y)
+    {
+        proved.cut(pencil, candidate, &y);
+    }
+    if done(&proved) {
+        return (proved, None);
+    }
+    let stop = interior_point(pencil, &balanced, &mut proved, done, control);
+    (proved, stop)
+}
+
+/// Follows the central path to the margin, proving both bounds once they are about to be tight.
+fn interior_point(
+    pencil: &Pencil,
+    balanced: &Balanced,
+    proved: &mut Proved,
+    done: impl Fn(&Proved) -> bool,
+    control: &mut Control<'_>,
+) -> Option<Stop> {
+    let mut point = InteriorPoint::new(balanced.b.view(), Goal::Margin);
+    let mut last_gap = f64::INFINITY;
+    loop {
+        if let ControlFlow::Break(stop) = control.proceed(&point) {
+            tighten(pencil, balanced, &point, proved);
+            return Some(stop);
+        }
+        let stalled = point.step() == Step::Stalled;
+        if !stalled {
+            control.count();
+        }
+        let gap = point.gap();
+        let close = gap < 100.0 * control.tolerance() * point.delta.abs() || gap < 1e-10 || stalled;
+        if close {
+            tighten(pencil, balanced, &point, proved);
+            if done(proved) {
+                return None;
+            }
+            if stalled || gap > 0.5 * last_gap {
+                return Some(Stop::NearBoundary);
+            }
+        }
+        last_gap = gap;
+    }
+}
+
+/// Proves what the iterates say about the margin, a little inwards of them.
+fn tighten(pencil: &Pencil, balanced: &Balanced, point: &InteriorPoint<'_>, proved: &mut Proved) {
+    let n = pencil.size() as f64;
+    let rounding = f64::EPSILON * n * (1.0 + point.delta.abs());
+    // Z = S - 2 delta D - t I > 0 proves delta + t / (2 min d) for these weights.
+    if let Some(weights) = balanced.weights(&point.d) {
+        let least = point.d.fold(f64::INFINITY, |m: f64, &d| m.min(d));
+        for slack in [0.5 * point.t / least - rounding, point.t / least - n * rounding, 4.0 * point.t / least - 16.0 * n * rounding] {
+            if proved.raise(pencil, balanced.margin(point.delta + slack), &weights) {
+                break;
+            }
+        }
+    }
+    if let Some(candidate) = witness::best(balanced.b.view(), point.x.view(), true)
+        && let Some(y) = candidate.factor(point.x.view())
+    {
+        let y = balanced.witness(y);
+        for factor in [4.0, 64.0, 1024.0, 1.6e4, 2.6e5] {
+            if proved.cut(pencil, balanced.margin(candidate.bound + factor * f64::EPSILON * (1.0 + point.delta.abs())), &y) {
+                break;
+            }
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Certificates for sparse matrices of any size, by the Metzler majorant.
+
+use ndarray::{Array1, Array2};
+use sprs::{CsMat, CsMatView};
+
+use super::blocks;
+use super::certifier::Control;
+use super::majorant::{self, Rows};
+use super::pencil::{self, Diagonal, Pencil};
+use super::verdict::{Certificate, Method, Refutation, Stop, Undecided, Verdict};
+use super::weights::Weights;
+use crate::Scalar;
+use crate::error::{Error, Result};
+
+impl Rows for CsMatView<'_, f64> {
+    fn size(&self) -> usize {
+        self.rows()
+    }
+
+    fn off_diagonal(&self, i: usize, mut visit: impl FnMut(usize, f64)) {
+        if let Some(row) = self.outer_view(i) {
+            for (j, &v) in row.iter() {
+                if v != 0.0 && i != j {
+                    visit(j, v);
+                }
+            }
+        }
+    }
+}
+
+/// Up to this many rows a sparse matrix that its majorant does not decide is treated as a dense one.
+const DENSE: usize = 3000;
+
+/// Sweeps of the iteration for the majorant's vectors.
+const SWEEPS: usize = 5000;
+
+/// A checked sparse matrix `W + delta R^-1` in both storage orders.
+struct Sparse {
+    rows: CsMat<f64>,
+    columns: CsMat<f64>,
+    rho: Array1<f64>,
+    delta: f64,
+    diagonal: Diagonal,
+}
+
+impl Sparse {
+    /// `W` itself, or with slopes `W - R^-1`.
+    fn new<A: Scalar>(w: &CsMat<A>, rho: Option<&Array1<f64>>) -> Result<Self> {
+        let (rows, columns) = w.shape();
+        if rows != columns {
+            return Err(Error::shape("a", "a square matrix", &[rows, columns]));
+        }
+        if rows == 0 {
+            return Err(Error::Empty { argument: "a".into() });
+        }
+        for (value, (i, j)) in w {
+            if !value.is_finite() {
+                return Err(Error::NonFinite { argument: "a".into(), index: vec![i, j], value: value.to_double() });
+            }
+        }
+        let delta = if rho.is_some() { -1.0 } else { 0.0 };
+        let rho = pencil::checked_slopes(&rho.cloned().unwrap_or_else(|| Array1::ones(rows)), rows)?;
+        let rows = w.to_csr().map(|v| v.to_double());
+        let columns = rows.to_csc();
+        let diagonal = rows.outer_iterator().enumerate().map(|(i, row)| row.get(i).copied().unwrap_or(0.0));
+        let diagonal = Diagonal::new(diagonal, &rho, delta);
+        Ok(Self { rows, columns, rho, delta, diagonal })
+    }
+
+    /// A proved lower bound on the margin of `A` for weights and a test vector, in terms of `R`.
+    fn proved_margin(&self, d: &Array1<f64>, v: &Array1<f64>) -> Option<f64> {
+        majorant::proved_margin(&self.rows.view(), &self.columns.transpose_view(), &self.diagonal.upper, &self.rho, d, v)
+    }
+
+    /// A positive vector that the majorant maps to a negative one.
+    fn negative_vector(&self) -> Option<Array1<f64>> {
+        majorant::negative_vector(&self.rows.view(), &self.diagonal.upper, SWEEPS)
+    }
+
+    fn dense(&self) -> Pencil {
+        Pencil { w: self.rows.to_dense(), rho: self.rho.clone() }
+    }
+}
+
+/// Decides what the Metzler majorant decides, in O(nonzeros); beyond that, matrices of moderate size are treated as
+/// dense.
+pub(super) fn certify<A: Scalar>(w: &CsMat<A>, rho: Option<&Array1<f64>>, control: &mut Control<'_>) -> Result<Verdict> {
+    let a = Sparse::new(w, rho)?;
+    let n = a.rho.len();
+    if let Some(i) = a.diagonal.lower.iter().position(|&d| d >= 0.0) {
+        let mut y = Array2::zeros((n, 1));
+        y[[i, 0]] = 1.0;
+        return Ok(Verdict::NotStable(Refutation::new(y, Method::Diagonal, 0)));
+    }
+    if a.diagonal.upper.iter().all(|&d| d < 0.0)
+        && let Some(v) = a.negative_vector()
+        && let Some(l) = majorant::negative_vector(&a.columns.transpose_view(), &a.diagonal.upper, SWEEPS)
+    {
+        let d = l / &v;
+        if let (Some(margin), Some(weights)) = (a.proved_margin(&d, &v), Weights::new(d, std::iter::repeat_n(0, n))) {
+            return Ok(Verdict::Stable(Certificate::new(weights, margin, Method::Metzler, 0)));
+        }
+    }
+    if n <= DENSE {
+        return Ok(blocks::certify(&a.dense(), a.delta, control));
+    }
+    let upper = a.diagonal.lower.iter().zip(&a.rho).fold(f64::INFINITY, |m, (&d, &rho)| m.min((-d * rho).next_up()));
+    Ok(Verdict::Undecided(Undecided::new((f64::NEG_INFINITY, upper), Method::Metzler, 0, Stop::Majorant)))
+}
+
+/// Proves a certificate for a sparse matrix again: by the majorant, or as a dense matrix of moderate size.
+pub(super) fn verify<A: Scalar>(certificate: &Certificate, w: &CsMat<A>, rho: Option<&Array1<f64>>) -> Result<()> {
+    let a = Sparse::new(w, rho)?;
+    let n = a.rho.len();
+    let d = certificate.weights();
+    if d.len() != n {
+        return Err(Error::NotProved { reason: format!("the certificate has {} weights, the matrix {n} rows", d.len()) });
+    }
+    if a.diagonal.upper.iter().all(|&v| v < 0.0)
+        && certificate.weights_are_representable()
+        && a.negative_vector().is_some_and(|v| a.proved_margin(&d.to_owned(), &v).is_some())
+    {
+        return Ok(());
+    }
+    if n <= DENSE {
+        return certificate.verify_pencil(&a.dense(), &a.diagonal);
+    }
+    Err(Error::NotProved { reason: "the Metzler majorant does not prove D A + A'D negative definite".into() })
+}
