@@ -97,12 +97,19 @@ fn run(arguments: &Arguments) -> Result<(), String> {
     } else {
         let w: Array2<f64> = matrix.to_dense();
         drop(matrix);
-        let verdict =
-            if arguments.network { diagonal::certify_shifted(&w, &slopes) } else { diagonal::certify(&w) }.map_err(say)?;
-        let margin = bounds_wanted
-            .then(|| if arguments.network { diagonal::margin_shifted(&w, &slopes) } else { diagonal::margin(&w, &slopes) })
-            .transpose()
+        let verdict = if arguments.network { diagonal::certify_shifted(&w, &slopes) } else { diagonal::certify(&w) }
             .map_err(say)?;
+        let margin =
+            bounds_wanted
+                .then(|| {
+                    if arguments.network {
+                        diagonal::margin_shifted(&w, &slopes)
+                    } else {
+                        diagonal::margin(&w, &slopes)
+                    }
+                })
+                .transpose()
+                .map_err(say)?;
         (verdict, margin)
     };
     let seconds = start.elapsed().as_secs_f64();

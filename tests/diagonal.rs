@@ -1,7 +1,13 @@
 //! Lyapunov diagonal stability: verdicts against closed forms, proofs against exact rational arithmetic.
 
-use ndarray::Array2;
-use neuronash::stability::diagonal::{Certificate, Refutation, Verdict, certify};
+use std::ops::ControlFlow;
+
+use ndarray::{Array1, Array2, ShapeBuilder, array};
+use neuronash::Error;
+use neuronash::stability::diagonal::{
+    Certificate, Certifier, Method, Refutation, Stop, Verdict, certify, certify_shifted, certify_sparse,
+    certify_sparse_shifted, margin, margin_shifted, max_gain,
+};
 use num_rational::BigRational;
 use num_traits::{Signed, Zero};
 use rand::rngs::StdRng;
@@ -101,4 +107,456 @@ fn every_proof_for_small_random_matrices_holds_in_exact_arithmetic() {
     }
     println!("{counts:?}");
     assert_eq!(counts.get("undecided"), None, "{counts:?}");
+}
+
+/// `W - I` for a random network that obeys Dale's law, four fifths of it excitatory.
+fn excitatory_inhibitory(n: usize, gain: f64, density: f64, rng: &mut StdRng) -> Array2<f64> {
+    let excitatory = (4 * n).div_ceil(5);
+    Array2::from_shape_fn((n, n), |(i, j)| {
+        let size = if rng.random::<f64>() < density { gain * normal(rng).abs() / (n as f64).sqrt() } else { 0.0 };
+        (if j < excitatory { size } else { -4.0 * size }) - if i == j { 1.0 } else { 0.0 }
+    })
+}
+
+fn ones(n: usize) -> Array1<f64> {
+    Array1::ones(n)
+}
+
+/// The proved margin, checked to be within `tolerance` of `expected` and to verify.
+#[track_caller]
+fn assert_margin(a: &Array2<f64>, expected: f64, tolerance: f64) {
+    let rho = ones(a.nrows());
+    let m = margin(a, &rho).unwrap();
+    assert!(m.lower() <= m.upper());
+    assert!(m.lower() >= expected - tolerance && m.upper() <= expected + tolerance, "{m}, expected {expected}: {a:?}");
+    m.verify(a, &rho).unwrap();
+}
+
+#[test]
+fn near_the_boundary_no_proof_is_false() {
+    let mut rng = StdRng::seed_from_u64(2);
+    let mut undecided = 0;
+    let rounds = 600;
+    for round in 0..rounds {
+        let n = 1 + round % 5;
+        let mut a = gaussian(n, 1.0, &mut rng);
+        if round % 3 == 0 {
+            a = &a + &a.t();
+        } else if round % 3 == 1 {
+            a.mapv_inplace(f64::abs);
+        }
+        // Shift the matrix onto the boundary, then off it by a few units in the last place.
+        let m = margin(&a, &ones(n)).unwrap();
+        let at = 0.5 * (m.lower() + m.upper());
+        let offset = 1e-15 * f64::from(rng.random_range(-3..=3));
+        a.diag_mut().mapv_inplace(|v| v + at * (1.0 + offset));
+        undecided += usize::from(checked(&a) == "undecided");
+    }
+    assert!(
+        undecided < rounds,
+        "on the boundary itself few verdicts are possible, but some are: {undecided} of {rounds}"
+    );
+}
+
+#[test]
+fn one_and_two_rows_are_decided_exactly() {
+    assert_eq!(checked(&array![[-1e-300]]), "stable");
+    assert_eq!(checked(&array![[0.0]]), "not_stable");
+    let mut rng = StdRng::seed_from_u64(3);
+    for round in 0..3000 {
+        let mut entry = || {
+            let v: f64 = normal(&mut rng) * 10f64.powi(rng.random_range(-3..=3));
+            if round % 4 == 0 { v.round() } else { v }
+        };
+        let (a11, a12, a21) = (-entry().abs(), entry(), entry());
+        // Every other matrix is singular to rounding.
+        let a22 = if round % 2 == 0 { -entry().abs() } else { a12 * a21 / a11 };
+        let a = array![[a11, a12], [a21, if a22.is_finite() { a22 } else { 0.0 }]];
+        let e = exact_matrix(&a);
+        let det = &e[[0, 0]] * &e[[1, 1]] - &e[[0, 1]] * &e[[1, 0]];
+        let stable = e[[0, 0]].is_negative() && e[[1, 1]].is_negative() && det.is_positive();
+        assert_eq!(checked(&a), if stable { "stable" } else { "not_stable" }, "{a:?}");
+    }
+}
+
+#[test]
+fn secant_thresholds_of_cyclic_feedback() {
+    for (n, threshold) in [(3, 2.0), (4, 1.4142135624), (5, 1.2360679775)] {
+        assert!((1.0 / (std::f64::consts::PI / f64::from(n)).cos() - threshold).abs() < 1e-10);
+    }
+    for n in 3..=8 {
+        let secant = 1.0 / (std::f64::consts::PI / n as f64).cos();
+        let ring = |b: f64| {
+            let mut a = -Array2::<f64>::eye(n);
+            for i in 0..n {
+                a[[(i + 1) % n, i]] = if i + 1 == n { -b } else { b };
+            }
+            a
+        };
+        assert_eq!(checked(&ring(secant * (1.0 - 1e-9))), "stable", "n = {n}");
+        assert_eq!(checked(&ring(secant * (1.0 + 1e-9))), "not_stable", "n = {n}");
+        assert_margin(&ring(1.1), 1.0 - 1.1 / secant, 1e-9);
+        // The largest gain of the ring without self-decay is the threshold itself.
+        let w = ring(1.0) + Array2::<f64>::eye(n);
+        let gain = max_gain(&w, &ones(n)).unwrap();
+        assert!(
+            gain.lower() <= secant * (1.0 + 1e-15) && secant <= gain.upper() * (1.0 + 1e-15),
+            "{gain} against {secant}"
+        );
+        assert!(gain.upper() - gain.lower() < 1e-9 * secant, "{gain}");
+    }
+}
+
+#[test]
+fn symmetric_and_symmetrizable_margins_come_from_the_largest_eigenvalue() {
+    let a = array![[-2.0, 1.0, 0.0], [1.0, -2.0, 1.0], [0.0, 1.0, -2.0]];
+    let expected = 2.0 - 2f64.sqrt();
+    assert_margin(&a, expected, 1e-12);
+    assert_eq!(certify(&a).unwrap().method(), Method::Symmetrizable);
+    // D^-1 A with D = diag(1, 16, 4): symmetrizable, and diagonally stable iff A is negative definite.
+    let scaled = array![[1.0], [16.0], [4.0]];
+    let b = &a / &scaled;
+    assert_eq!(certify(&b).unwrap().method(), Method::Symmetrizable);
+    checked(&b);
+    let mut rng = StdRng::seed_from_u64(4);
+    for n in [3, 7, 20] {
+        let g = gaussian(n, 1.0, &mut rng);
+        let psd = g.dot(&g.t());
+        let stable = -&psd - 1e-3 * Array2::<f64>::eye(n);
+        assert!(certify(&stable).unwrap().is_stable());
+        let mut flipped = stable.clone();
+        flipped.diag_mut().mapv_inplace(|v| v + psd.diag().sum());
+        assert!(certify(&flipped).unwrap().is_not_stable());
+    }
+}
+
+#[test]
+fn metzler_matrices_are_stable_iff_hurwitz() {
+    let mut rng = StdRng::seed_from_u64(5);
+    for n in [2, 3, 10, 40] {
+        // Row sums r on a positive vector of ones: the Perron root is r exactly.
+        let mut a = gaussian(n, 1.0, &mut rng).mapv(|v| (v.abs() * 64.0).round() / 64.0);
+        for root in [-0.25, 0.25, 0.0] {
+            for i in 0..n {
+                let others: f64 = (0..n).filter(|&j| j != i).map(|j| a[[i, j]]).sum();
+                a[[i, i]] = root - others;
+            }
+            let verdict = certify(&a).unwrap();
+            if root < 0.0 {
+                assert!(verdict.is_stable(), "n = {n}");
+                assert_margin(&a, -root, 1e-9);
+            } else {
+                // At root 0 the vector of ones is an exact refutation.
+                assert!(verdict.is_not_stable(), "n = {n}, root {root}: {verdict}");
+            }
+        }
+    }
+}
+
+#[test]
+fn block_triangular_matrices_are_stable_iff_their_blocks_are() {
+    let mut rng = StdRng::seed_from_u64(6);
+    for (blocks, size) in [(2, 5), (8, 3), (60, 1)] {
+        let n = blocks * size;
+        let mut a = Array2::<f64>::zeros((n, n));
+        for i in 0..n {
+            for j in 0..n {
+                if i / size == j / size {
+                    a[[i, j]] = if i == j { -1.0 } else { 0.4 * normal(&mut rng) / size as f64 };
+                } else if j / size < i / size {
+                    a[[i, j]] = 3.0 * normal(&mut rng);
+                }
+            }
+        }
+        let verdict = certify(&a).unwrap();
+        let certificate = verdict.certificate().unwrap_or_else(|| panic!("{verdict}"));
+        assert!(certificate.weights_are_representable());
+        if n <= 30 {
+            assert!(certifies(certificate, &exact_matrix(&a)));
+        }
+        certificate.verify(&a).unwrap();
+        // One bad block spoils the whole.
+        a[[n - 1, n - 1]] = 0.5;
+        let verdict = certify(&a).unwrap();
+        verdict.refutation().unwrap_or_else(|| panic!("{verdict}")).verify(&a).unwrap();
+    }
+    // A chain whose weights no f64 can hold is certified all the same, and says so.
+    let n = 2000;
+    let chain = Array2::from_shape_fn((n, n), |(i, j)| {
+        if i == j {
+            -1.0
+        } else if i == j + 1 {
+            4.0
+        } else {
+            0.0
+        }
+    });
+    let verdict = certify(&chain).unwrap();
+    let certificate = verdict.certificate().unwrap_or_else(|| panic!("{verdict}"));
+    assert!(!certificate.weights_are_representable());
+    certificate.verify(&chain).unwrap();
+}
+
+#[test]
+fn strong_antagonism_is_stable() {
+    for b in [4.0, 1e3, 1e12] {
+        assert_eq!(checked(&array![[-1.0, b], [-b, -1.0]]), "stable");
+    }
+    assert_margin(&array![[-1.0, 4.0], [-4.0, -1.0]], 1.0, 1e-12);
+    let mut rng = StdRng::seed_from_u64(7);
+    let g = gaussian(6, 1.0, &mut rng);
+    assert_eq!(checked(&(1e6 * (&g - &g.t()) - Array2::<f64>::eye(6))), "stable");
+}
+
+/// Theory 6.2: `k` columns, each an excitatory and an inhibitory neuron.
+#[test]
+fn lateral_inhibition_agrees_with_its_closed_form() {
+    let mut rng = StdRng::seed_from_u64(8);
+    let mut counts = [0, 0];
+    for round in 0..1000 {
+        let k = 2 + round % 4;
+        let mut up_to = |m: f64| m * rng.random::<f64>();
+        let (a, own, lateral, c, e) = (up_to(1.2), up_to(3.0), up_to(3.0), up_to(4.0), up_to(2.0));
+        let w = Array2::from_shape_fn((2 * k, 2 * k), |(i, j)| match (i % 2, j % 2, i / 2 == j / 2) {
+            (0, 0, true) => a,
+            (0, 1, true) => -own,
+            (1, 0, true) => c,
+            (1, 1, true) => -e,
+            (0, 1, false) => -lateral,
+            _ => 0.0,
+        });
+        let p = (1.0 - a) * (1.0 + e);
+        let (common, difference) = (own + (k - 1) as f64 * lateral, own - lateral);
+        let slack = difference * c + p;
+        let gap = 2.0 * p.max(0.0).sqrt() - ((common * c + p).max(0.0).sqrt() - slack.max(0.0).sqrt());
+        if slack.abs() < 1e-6 || gap.abs() < 1e-6 || (1.0 - a).abs() < 1e-6 {
+            continue;
+        }
+        let expected = a < 1.0 && slack > 0.0 && gap > 0.0;
+        let verdict = certify_shifted(&w, &ones(2 * k)).unwrap();
+        assert_eq!((verdict.is_stable(), verdict.is_not_stable()), (expected, !expected), "{verdict}: {w:?}");
+        counts[usize::from(expected)] += 1;
+    }
+    assert!(counts.iter().all(|&c| c > 100), "{counts:?}");
+}
+
+#[test]
+fn verdicts_do_not_depend_on_order_scale_or_transposition() {
+    let mut rng = StdRng::seed_from_u64(9);
+    for round in 0..60 {
+        let n = 3 + round % 10;
+        let a = excitatory_inhibitory(n, [0.3, 0.6, 1.0][round % 3], 0.8, &mut rng);
+        let verdict = checked_large(&a);
+        let mut order: Vec<usize> = (0..n).collect();
+        for i in (1..n).rev() {
+            order.swap(i, rng.random_range(0..=i));
+        }
+        let permuted = Array2::from_shape_fn((n, n), |(i, j)| a[[order[i], order[j]]]);
+        assert_eq!(checked_large(&permuted), verdict);
+        assert_eq!(checked_large(&a.t().to_owned()), verdict);
+        // Row and column scalings by positive diagonals, as extreme as f64 allows the products to be.
+        let scale: Vec<f64> = (0..2 * n).map(|_| 10f64.powf(rng.random_range(-60.0..60.0))).collect();
+        let scaled = Array2::from_shape_fn((n, n), |(i, j)| scale[i] * a[[i, j]] * scale[n + j]);
+        assert_eq!(checked_large(&scaled), verdict);
+        let column_major = Array2::from_shape_vec((n, n).f(), a.t().iter().copied().collect()).unwrap();
+        assert_eq!(checked_large(&column_major), verdict);
+        let single = a.mapv(|v| v as f32);
+        let verdict = certify(&single).unwrap();
+        match &verdict {
+            Verdict::Stable(c) => c.verify(&single).unwrap(),
+            Verdict::NotStable(r) => r.verify(&single.mapv(f64::from)).unwrap(),
+            other => panic!("{other}"),
+        }
+    }
+}
+
+/// The verdict's name; its proof is checked by the crate only.
+#[track_caller]
+fn checked_large(a: &Array2<f64>) -> &'static str {
+    match certify(a).unwrap() {
+        Verdict::Stable(c) => {
+            c.verify(a).unwrap();
+            "stable"
+        }
+        Verdict::NotStable(r) => {
+            r.verify(a).unwrap();
+            "not_stable"
+        }
+        other => panic!("{other}: {a:?}"),
+    }
+}
+
+#[test]
+fn margins_are_tight_on_both_sides_and_agree_with_verdicts() {
+    let mut rng = StdRng::seed_from_u64(10);
+    for (n, gain, density) in [(5, 0.4, 1.0), (12, 0.8, 0.6), (30, 0.3, 1.0), (60, 1.0, 0.2), (60, 0.2, 1.0)] {
+        let w = excitatory_inhibitory(n, gain, density, &mut rng) + Array2::<f64>::eye(n);
+        let rho = Array1::from_shape_fn(n, |i| 0.5 + (i % 3) as f64);
+        let m = margin_shifted(&w, &rho).unwrap();
+        m.verify(&w, &rho).unwrap();
+        assert_eq!(m.stopped(), None, "{m}");
+        assert!(m.upper() - m.lower() <= 1e-9 * m.upper().abs(), "{m}");
+        let verdict = certify_shifted(&w, &rho).unwrap();
+        assert_eq!(
+            (verdict.is_stable(), verdict.is_not_stable()),
+            (m.lower() > 0.0, m.upper() < 0.0),
+            "{m}: {verdict}"
+        );
+        if let Some(c) = verdict.certificate() {
+            assert!(c.margin_lower() > 0.0 && c.margin_lower() <= m.upper(), "{} in {m}", c.margin_lower());
+        }
+        let gain = max_gain(&w, &rho).unwrap();
+        assert!(gain.upper() - gain.lower() <= 1e-9 * gain.upper(), "{gain}");
+        for (factor, stable) in [(gain.lower() * (1.0 - 1e-9), true), (gain.upper() * (1.0 + 1e-9), false)] {
+            assert_eq!(certify_shifted(&(factor * &w), &rho).unwrap().is_stable(), stable, "gain {factor} of {gain}");
+        }
+        // A margin's proof does not hold for another matrix.
+        assert!(m.verify(&(1.001 * &w), &rho).is_err());
+    }
+}
+
+#[test]
+fn every_gain_is_stable_if_the_weights_alone_are() {
+    let gain = max_gain(&array![[-0.1, 5.0], [-5.0, -0.1]], &ones(2)).unwrap();
+    assert!(gain.is_unbounded() && gain.lower() == f64::INFINITY && gain.upper() == f64::INFINITY, "{gain}");
+    // On the very boundary: no upper bound exists, and the lower one is as large as rounding allows.
+    let gain = max_gain(&array![[-0.1, 5.0], [-5.0, 0.0]], &ones(2)).unwrap();
+    assert!(gain.lower() > 1e14 && gain.upper() == f64::INFINITY, "{gain}");
+    let feed_forward = array![[0.0, 0.0, 0.0], [3.0, 0.0, 0.0], [1.0, 7.0, 0.0]];
+    assert!(max_gain(&feed_forward, &ones(3)).unwrap().is_unbounded());
+}
+
+#[test]
+fn shifted_diagonals_are_not_rounded() {
+    // 1 - w is 0 in f64, but W - I is not: the exact diagonal decides.
+    let just_below = 1f64.next_down();
+    for (w, stable) in [(just_below, true), (1.0, false), (1f64.next_up(), false)] {
+        let verdict = certify_shifted(&array![[w, -2.0], [2.0, 0.0]], &ones(2)).unwrap();
+        assert_eq!((verdict.is_stable(), verdict.is_not_stable()), (stable, !stable), "{w}: {verdict}");
+    }
+    // w - 1 for a tiny w is not an f64; both ends of the interval agree.
+    assert!(certify_shifted(&array![[1e-30]], &ones(1)).unwrap().is_stable());
+}
+
+#[test]
+fn a_proof_does_not_hold_for_another_matrix() {
+    let a = array![[-1.0, 2.0, 0.0], [-2.0, -1.0, 0.5], [0.1, 0.0, -1.0]];
+    let verdict = certify(&a).unwrap();
+    let certificate = verdict.certificate().unwrap();
+    certificate.verify(&a).unwrap();
+    for other in [-a.clone(), array![[-1.0, 2.0, 0.0], [2.0, -1.0, 0.5], [0.1, 0.0, -1.0]], Array2::zeros((3, 3))] {
+        assert!(matches!(certificate.verify(&other), Err(Error::NotProved { .. })));
+    }
+    assert!(certificate.verify(&array![[-1.0]]).is_err());
+    let b = array![[-1.0, 2.0], [2.0, -1.0]];
+    let verdict = certify(&b).unwrap();
+    let refutation = verdict.refutation().unwrap();
+    refutation.verify(&b).unwrap();
+    assert!(refutation.verify(&array![[-1.0, 0.5], [0.5, -1.0]]).is_err());
+    assert!(refutation.verify(&a).is_err());
+}
+
+#[test]
+fn bad_input_is_named() {
+    let error = |a: Array2<f64>| certify(&a).unwrap_err();
+    assert!(matches!(error(Array2::zeros((0, 0))), Error::Empty { .. }));
+    assert!(matches!(error(Array2::zeros((2, 3))), Error::Shape { .. }));
+    for v in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+        let found = error(array![[-1.0, 0.0], [v, -1.0]]);
+        assert!(matches!(&found, Error::NonFinite { index, .. } if index == &[1, 0]), "{found}");
+    }
+    assert!(certify_shifted(&array![[0.0]], &array![0.0]).is_err());
+    assert!(certify_shifted(&array![[0.0]], &array![f64::NAN]).is_err());
+    assert!(certify_shifted(&array![[0.0]], &array![1.0, 1.0]).is_err());
+    assert!(Certifier::builder().tolerance(0.0).build().is_err());
+    assert!(Certifier::builder().tolerance(f64::NAN).build().is_err());
+    assert!(Certifier::builder().iteration_limit(0).build().is_err());
+    assert!(Certifier::builder().threads(0).build().is_err());
+}
+
+#[test]
+fn odd_numbers_are_fine() {
+    let tiny = 5e-324;
+    for a in [
+        array![[-tiny]],
+        array![[-tiny, 0.0], [0.0, -1e300]],
+        array![[-1.0, tiny, 0.0], [0.0, -1.0, tiny], [tiny, 0.0, -1.0]],
+        array![[-1e150, 1e150, 0.0], [-1e150, -1e150, 1e140], [1e140, 0.0, -1e150]],
+        array![[-1e-150, 1e-150, 0.0], [-1e-150, -1e-150, 1e-160], [1e-160, 0.0, -1e-150]],
+    ] {
+        assert_eq!(checked(&a), "stable", "{a:?}");
+    }
+    assert_eq!(checked(&Array2::zeros((4, 4))), "not_stable");
+    assert_eq!(checked(&array![[-1.0, 1.0, 1.0], [0.0, 0.0, 0.0], [2.0, 1.0, -3.0]]), "not_stable");
+}
+
+#[test]
+fn limits_end_the_search_honestly() {
+    let mut rng = StdRng::seed_from_u64(11);
+    // Gaussian weights near the boundary need the interior point.
+    let w = gaussian(40, 0.75 / 40f64.sqrt(), &mut rng) + Array2::<f64>::eye(40);
+    let rho = ones(40);
+    let m = margin_shifted(&w, &rho).unwrap();
+    let a = &w * (0.999 / (1.0 - m.lower())) - Array2::<f64>::eye(40);
+    assert!(certify(&a).unwrap().iterations() > 0);
+    let limited = Certifier::builder().iteration_limit(1).build().unwrap().certify(&a).unwrap();
+    let Verdict::Undecided(u) = limited else { panic!("{limited}") };
+    assert_eq!(u.reason(), Stop::IterationLimit);
+    assert!(u.bounds().0 < u.bounds().1);
+    let late = Certifier::builder().time_limit(std::time::Duration::ZERO).build().unwrap().certify(&a).unwrap();
+    assert!(matches!(late, Verdict::Undecided(u) if u.reason() == Stop::TimeLimit));
+    let calls = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let seen = calls.clone();
+    let cancelled = Certifier::builder()
+        .on_progress(move |p| {
+            seen.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            if p.iterations >= 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })
+        .threads(1)
+        .build()
+        .unwrap()
+        .certify(&a)
+        .unwrap();
+    assert!(matches!(cancelled, Verdict::Undecided(u) if u.reason() == Stop::Cancelled));
+    assert_eq!(calls.load(std::sync::atomic::Ordering::Relaxed), 3);
+}
+
+#[test]
+fn sparse_certificates() {
+    let n = 20_000;
+    let mut rng = StdRng::seed_from_u64(12);
+    let mut w = sprs::TriMat::new((n, n));
+    for i in 0..n {
+        for _ in 0..8 {
+            let j = rng.random_range(0..n);
+            if j != i {
+                w.add_triplet(i, j, if j % 5 == 0 { -0.3 } else { 0.1 } * rng.random::<f64>());
+            }
+        }
+    }
+    let w = w.to_csr::<usize>();
+    let rho = ones(n);
+    let verdict = certify_sparse_shifted(&w, &rho).unwrap();
+    let certificate = verdict.certificate().unwrap_or_else(|| panic!("{verdict}"));
+    assert_eq!(certificate.method(), Method::Metzler);
+    certificate.verify_sparse_shifted(&w, &rho).unwrap();
+    assert!(certificate.margin_lower() > 0.0);
+    assert!(certificate.verify_sparse_shifted(&w.map(|v| 100.0 * v), &rho).is_err());
+    // Too strong for the majorant and too large for dense methods: no verdict.
+    assert!(
+        matches!(certify_sparse_shifted(&w.map(|v| 100.0 * v), &rho).unwrap(), Verdict::Undecided(u) if u.reason() == Stop::Majorant)
+    );
+    // Small ones take the dense road.
+    let a = array![[-1.0, 4.0, 0.0], [-4.0, -1.0, 0.0], [0.0, 3.0, -1.0]];
+    let sparse = sprs::CsMat::csr_from_dense(a.view(), 0.0);
+    let verdict = certify_sparse(&sparse).unwrap();
+    verdict.certificate().unwrap().verify_sparse(&sparse).unwrap();
+    verdict.certificate().unwrap().verify(&a).unwrap();
+}
+
+#[test]
+fn two_thousand_rows() {
+    let mut rng = StdRng::seed_from_u64(13);
+    let a = excitatory_inhibitory(2000, 0.5, 0.05, &mut rng);
+    checked_large(&a);
 }

@@ -66,13 +66,14 @@ fn decide(whole: &Block<'_>, control: &mut Control<'_>) -> Outcome {
     if let Some(outcome) = undecided {
         return outcome;
     }
-    let weights = assemble(whole.pencil, &components, &parts);
-    whole.stable(weights.clone(), Method::Blocks).unwrap_or(Outcome::Undecided {
-        weights,
-        witness: None,
-        method: Method::Blocks,
-        stop: Stop::NearBoundary,
-    })
+    // The gentlest scaling keeps the weights within the range of f64 longest, a steeper one leaves more to the proof.
+    for reserve in [1, 3, 6, 12, 24] {
+        let weights = assemble(whole.pencil, &components, &parts, reserve);
+        if let Some(outcome) = whole.stable(weights, Method::Blocks) {
+            return outcome;
+        }
+    }
+    Outcome::Undecided { weights: None, witness: None, method: Method::Blocks, stop: Stop::NearBoundary }
 }
 
 /// A witness for a principal submatrix, extended by rows of zeros to one for the whole.
@@ -130,8 +131,13 @@ fn reaches_all(a: ArrayView2<'_, f64>) -> bool {
 ///
 /// A Cholesky factorisation of `S = -(DA + A'D)` that grows block by block: with `L L'` the part so far and
 /// `V = S_21 L^-T`, the weights of the next block may be multiplied by any `k` with `S_22 > k V V'`. The largest power of
-/// four below half of `1 / tr(S_22^-1 V V')` is taken, so half of every block's own definiteness remains.
-fn assemble(pencil: &Pencil, components: &[Vec<usize>], parts: &[(Pencil, Diagonal, Weights)]) -> Option<Weights> {
+/// four below `2^-reserve / tr(S_22^-1 V V')` is taken, so all but that part of every block's own definiteness remains.
+fn assemble(
+    pencil: &Pencil,
+    components: &[Vec<usize>],
+    parts: &[(Pencil, Diagonal, Weights)],
+    reserve: i32,
+) -> Option<Weights> {
     let n = pencil.size();
     let order: Vec<usize> = components.concat();
     // Row k of `factor` belongs to index order[k]; scale[k] is the exponent that brings S_kk near 1.
@@ -169,8 +175,8 @@ fn assemble(pencil: &Pencil, components: &[Vec<usize>], parts: &[(Pencil, Diagon
             if !(trace > 0.0 && trace.is_finite()) {
                 return None;
             }
-            // shift + 2 largest is the exponent of k: even, and k trace <= 1/2.
-            shift = (-2 * largest - frexp(trace).1 - 2).min(0);
+            // shift + 2 largest is the exponent of k: even, and k trace <= 2^-reserve.
+            shift = (-2 * largest - frexp(trace).1 - 1 - reserve).min(0);
             shift -= shift.rem_euclid(2);
             let half = shift / 2 + largest;
             v.mapv_inplace(|x| ldexp(x, half));

@@ -9,10 +9,10 @@ use ndarray::{ArrayBase, Data, Ix1, Ix2};
 use sprs::CsMat;
 
 use super::blocks;
-use super::margin::{self, Gain, Margin};
-use super::sparse;
 use super::interior_point::InteriorPoint;
+use super::margin::{self, Gain, Margin};
 use super::pencil::Pencil;
+use super::sparse;
 use super::verdict::{Stop, Verdict};
 use crate::Scalar;
 use crate::error::{Error, Result};

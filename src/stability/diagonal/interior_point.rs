@@ -19,6 +19,7 @@
 
 use ndarray::{Array1, Array2, ArrayView2, Axis, Zip, stack};
 
+use super::spectrum::largest_eigenvalue;
 use crate::linalg::{self, Backend, Lu};
 
 /// Which number the interior point looks for.
@@ -43,7 +44,6 @@ pub(super) struct InteriorPoint<'a> {
     z: Array2<f64>,
     /// `B X + delta X`, current.
     bx: Array2<f64>,
-    trial: Array2<f64>,
 }
 
 /// A Newton direction.
@@ -76,8 +76,9 @@ impl<'a> InteriorPoint<'a> {
         let size = n as f64;
         let d = Array1::ones(n);
         let s_matrix = negated_symmetric_part(b, &d);
-        let (low, high) = spectrum_bounds(s_matrix.view());
-        let radius = 0.5 * (high - low).max(0.1 * high.abs().max(low.abs()));
+        let high = largest_eigenvalue(s_matrix.view());
+        let low = -largest_eigenvalue((-&s_matrix).view());
+        let radius = 0.6 * (high - low).max(0.1 * high.abs().max(low.abs()));
         let (delta, t, theta) = match goal {
             Goal::Sign => {
                 let least = b.diag().fold(f64::INFINITY, |m, &v| m.min(v));
@@ -101,7 +102,6 @@ impl<'a> InteriorPoint<'a> {
             s: Array1::zeros(n),
             z: s_matrix,
             bx: Array2::zeros((n, n)),
-            trial: Array2::zeros((n, n)),
         };
         start.update_bx();
         start.s = start.dual_slack();
@@ -132,57 +132,63 @@ impl<'a> InteriorPoint<'a> {
 
     /// One predictor-corrector step.
     pub(super) fn step(&mut self) -> Step {
-        // Factorise: G = Z^-1.
-        let n = self.d.len();
-        self.trial.assign(&self.z);
-        if !f64::cholesky_in_place(self.trial.view_mut()) {
-            return Step::Stalled;
-        }
-        let mut g = Array2::zeros((n, n));
-        f64::cholesky_inverse(self.trial.view(), g.view_mut());
-        let Some(newton) = Newton::new(self, &g) else { return Step::Stalled };
-
-        // Predict: the affine step, mu -> 0.
-        let mut work = Array2::zeros((n, n));
-        let Some(affine) = newton.direction(self, &g, 0.0, None, &mut work) else { return Step::Stalled };
-        let (mu, sigma) = self.centring(&affine);
-
-        // Correct: aim at sigma mu, with the products of the affine step as second-order terms.
-        let Some(combined) = newton.direction(self, &g, sigma * mu, Some(affine), &mut work) else {
-            return Step::Stalled;
-        };
-        drop((newton, g, work));
-
-        // Move, a fixed part of the way to the boundary.
-        self.advance(&combined)
+        self.try_step().unwrap_or(Step::Stalled)
     }
 
-    /// The gap now, and the part of it that the corrector should aim at: small if the affine step shrinks the gap.
-    fn centring(&mut self, affine: &Direction) -> (f64, f64) {
+    /// The step, or `None` where a factorisation fails.
+    fn try_step(&mut self) -> Option<Step> {
+        // Factorise Z, invert it, and set up the Newton system.
+        let n = self.d.len();
+        let mut work = self.z.clone();
+        if !f64::cholesky_in_place(work.view_mut()) {
+            return None;
+        }
+        let mut g = Array2::zeros((n, n));
+        f64::cholesky_inverse(work.view(), g.view_mut());
+        let newton = Newton::new(self, g)?;
         let mu = self.mu();
-        let (primal, dual) = self.step_lengths(affine, 0.2);
+
+        // Predict: the affine step, towards Z X = 0.
+        let aim = Aim { target: 0.0, accuracy: 0.01 * mu, second_order: None };
+        let affine = newton.direction(self, aim, &mut work, Array2::zeros((n, n)))?;
+
+        // Correct: towards Z X = sigma mu I, with the products of the affine step as second-order terms.
+        let mut trial = Array2::zeros((n, n));
+        let sigma = self.centring(&affine, mu, &mut trial);
+        let second_order = SecondOrder::new(affine, &work);
+        let aim = Aim { target: sigma * mu, accuracy: 0.01 * sigma.max(0.01) * mu, second_order: Some(second_order) };
+        let combined = newton.direction(self, aim, &mut work, trial)?;
+        drop(newton);
+
+        // Move, a fixed part of the way to the boundary.
+        Some(self.advance(&combined, &mut work))
+    }
+
+    /// The part of `mu` that the corrector should aim at: small if the affine step alone shrinks `mu` a lot.
+    fn centring(&self, affine: &Direction, mu: f64, trial: &mut Array2<f64>) -> f64 {
+        let (primal, dual) = self.step_lengths(affine, 0.2, trial);
         let after = inner(&self.z, &self.x)
             + primal * inner(&affine.z, &self.x)
             + dual * inner(&self.z, &affine.x)
             + primal * dual * inner(&affine.z, &affine.x)
             + (&self.d + &(primal * &affine.d)).dot(&(&self.s + &(dual * &affine.s)));
         let ratio = (after / (2 * self.d.len()) as f64 / mu).clamp(0.0, 1.0);
-        (mu, ratio.powi(3).clamp(1e-6, 0.9))
+        ratio.powi(3).clamp(1e-6, 0.9)
     }
 
     /// Step lengths in the primal and dual variables, at most 1; `resolution` is the accuracy of the search.
-    fn step_lengths(&mut self, step: &Direction, resolution: f64) -> (f64, f64) {
+    fn step_lengths(&self, step: &Direction, resolution: f64, trial: &mut Array2<f64>) -> (f64, f64) {
         let cap = 1.0 / TO_BOUNDARY;
-        let primal = longest_step(&self.z, &step.z, ratio_test(&self.d, &step.d, cap), resolution, &mut self.trial);
+        let primal = longest_step(&self.z, &step.z, ratio_test(&self.d, &step.d, cap), resolution, trial);
         // One length for both where delta couples primal and dual.
         let dual_cap = if self.goal == Goal::Margin { primal } else { cap };
-        let dual = longest_step(&self.x, &step.x, ratio_test(&self.s, &step.s, dual_cap), resolution, &mut self.trial);
+        let dual = longest_step(&self.x, &step.x, ratio_test(&self.s, &step.s, dual_cap), resolution, trial);
         let primal = if self.goal == Goal::Margin { dual } else { primal };
         (TO_BOUNDARY * primal, TO_BOUNDARY * dual)
     }
 
-    fn advance(&mut self, step: &Direction) -> Step {
-        let (primal, dual) = self.step_lengths(step, 0.06);
+    fn advance(&mut self, step: &Direction, trial: &mut Array2<f64>) -> Step {
+        let (primal, dual) = self.step_lengths(step, 0.06, trial);
         let moved = primal.max(dual);
         if moved < 1e-4 || moved.is_nan() {
             return Step::Stalled;
@@ -199,12 +205,52 @@ impl<'a> InteriorPoint<'a> {
     }
 }
 
+/// What a direction aims at.
+struct Aim {
+    /// `Z X = target I`, `d_i s_i = target`.
+    target: f64,
+    /// The error in `d_i s_i` above which the direction is refined.
+    accuracy: f64,
+    second_order: Option<SecondOrder>,
+}
+
+/// The products of an affine direction with itself.
+struct SecondOrder {
+    /// `E = sym(dX_a dZ_a G)`.
+    e: Array2<f64>,
+    /// `dd_a o ds_a`.
+    ds: Array1<f64>,
+    /// What `2 ddelta_a dd_a` and `2 ddelta_a (dX_a)_ii` change on the diagonal of `Z` and in `s`.
+    z: Array1<f64>,
+    s: Array1<f64>,
+    /// Storage of the affine `dX`, to be used again.
+    buffer: Array2<f64>,
+}
+
+impl SecondOrder {
+    /// `zg` holds `dZ_a G`.
+    fn new(affine: Direction, zg: &Array2<f64>) -> Self {
+        let mut e = affine.z;
+        f64::matmul(1.0, affine.x.view(), zg.view(), 0.0, e.view_mut());
+        symmetrise(&mut e);
+        Self {
+            e,
+            ds: &affine.d * &affine.s,
+            z: -2.0 * affine.delta * &affine.d,
+            s: 2.0 * affine.delta * &affine.x.diag(),
+            buffer: affine.x,
+        }
+    }
+}
+
 /// The linear system of one step, factorised.
 ///
 /// With `dX = C - sym(X dZ G)`, `sym(M) = (M + M')/2`, the conditions on `s` become `M dd + ... = r` with the Schur
 /// complement `M = P + P' + X o (B_delta G B_delta') + (B_delta X B_delta') o G + diag(s/d)`,
 /// `P = (B_delta X) o (B_delta G)'`. Two scalar unknowns border it: `(t, theta)` or `(tau, delta)`.
 struct Newton {
+    /// `Z^-1`.
+    g: Array2<f64>,
     schur: Lu<f64>,
     /// `M^-1` times the columns of the two scalar unknowns.
     solved: Array2<f64>,
@@ -213,6 +259,8 @@ struct Newton {
     corner: [[f64; 2]; 2],
     /// `K = (B_delta X) o G + (B_delta G) o X`: what a diagonal change of `Z` does to `2 (B_delta dX)_ii`.
     response: Array2<f64>,
+    /// The diagonal of `X G`.
+    xg_diag: Array1<f64>,
     bg_diag: Array1<f64>,
     /// The residuals left by products of unknowns: on the diagonal of `Z`, and of `s`.
     z_residual: Array1<f64>,
@@ -220,18 +268,18 @@ struct Newton {
 }
 
 impl Newton {
-    fn new(at: &InteriorPoint<'_>, g: &Array2<f64>) -> Option<Self> {
+    fn new(at: &InteriorPoint<'_>, g: Array2<f64>) -> Option<Self> {
         let n = at.d.len();
         let (x, bx) = (&at.x, &at.bx);
         let mut bg = linalg::product(at.b, g.view());
-        bg.scaled_add(at.delta, g);
+        bg.scaled_add(at.delta, &g);
 
         let mut product = Array2::zeros((n, n));
         let mut m = {
             let p = bx * &bg.t();
             &p + &p.t()
         };
-        for (product_with_b, other) in [(&bg, x), (bx, g)] {
+        for (product_with_b, other) in [(&bg, x), (bx, &g)] {
             // B_delta G B_delta' = (B_delta G) B' + delta B_delta G; then the same with X.
             product.assign(product_with_b);
             product *= at.delta;
@@ -244,17 +292,17 @@ impl Newton {
 
         let bg_diag = bg.diag().to_owned();
         let mut response = bg;
-        Zip::from(&mut response).and(x).and(bx).and(g).for_each(|k, &x, &bx, &g| *k = *k * x + bx * g);
-        let xg = (x * g).sum_axis(Axis(1));
+        Zip::from(&mut response).and(x).and(bx).and(&g).for_each(|k, &x, &bx, &g| *k = *k * x + bx * g);
+        let xg_diag = (x * &g).sum_axis(Axis(1));
         let t_column = response.sum_axis(Axis(1));
         let delta_column = 2.0 * (response.dot(&at.d) + x.diag());
         let ones = Array1::ones(n);
         let (columns, corner) = match at.goal {
-            Goal::Sign => (stack![Axis(1), t_column, ones], [[xg.sum(), 0.0], [0.0, 0.0]]),
+            Goal::Sign => (stack![Axis(1), t_column, ones], [[xg_diag.sum(), 0.0], [0.0, 0.0]]),
             // t = -tau and theta = tau/n.
             Goal::Margin => (
                 stack![Axis(1), &ones / n as f64 - &t_column, delta_column],
-                [[-xg.sum(), 2.0 * xg.dot(&at.d)], [0.0, 0.0]],
+                [[-xg_diag.sum(), 2.0 * xg_diag.dot(&at.d)], [0.0, 0.0]],
             ),
         };
         let solved = schur.solve(columns.view()).ok()?;
@@ -265,74 +313,84 @@ impl Newton {
         // What Z and s should be for these d, X, t, theta, delta, less what they are.
         let z_residual = Array1::from_shape_fn(n, |i| -2.0 * at.d[i] * (at.b[[i, i]] + at.delta) - at.t - at.z[[i, i]]);
         let s_residual = at.dual_slack() - &at.s;
-        Some(Self { schur, solved, rows, corner, response, bg_diag, z_residual, s_residual })
+        Some(Self { g, schur, solved, rows, corner, response, xg_diag, bg_diag, z_residual, s_residual })
     }
 
-    /// The direction towards `Z X = target I`; with `affine`, its second-order terms are taken into account.
+    /// The direction towards `aim`, refined while rounding errors spoil it. On return `zg` holds `dZ G`; `z` is
+    /// storage for `dZ`.
     fn direction(
         &self,
         at: &InteriorPoint<'_>,
-        g: &Array2<f64>,
-        target: f64,
-        affine: Option<Direction>,
-        work: &mut Array2<f64>,
+        aim: Aim,
+        zg: &mut Array2<f64>,
+        mut z: Array2<f64>,
     ) -> Option<Direction> {
         let n = at.d.len();
-        // Right-hand sides: dX = C - sym(X dZ G), C = target G - X - sym(dX_a dZ_a G).
-        let mut ds_products = Array1::zeros(n);
-        let mut z_residual = self.z_residual.clone();
-        let mut s_residual = self.s_residual.clone();
-        let mut second_order = None;
-        if let Some(mut a) = affine {
-            ds_products = &a.d * &a.s;
-            z_residual.scaled_add(-2.0 * a.delta, &a.d);
-            s_residual.scaled_add(2.0 * a.delta, &a.x.diag());
-            // `work` still holds dZ_a G.
-            f64::matmul(1.0, a.x.view(), work.view(), 0.0, a.z.view_mut());
-            symmetrise(&mut a.z);
-            second_order = Some((a.z, a.x));
+        let Aim { target, accuracy, second_order } = aim;
+        let (mut z_residual, mut s_residual) = (self.z_residual.clone(), self.s_residual.clone());
+        let (mut ds, mut e) = (Array1::zeros(n), None);
+        let mut x = Array2::zeros((0, 0));
+        if let Some(second) = second_order {
+            z_residual += &second.z;
+            s_residual += &second.s;
+            ds = second.ds;
+            e = Some(second.e);
+            x = second.buffer;
         }
-        let mut bc_diag = target * &self.bg_diag - at.bx.diag();
-        let mut c_trace = target * g.diag().sum() - at.x.diag().sum();
-        if let Some((e, _)) = &second_order {
-            bc_diag -= &((&at.b * e).sum_axis(Axis(1)) + at.delta * &e.diag());
+        if x.is_empty() {
+            x = Array2::zeros((n, n));
+        }
+
+        // Right-hand sides, from dX = C - sym(X dZ G), C = target G - X - E.
+        let mut bc = target * &self.bg_diag - at.bx.diag();
+        let mut c_trace = target * self.g.diag().sum() - at.x.diag().sum();
+        if let Some(e) = &e {
+            bc -= &((&at.b * e).sum_axis(Axis(1)) + at.delta * &e.diag());
             c_trace -= e.diag().sum();
         }
-        let rhs = Array1::from_shape_fn(n, |i| (target - ds_products[i]) / at.d[i] - at.s[i] - s_residual[i])
-            - 2.0 * bc_diag
+        let mut rhs = Array1::from_shape_fn(n, |i| (target - ds[i]) / at.d[i] - at.s[i]) - &s_residual - 2.0 * bc
             + self.response.dot(&z_residual);
+        let mut border = [self.xg_diag.dot(&z_residual) - c_trace, 0.0];
 
-        // Solve the bordered system.
-        let y = self.schur.solve_vec(rhs.view()).ok()?;
-        let xg_residual: f64 =
-            Zip::from(at.x.rows()).and(g.rows()).and(&z_residual).fold(0.0, |sum, x, g, r| sum + r * x.dot(&g));
-        let border = self.rows.dot(&y);
-        let (p, q) = solve_2x2(self.corner, [xg_residual - c_trace - border[0], -border[1]])?;
-        let d = y - &(p * &self.solved.column(0)) - &(q * &self.solved.column(1));
-        let (t, theta, delta) = match at.goal {
-            Goal::Sign => (p, q, 0.0),
-            Goal::Margin => (-p, p / n as f64, q),
-        };
+        let (mut d, mut p, mut q) = (Array1::zeros(n), 0.0, 0.0);
+        let mut last_error = f64::INFINITY;
+        loop {
+            // Solve the bordered system.
+            let y = self.schur.solve_vec(rhs.view()).ok()?;
+            let reduced = self.rows.dot(&y);
+            let (dp, dq) = solve_2x2(self.corner, [border[0] - reduced[0], border[1] - reduced[1]])?;
+            d = d + y - &(dp * &self.solved.column(0)) - &(dq * &self.solved.column(1));
+            (p, q) = (p + dp, q + dq);
+            let (t, theta, delta) = match at.goal {
+                Goal::Sign => (p, q, 0.0),
+                Goal::Margin => (-p, p / n as f64, q),
+            };
 
-        // Recover dZ, dX, ds.
-        let (mut z, mut x) = match second_order {
-            Some((e, x)) => (x, e),
-            None => (Array2::zeros((n, n)), Array2::zeros((n, n))),
-        };
-        let _ = &mut x;
-        negated_symmetric_part_into(at.b, &d, &mut z);
-        let diagonal = -2.0 * (at.delta * &d + delta * &at.d) - t + &z_residual;
-        Zip::from(z.diag_mut()).and(&diagonal).for_each(|z, v| *z += v);
-        f64::matmul(1.0, z.view(), g.view(), 0.0, work.view_mut());
-        // x holds the second-order terms: dX = target G - X - E - sym(X dZ G).
-        let mut xzg = linalg::product(at.x.view(), work.view());
-        symmetrise(&mut xzg);
-        Zip::from(&mut x).and(g).and(&at.x).and(&xzg).for_each(|v, &g, &x, &w| *v = target * g - x - *v - w);
-        let s = 2.0 * (&at.b * &x).sum_axis(Axis(1))
-            + 2.0 * (at.delta * &x.diag() + delta * &at.x.diag())
-            + theta
-            + s_residual;
-        Some(Direction { d, t, theta, delta, s, z, x })
+            // Recover dZ, dX and ds.
+            negated_symmetric_part_into(at.b, &d, &mut z);
+            let diagonal = -2.0 * (at.delta * &d + delta * &at.d) - t + &z_residual;
+            Zip::from(z.diag_mut()).and(&diagonal).for_each(|z, v| *z += v);
+            f64::matmul(1.0, z.view(), self.g.view(), 0.0, zg.view_mut());
+            f64::matmul(1.0, at.x.view(), zg.view(), 0.0, x.view_mut());
+            symmetrise(&mut x);
+            Zip::from(&mut x).and(&self.g).and(&at.x).for_each(|v, &g, &x| *v = target * g - x - *v);
+            if let Some(e) = &e {
+                x -= e;
+            }
+            let s = 2.0 * (&at.b * &x).sum_axis(Axis(1))
+                + 2.0 * (at.delta * &x.diag() + delta * &at.x.diag())
+                + theta
+                + &s_residual;
+
+            // Refine: near the optimum the Schur complement is so ill-conditioned that s would leave the cone.
+            rhs = Array1::from_shape_fn(n, |i| (target - ds[i] - at.s[i] * d[i]) / at.d[i] - at.s[i] - s[i]);
+            border = [-x.diag().sum(), -d.sum()];
+            let error = rhs.iter().zip(&at.d).fold(0.0, |m: f64, (r, d)| m.max((r * d).abs()));
+            if error <= accuracy || error > 0.5 * last_error || error.is_nan() {
+                return Some(Direction { d, t, theta, delta, s, z, x });
+            }
+            last_error = error;
+        }
     }
 }
 
@@ -404,27 +462,4 @@ fn solve_2x2(m: [[f64; 2]; 2], r: [f64; 2]) -> Option<(f64, f64)> {
     let p = (r[0] * m[1][1] - m[0][1] * r[1]) / determinant;
     let q = (m[0][0] * r[1] - m[1][0] * r[0]) / determinant;
     (p.is_finite() && q.is_finite()).then_some((p, q))
-}
-
-/// Rough outer bounds on the spectrum of a symmetric matrix, by a few power steps on both ends.
-fn spectrum_bounds(m: ArrayView2<'_, f64>) -> (f64, f64) {
-    let n = m.nrows();
-    let norm = m.rows().into_iter().map(|r| r.iter().map(|v| v.abs()).sum::<f64>()).fold(0.0, f64::max);
-    if norm == 0.0 {
-        return (0.0, 0.0);
-    }
-    let end = |sign: f64| {
-        let mut v = Array1::from_shape_fn(n, |i| (1.0 + 0.618 * i as f64).sin());
-        let mut quotient = 0.0;
-        for _ in 0..20 {
-            v /= v.dot(&v).sqrt();
-            let mv = m.dot(&v);
-            quotient = v.dot(&mv);
-            v = &mv + &(sign * 0.5 * norm * &v);
-        }
-        quotient
-    };
-    let (low, high) = (end(-1.0), end(1.0));
-    let slack = 0.1 * (high - low);
-    (low - slack, high + slack)
 }

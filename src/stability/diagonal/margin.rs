@@ -204,8 +204,22 @@ impl Proved {
         better
     }
 
-    fn within(&self, tolerance: f64) -> bool {
-        self.upper - self.lower <= tolerance * self.upper.abs().max(self.lower.abs())
+    fn within(&self, wanted: &Wanted) -> bool {
+        self.upper - self.lower <= wanted.distance(self.upper)
+    }
+}
+
+/// How far apart the bounds may be.
+struct Wanted {
+    tolerance: f64,
+    origin: f64,
+}
+
+impl Wanted {
+    /// For bounds near `delta`: relative to the margin `delta - origin`, and to `delta` itself, which the largest gain
+    /// depends on.
+    fn distance(&self, delta: f64) -> f64 {
+        self.tolerance * (delta - self.origin).abs().min(delta.abs())
     }
 }
 
@@ -220,7 +234,8 @@ pub(super) fn compute(pencil: &Pencil, origin: f64, control: &mut Control<'_>) -
     for indices in strong_components(pencil.matrix()) {
         control.next_block();
         let part = pencil.block(&indices);
-        let (proved, stopped) = block(&part, upper, control);
+        let wanted = Wanted { tolerance: control.tolerance(), origin };
+        let (proved, stopped) = block(&part, upper, &wanted, control);
         if proved.upper < upper {
             upper = proved.upper;
             if let Some(y) = &proved.witness {
@@ -235,7 +250,7 @@ pub(super) fn compute(pencil: &Pencil, origin: f64, control: &mut Control<'_>) -
 }
 
 /// Bounds for one strongly connected block; those above `enough`, the margin of another block, need not be tight.
-fn block(pencil: &Pencil, enough: f64, control: &mut Control<'_>) -> (Proved, Option<Stop>) {
+fn block(pencil: &Pencil, enough: f64, wanted: &Wanted, control: &mut Control<'_>) -> (Proved, Option<Stop>) {
     let mut proved = Proved { lower: f64::NEG_INFINITY, weights: None, upper: f64::INFINITY, witness: None };
     // The diagonal alone: X = e_i e_i' for the smallest -w_ii rho_i.
     let n = pencil.size();
@@ -252,8 +267,7 @@ fn block(pencil: &Pencil, enough: f64, control: &mut Control<'_>) -> (Proved, Op
         proved.lower = low;
         return (proved, None);
     }
-    let tolerance = control.tolerance();
-    let done = |proved: &Proved| proved.within(tolerance) || proved.lower >= enough;
+    let done = |proved: &Proved| proved.within(wanted) || proved.lower >= enough;
 
     // Structure, and the weights that balance rows and columns.
     let balanced = Balanced::new(pencil.matrix(), pencil.w.diag(), pencil.rho.clone());
@@ -275,7 +289,7 @@ fn block(pencil: &Pencil, enough: f64, control: &mut Control<'_>) -> (Proved, Op
     if done(&proved) {
         return (proved, None);
     }
-    let stop = interior_point(pencil, &balanced, &mut proved, done, control);
+    let stop = interior_point(pencil, &balanced, &mut proved, wanted, done, control);
     (proved, stop)
 }
 
@@ -284,11 +298,13 @@ fn interior_point(
     pencil: &Pencil,
     balanced: &Balanced,
     proved: &mut Proved,
+    wanted: &Wanted,
     done: impl Fn(&Proved) -> bool,
     control: &mut Control<'_>,
 ) -> Option<Stop> {
     let mut point = InteriorPoint::new(balanced.b.view(), Goal::Margin);
-    let mut last_gap = f64::INFINITY;
+    // Steps in a row that made no progress: the directions have drowned in rounding errors.
+    let (mut least_gap, mut idle) = (f64::INFINITY, 0);
     loop {
         if let ControlFlow::Break(stop) = control.proceed(&point) {
             tighten(pencil, balanced, &point, proved);
@@ -299,17 +315,18 @@ fn interior_point(
             control.count();
         }
         let gap = point.gap();
-        let close = gap < 100.0 * control.tolerance() * point.delta.abs() || gap < 1e-10 || stalled;
+        idle = if gap < 0.7 * least_gap { 0 } else { idle + 1 };
+        least_gap = least_gap.min(gap);
+        let close = balanced.margin(gap) < 4.0 * wanted.distance(balanced.margin(point.delta)) || idle > 0 || stalled;
         if close {
             tighten(pencil, balanced, &point, proved);
             if done(proved) {
                 return None;
             }
-            if stalled || gap > 0.5 * last_gap {
+            if stalled || idle >= 3 {
                 return Some(Stop::NearBoundary);
             }
         }
-        last_gap = gap;
     }
 }
 
@@ -320,7 +337,11 @@ fn tighten(pencil: &Pencil, balanced: &Balanced, point: &InteriorPoint<'_>, prov
     // Z = S - 2 delta D - t I > 0 proves delta + t / (2 min d) for these weights.
     if let Some(weights) = balanced.weights(&point.d) {
         let least = point.d.fold(f64::INFINITY, |m: f64, &d| m.min(d));
-        for slack in [0.5 * point.t / least - rounding, point.t / least - n * rounding, 4.0 * point.t / least - 16.0 * n * rounding] {
+        for slack in [
+            0.5 * point.t / least - rounding,
+            point.t / least - n * rounding,
+            4.0 * point.t / least - 16.0 * n * rounding,
+        ] {
             if proved.raise(pencil, balanced.margin(point.delta + slack), &weights) {
                 break;
             }
@@ -331,7 +352,11 @@ fn tighten(pencil: &Pencil, balanced: &Balanced, point: &InteriorPoint<'_>, prov
     {
         let y = balanced.witness(y);
         for factor in [4.0, 64.0, 1024.0, 1.6e4, 2.6e5] {
-            if proved.cut(pencil, balanced.margin(candidate.bound + factor * f64::EPSILON * (1.0 + point.delta.abs())), &y) {
+            if proved.cut(
+                pencil,
+                balanced.margin(candidate.bound + factor * f64::EPSILON * (1.0 + point.delta.abs())),
+                &y,
+            ) {
                 break;
             }
         }

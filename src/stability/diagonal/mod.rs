@@ -42,6 +42,7 @@ mod margin;
 mod pencil;
 mod search;
 mod sparse;
+mod spectrum;
 mod structure;
 mod verdict;
 mod weights;
@@ -144,10 +145,7 @@ pub fn certify_sparse<A: Scalar>(a: &CsMat<A>) -> Result<Verdict> {
 /// assert!(certify_sparse_shifted(&w.to_csr::<usize>(), &array![1.0, 1.0])?.is_stable());
 /// # Ok::<(), neuronash::Error>(())
 /// ```
-pub fn certify_sparse_shifted<A: Scalar, T: Data<Elem = A>>(
-    w: &CsMat<A>,
-    rho: &ArrayBase<T, Ix1>,
-) -> Result<Verdict> {
+pub fn certify_sparse_shifted<A: Scalar, T: Data<Elem = A>>(w: &CsMat<A>, rho: &ArrayBase<T, Ix1>) -> Result<Verdict> {
     Certifier::default().certify_sparse_shifted(w, rho)
 }
 

@@ -7,8 +7,8 @@ use ndarray::{Array1, Array2};
 use super::balance::Balanced;
 use super::certifier::Control;
 use super::check;
-use super::majorant;
 use super::interior_point::{Goal, InteriorPoint, Step};
+use super::majorant;
 use super::pencil::{Diagonal, Pencil};
 use super::structure;
 use super::verdict::{Method, Stop};
@@ -64,7 +64,11 @@ pub(super) fn decide(block: &Block<'_>, control: &mut Control<'_>) -> Outcome {
     if let Some(outcome) = balancing_weights(block, &balanced).or_else(|| majorant_weights(block)) {
         return outcome;
     }
-    interior_point(block, &balanced, control)
+    match interior_point(block, &balanced, Goal::Sign, control) {
+        // Near the boundary the path to the margin itself is the better conditioned one.
+        Outcome::Undecided { stop: Stop::NearBoundary, .. } => interior_point(block, &balanced, Goal::Margin, control),
+        outcome => outcome,
+    }
 }
 
 /// What can be tried on a reducible matrix before it is taken apart: weights of moderate size, if they do.
@@ -99,9 +103,9 @@ fn majorant_weights(block: &Block<'_>) -> Option<Outcome> {
 }
 
 /// Follows the central path until either iterate passes its check.
-fn interior_point(block: &Block<'_>, balanced: &Balanced, control: &mut Control<'_>) -> Outcome {
+fn interior_point(block: &Block<'_>, balanced: &Balanced, goal: Goal, control: &mut Control<'_>) -> Outcome {
     let method = Method::InteriorPoint;
-    let mut point = InteriorPoint::new(balanced.b.view(), Goal::Sign);
+    let mut point = InteriorPoint::new(balanced.b.view(), goal);
     let stop = loop {
         // A gap this small means that the sign of the optimum is a matter of rounding errors.
         let near = point.gap() < 1e-6;

@@ -69,7 +69,14 @@ impl Sparse {
 
     /// A proved lower bound on the margin of `A` for weights and a test vector, in terms of `R`.
     fn proved_margin(&self, d: &Array1<f64>, v: &Array1<f64>) -> Option<f64> {
-        majorant::proved_margin(&self.rows.view(), &self.columns.transpose_view(), &self.diagonal.upper, &self.rho, d, v)
+        majorant::proved_margin(
+            &self.rows.view(),
+            &self.columns.transpose_view(),
+            &self.diagonal.upper,
+            &self.rho,
+            d,
+            v,
+        )
     }
 
     /// A positive vector that the majorant maps to a negative one.
@@ -84,7 +91,11 @@ impl Sparse {
 
 /// Decides what the Metzler majorant decides, in O(nonzeros); beyond that, matrices of moderate size are treated as
 /// dense.
-pub(super) fn certify<A: Scalar>(w: &CsMat<A>, rho: Option<&Array1<f64>>, control: &mut Control<'_>) -> Result<Verdict> {
+pub(super) fn certify<A: Scalar>(
+    w: &CsMat<A>,
+    rho: Option<&Array1<f64>>,
+    control: &mut Control<'_>,
+) -> Result<Verdict> {
     let a = Sparse::new(w, rho)?;
     let n = a.rho.len();
     if let Some(i) = a.diagonal.lower.iter().position(|&d| d >= 0.0) {
@@ -114,7 +125,9 @@ pub(super) fn verify<A: Scalar>(certificate: &Certificate, w: &CsMat<A>, rho: Op
     let n = a.rho.len();
     let d = certificate.weights();
     if d.len() != n {
-        return Err(Error::NotProved { reason: format!("the certificate has {} weights, the matrix {n} rows", d.len()) });
+        return Err(Error::NotProved {
+            reason: format!("the certificate has {} weights, the matrix {n} rows", d.len()),
+        });
     }
     if a.diagonal.upper.iter().all(|&v| v < 0.0)
         && certificate.weights_are_representable()

@@ -6,8 +6,8 @@ use ndarray::{Array1, Array2, ArrayBase, ArrayView1, ArrayView2, Data, Ix1, Ix2}
 use sprs::CsMat;
 
 use super::check;
-use super::sparse;
 use super::pencil::{Diagonal, Pencil};
+use super::sparse;
 use super::weights::Weights;
 use crate::Scalar;
 use crate::error::{Error, Result};
