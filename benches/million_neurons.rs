@@ -41,7 +41,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     net.weights().product(&u)?;
     println!("one product: {:.3} s", start.elapsed().as_secs_f64());
     let start = Instant::now();
-    let eq = net.equilibrium().tolerance(1e-8).solve()?;
+    let certificate = net.certify()?.into_certificate()?;
+    println!("certificate: {:.2} s, {certificate}", start.elapsed().as_secs_f64());
+    let start = Instant::now();
+    let eq = net.equilibrium().certificate(&certificate).tolerance(1e-8).solve()?;
     println!("equilibrium: {:.2} s, {}", start.elapsed().as_secs_f64(), eq.report());
     println!("peak memory {} MiB", peak_memory());
     Ok(())

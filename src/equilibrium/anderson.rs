@@ -109,7 +109,7 @@ impl<A: Scalar> Iterate<A> for AndersonIteration<A> {
             self.remember(Step { dx: &at.x - &x, df: &f - &earlier });
         }
         let coefficients = self.coefficients(&f);
-        let mixing = A::of(self.options.mixing);
+        let mixing = A::of(self.options.mixing.min(self.guard.alpha()));
         let mut next = at.x.clone();
         next.scaled_add(mixing, &f);
         for (step, c) in self.steps.iter().zip(coefficients) {

@@ -4,12 +4,12 @@ use std::time::{Duration, Instant};
 
 use ndarray::{Array1, Array2, Axis};
 
-use super::bound::{CheckedProduct, activation_scale, checked_products, error_bound};
 use super::report::{Attempt, Equilibrium, NotConverged, Outcome, SolveReport, StopReason, Uniqueness};
 use super::{MethodName, Metric, Observer, Progress};
 use crate::Scalar;
 use crate::error::{Error, Result};
 use crate::network::Circuit;
+use crate::stability::{CheckedProduct, activation_scale, checked_products, error_bound};
 
 /// An iterate with its drive `z = W x + u`, its image `g = Phi(z)` and `max |x - g|`.
 #[derive(Debug, Clone)]
@@ -24,7 +24,7 @@ pub(super) struct Point<A> {
 pub(super) struct Task<'a, A: Scalar> {
     pub(super) circuit: &'a Circuit<A>,
     pub(super) input: Array1<A>,
-    pub(super) metric: Option<&'a Metric>,
+    pub(super) metric: Option<&'a Metric<'a>>,
 }
 
 /// A method: from the present point to the next iterate.
@@ -39,6 +39,8 @@ pub(super) struct Stage<A: Scalar> {
     pub(super) budget: usize,
     /// Iterations without progress after which the method gives up.
     pub(super) patience: usize,
+    /// Whether it converges in the end, so that only rounding errors are a reason to give up.
+    pub(super) guaranteed: bool,
 }
 
 /// When to stop, and who watches.
@@ -70,8 +72,8 @@ pub(super) struct Column<'a, A: Scalar> {
     iterations_of_stage: usize,
     best_of_stage: f64,
     last_progress: usize,
-    /// Only residuals below this are candidates: a candidate that failed its check lowers it.
-    candidate_below: f64,
+    /// The residual and the iteration of the last candidate that failed its check.
+    failed_candidate: Option<(f64, usize)>,
 }
 
 enum Phase<A: Scalar> {
@@ -111,7 +113,7 @@ impl<'a, A: Scalar> Column<'a, A> {
             iterations_of_stage: 0,
             best_of_stage: f64::INFINITY,
             last_progress: 0,
-            candidate_below: f64::INFINITY,
+            failed_candidate: None,
         })
     }
 }
@@ -210,11 +212,16 @@ impl<A: Scalar> Column<'_, A> {
                 return self.finish_early(StopReason::Interrupted);
             }
         }
-        if residual <= limits.threshold(&point.g).min(self.candidate_below) {
+        if residual <= limits.threshold(&point.g) && self.worth_a_check(residual) {
             self.phase = Phase::Check(Box::new(point));
             return Ok(());
         }
         self.step(&point, limits, start)
+    }
+
+    /// A check costs a product, so after a failed one the residual must fall, or some iterations pass.
+    fn worth_a_check(&self, residual: f64) -> bool {
+        self.failed_candidate.is_none_or(|(before, at)| residual <= 0.3 * before || self.iterations >= at + 10)
     }
 
     /// Asks the method, or the next one, for an iterate.
@@ -309,8 +316,8 @@ fn check<A: Scalar>(
         pairs.push(point.map_or_else(
             || (zeros(), zeros()),
             |point| {
-                let rho = column.task.metric.map(Metric::slope_bounds);
-                (point.g.iter().map(|v| v.to_double()).collect(), activation_scale(&point.g, &point.z, rho))
+                let certificate = column.task.metric.map(Metric::certificate);
+                (point.g.iter().map(|v| v.to_double()).collect(), activation_scale(&point.g, &point.z, certificate))
             },
         ));
     }
@@ -321,7 +328,7 @@ fn check<A: Scalar>(
     for ((column, product), (_, scale)) in columns.iter_mut().zip(products).zip(pairs) {
         match std::mem::replace(&mut column.phase, Phase::Failed(StopReason::Diverged)) {
             Phase::Check(point) => column.confirm(*point, &product, &scale, limits, start)?,
-            Phase::Failed(reason) => column.give_up(reason, &product, limits, start),
+            Phase::Failed(reason) => column.give_up(reason, &product, limits, start)?,
             other => column.phase = other,
         }
     }
@@ -345,28 +352,51 @@ impl<A: Scalar> Column<'_, A> {
         if residual <= threshold {
             let mut report = self.report(residual, threshold, StopReason::Converged, start);
             report.error_bound = self.task.metric.and_then(|metric| {
-                error_bound(metric, &point.z, &self.task.input, scale, product, limits.activation_accuracy)
+                error_bound(
+                    metric.certificate(),
+                    &point.z,
+                    &self.task.input,
+                    scale,
+                    product,
+                    limits.activation_accuracy,
+                )
             });
             self.phase = Phase::Done(Box::new(Outcome::Equilibrium(Equilibrium { state: point.g, drive, report })));
             return Ok(());
         }
-        self.candidate_below = 0.3 * point.residual;
+        self.failed_candidate = Some((point.residual, self.iterations));
         self.step(&point, limits, start)
     }
 
-    fn give_up(&mut self, reason: StopReason, product: &CheckedProduct, limits: &Limits<'_>, start: Instant) {
-        let (last, residual) = match self.best.take() {
-            Some(best) => (best.x, best.residual),
-            None => (Array1::zeros(self.task.input.len()), f64::INFINITY),
-        };
+    fn give_up(
+        &mut self,
+        reason: StopReason,
+        product: &CheckedProduct,
+        limits: &Limits<'_>,
+        start: Instant,
+    ) -> Result<()> {
         let size =
             product.magnitude.iter().zip(&self.task.input).map(|(m, u)| m + u.to_double().abs()).fold(0.0, f64::max);
-        let precision = 16.0 * A::epsilon().to_double() * size;
-        let stop =
-            if reason == StopReason::Stalled && residual <= precision { StopReason::PrecisionLimit } else { reason };
+        let best = self.best.as_ref().map_or(f64::INFINITY, |best| best.residual);
+        let stop = match reason {
+            StopReason::Stalled if best <= 16.0 * A::epsilon().to_double() * size => StopReason::PrecisionLimit,
+            StopReason::Stalled if self.stage.guaranteed && best.is_finite() => {
+                self.last_progress = self.iterations_of_stage;
+                if let Some(best) = self.best.clone() {
+                    return self.step(&best, limits, start);
+                }
+                reason
+            }
+            _ => reason,
+        };
+        let last = match self.best.take() {
+            Some(best) => best.x,
+            None => Array1::zeros(self.task.input.len()),
+        };
         let threshold = limits.threshold(&last);
-        let report = self.report(residual, threshold, stop, start);
+        let report = self.report(best, threshold, stop, start);
         self.phase = Phase::Done(Box::new(Outcome::NotConverged(NotConverged { last, report })));
+        Ok(())
     }
 }
 

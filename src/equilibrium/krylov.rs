@@ -2,7 +2,7 @@
 
 use ndarray::Array1;
 
-use super::linearisation::no_convergence;
+use super::operator::no_convergence;
 use crate::Scalar;
 use crate::error::Result;
 

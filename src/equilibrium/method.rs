@@ -84,8 +84,8 @@ pub struct PeacemanRachford {
 /// the neurons with `lambda_i > 0` (the others have `x_i = 0`). So every Newton step exists, with a common bound on the
 /// inverse. Let `m(x) = |x - T(x)|_M` with the forward-backward map `T` of [`ForwardBackward`], a contraction by `q < 1`:
 /// `m` is zero at the equilibrium only and stays between multiples of the distance to it. A Newton point is kept if it has
-/// lowered the largest of the last few `m` by a fixed factor; if not, the iteration goes back to its best point `x` and
-/// takes `T(x)`, with `m(T(x)) <= q m(x)`. Either way `m` falls linearly, from every start. Near the equilibrium the
+/// lowered the largest of the last few `m` by a fixed factor; if not, and shorter steps do no better, the iteration goes back to its best point `x` and
+/// takes `T(x)`, with `m(T(x)) <= q m(x)`. (Longer steps of `T` than the guaranteed one are tried first.) Either way `m` falls linearly, from every start. Near the equilibrium the
 /// Newton points are superlinearly closer, so they are kept, and the convergence is that of Newton's method.
 ///
 /// Without a certificate the step is shortened until the residual falls.
@@ -169,12 +169,12 @@ impl Anderson {
 }
 
 impl ForwardBackward {
-    /// The step `delta / L^2`, or 1 if that is larger.
+    /// Steps of length 1, shortened towards the guaranteed `delta / L^2` while they do not contract.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The step `alpha`, in `(0, 1]`. Above `2 delta / L^2` convergence is not guaranteed.
+    /// A fixed step `alpha`, in `(0, 1]`. Above `2 delta / L^2` convergence is not guaranteed.
     #[must_use]
     pub fn step(mut self, alpha: f64) -> Self {
         self.step = Some(alpha);

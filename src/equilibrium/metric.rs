@@ -7,41 +7,39 @@ use ndarray::{Array1, ArrayView1};
 use crate::Scalar;
 use crate::activation::ActivationCost;
 use crate::network::{Circuit, Weights};
+use crate::stability::NetworkCertificate;
 
-/// `D`, `R = diag(rho)` and `delta > 0` with `sym(D (R^{-1} - W)) >= delta D R^{-1}` (theory 3.3).
-#[derive(Debug, Clone)]
-pub(super) struct Metric {
-    weights: Vec<f64>,
-    slope_bounds: Vec<f64>,
-    margin: f64,
+/// The norm `|.|_{D/R}` of a certificate, in which the splittings contract.
+#[derive(Debug)]
+pub(super) struct Metric<'a> {
+    certificate: &'a NetworkCertificate,
+    rate_weights: Vec<f64>,
     lipschitz: OnceLock<f64>,
 }
 
-impl Metric {
-    pub(super) fn new(weights: Vec<f64>, slope_bounds: Vec<f64>, margin: f64) -> Self {
-        Self { weights, slope_bounds, margin, lipschitz: OnceLock::new() }
+impl<'a> Metric<'a> {
+    pub(super) fn new(certificate: &'a NetworkCertificate) -> Self {
+        let rate_weights =
+            certificate.weights().iter().zip(certificate.slope_bounds()).map(|(d, rho)| d / rho).collect();
+        Self { certificate, rate_weights, lipschitz: OnceLock::new() }
     }
 
-    pub(super) fn weights(&self) -> &[f64] {
-        &self.weights
+    pub(super) fn certificate(&self) -> &'a NetworkCertificate {
+        self.certificate
     }
 
-    pub(super) fn slope_bounds(&self) -> &[f64] {
-        &self.slope_bounds
-    }
-
-    pub(super) fn margin(&self) -> f64 {
-        self.margin
+    fn slope_bounds(&self) -> ArrayView1<'_, f64> {
+        self.certificate.slope_bounds()
     }
 
     /// `d_i / rho_i`, the weights of the norm `|.|_{D/R}`.
-    pub(super) fn rate_weights(&self) -> impl Iterator<Item = f64> + '_ {
-        self.weights.iter().zip(&self.slope_bounds).map(|(d, rho)| d / rho)
+    pub(super) fn rate_weights(&self) -> &[f64] {
+        &self.rate_weights
     }
 
     /// `|v|_{D/R}`.
     pub(super) fn norm<A: Scalar>(&self, v: &Array1<A>) -> f64 {
-        v.iter().zip(self.rate_weights()).map(|(v, m)| m * v.to_double().powi(2)).sum::<f64>().sqrt()
+        v.iter().zip(&self.rate_weights).map(|(v, m)| m * v.to_double().powi(2)).sum::<f64>().sqrt()
     }
 
     /// An upper bound on `L = |I - R W|_{D/R}`.
@@ -50,10 +48,11 @@ impl Metric {
     /// least value, the square of the norm of `|K|`.
     pub(super) fn lipschitz<A: Scalar>(&self, weights: &Weights<A>) -> f64 {
         *self.lipschitz.get_or_init(|| {
-            let root: Vec<f64> = self.rate_weights().map(f64::sqrt).collect();
+            let root: Vec<f64> = self.rate_weights.iter().map(|m| m.sqrt()).collect();
+            let rho = self.slope_bounds();
             let entry = |i: usize, j: usize, w: f64| {
                 let identity = if i == j { 1.0 } else { 0.0 };
-                (identity - self.slope_bounds[i] * w).abs() * root[i] / root[j]
+                (identity - rho[i] * w).abs() * root[i] / root[j]
             };
             let mut v = vec![1.0; root.len()];
             let mut bound = f64::INFINITY;
@@ -77,14 +76,15 @@ impl Metric {
     /// The step `alpha` at which the forward-backward step contracts most, at most 1.
     pub(super) fn best_step<A: Scalar>(&self, weights: &Weights<A>) -> f64 {
         let l = self.lipschitz(weights);
-        (self.margin / (l * l)).min(1.0)
+        (self.certificate.margin() / (l * l)).min(1.0)
     }
 
     /// `J_A(v)` in the metric: each neuron's solution of `(1 - alpha) s + alpha rho Psi'(s) = v`.
     pub(super) fn backward<A: Scalar>(&self, circuit: &Circuit<A>, alpha: f64, v: ArrayView1<'_, A>) -> Array1<A> {
+        let rho = self.slope_bounds();
         Array1::from_shape_fn(v.len(), |i| {
-            let weight = 1.0 - alpha + alpha * self.slope_bounds[i];
-            let gamma = alpha * self.slope_bounds[i] / weight;
+            let weight = 1.0 - alpha + alpha * rho[i];
+            let gamma = alpha * rho[i] / weight;
             resolvent(circuit.activation(i), A::of(gamma), v[i] / A::of(weight))
         })
     }
@@ -102,8 +102,8 @@ impl Metric {
             circuit.activate(out.view_mut());
             return out;
         }
-        let forward =
-            Array1::from_shape_fn(x.len(), |i| A::of(1.0 - alpha) * x[i] + A::of(alpha * self.slope_bounds[i]) * z[i]);
+        let rho = self.slope_bounds();
+        let forward = Array1::from_shape_fn(x.len(), |i| A::of(1.0 - alpha) * x[i] + A::of(alpha * rho[i]) * z[i]);
         self.backward(circuit, alpha, forward.view())
     }
 }

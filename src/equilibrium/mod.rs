@@ -23,24 +23,22 @@
 //! ```
 
 mod anderson;
-mod bound;
 mod drive;
 mod enumeration;
 mod fixed_point;
 mod guard;
 mod krylov;
-mod linearisation;
+
 mod method;
 mod metric;
 mod newton;
+mod operator;
 mod report;
 mod response;
 mod solver;
 mod splitting;
 
-pub use bound::ErrorBound;
-pub(crate) use bound::bound_image;
-pub use enumeration::{Continuum, Enumeration, EquilibriumSet, IsolatedEquilibrium, LocalStability};
+pub use enumeration::{Continuum, Enumeration, EquilibriumSet, IsolatedEquilibrium};
 pub use method::{Anderson, FixedPoint, ForwardBackward, Method, MethodName, Newton, PeacemanRachford};
 pub use report::{Attempt, Equilibrium, NotConverged, Outcome, SolveReport, StopReason, Uniqueness};
 pub use response::Response;

@@ -5,8 +5,8 @@ use ndarray::Array1;
 use super::drive::{Iterate, Point, Task};
 use super::fixed_point::blend;
 use super::guard::{Guard, Judgement};
-use super::linearisation::Linearisation;
 use super::method::MethodName;
+use super::operator::ResponseOperator;
 use crate::Scalar;
 use crate::error::{Error, Result};
 
@@ -28,6 +28,8 @@ struct Search<A> {
 
 /// The shortest step that the line search tries before it gives the direction up.
 const SHORTEST: f64 = 1.0 / 1024.0;
+/// The same under a certificate, where there is a better way back.
+const SHORTEST_GUARDED: f64 = 1.0 / 32.0;
 
 impl<A: Scalar> NewtonIteration<A> {
     pub(super) fn new() -> Self {
@@ -35,6 +37,15 @@ impl<A: Scalar> NewtonIteration<A> {
     }
 
     fn guarded(&mut self, task: &Task<'_, A>, at: &Point<A>) -> Result<Array1<A>> {
+        if let Some(mut search) = self.search.take()
+            && !self.guard.accepts(task, at)
+            && search.length > SHORTEST_GUARDED
+        {
+            search.length *= 0.5;
+            let next = &search.from.x + &(&search.direction * A::of(search.length));
+            self.search = Some(search);
+            return Ok(next);
+        }
         match self.guard.judge(task, at) {
             Judgement::TakeBack(x) => {
                 self.safe_steps = self.after_failure - 1;
@@ -50,7 +61,11 @@ impl<A: Scalar> NewtonIteration<A> {
             Judgement::Keep => {}
         }
         match direction(task, at) {
-            Ok(p) => Ok(&at.x + &p),
+            Ok(direction) => {
+                let next = &at.x + &direction;
+                self.search = Some(Search { from: at.clone(), direction, length: 1.0 });
+                Ok(next)
+            }
             // Regular in exact arithmetic; if rounding says otherwise the safe step still contracts.
             Err(Error::Singular { .. }) => self.guard.safe_step(task, at).ok_or_else(singular),
             Err(other) => Err(other),
@@ -92,9 +107,9 @@ fn direction<A: Scalar>(task: &Task<'_, A>, at: &Point<A>) -> Result<Array1<A>> 
     let mut slopes = at.z.clone();
     task.circuit.slopes(slopes.view_mut());
     let step = &at.g - &at.x;
-    let linearisation = Linearisation::new(task.circuit, slopes, task.metric)?;
+    let operator = ResponseOperator::new(task.circuit, slopes, task.metric)?;
     let pushed = task.circuit.weights.dot(step.view());
-    Ok(step + linearisation.solve(pushed.view())?)
+    Ok(step + operator.solve(pushed.view())?)
 }
 
 fn length<A: Scalar>(at: &Point<A>) -> f64 {

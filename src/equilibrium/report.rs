@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use ndarray::{Array1, ArrayView1};
 
-use super::{ErrorBound, MethodName};
+use super::MethodName;
 use crate::Scalar;
 use crate::error::{Error, Result};
+use crate::stability::ErrorBound;
 
 /// How a solve ended.
 #[derive(Debug, Clone, PartialEq)]

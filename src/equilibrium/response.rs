@@ -2,7 +2,7 @@
 
 use ndarray::{Array1, Array2, ArrayBase, ArrayView1, Data, Ix1};
 
-use super::linearisation::Linearisation;
+use super::operator::ResponseOperator;
 use crate::Scalar;
 use crate::error::Result;
 use crate::network::{FiringRateNetwork, finite_vector};
@@ -29,7 +29,7 @@ use crate::network::{FiringRateNetwork, finite_vector};
 /// # Ok::<(), neuronash::Error>(())
 /// ```
 pub struct Response<'a, A: Scalar> {
-    linearisation: Linearisation<'a, A>,
+    operator: ResponseOperator<'a, A>,
     slopes: Array1<A>,
 }
 
@@ -42,7 +42,7 @@ impl<A: Scalar> FiringRateNetwork<A> {
         finite_vector("x", x.view(), self.len())?;
         let mut slopes = self.drive(x)?;
         self.circuit().slopes(slopes.view_mut());
-        Ok(Response { linearisation: Linearisation::new(self.circuit(), slopes.clone(), None)?, slopes })
+        Ok(Response { operator: ResponseOperator::new(self.circuit(), slopes.clone(), None)?, slopes })
     }
 }
 
@@ -55,7 +55,7 @@ impl<A: Scalar> Response<'_, A> {
     /// [`Error::NoConvergence`](crate::Error::NoConvergence) of GMRES on a large sparse network.
     pub fn apply<S: Data<Elem = A>>(&self, v: &ArrayBase<S, Ix1>) -> Result<Array1<A>> {
         finite_vector("v", v.view(), self.slopes.len())?;
-        self.linearisation.solve(v.view())
+        self.operator.solve(v.view())
     }
 
     /// The adjoint, `Lambda (I - W' Lambda)^{-1} v`, shape `[n]`: the gradient with respect to the input of a function of
@@ -65,7 +65,7 @@ impl<A: Scalar> Response<'_, A> {
     /// As for [`apply`](Self::apply).
     pub fn apply_transposed<S: Data<Elem = A>>(&self, v: &ArrayBase<S, Ix1>) -> Result<Array1<A>> {
         finite_vector("v", v.view(), self.slopes.len())?;
-        self.linearisation.solve_transposed(v.view())
+        self.operator.solve_transposed(v.view())
     }
 
     /// The whole matrix `dx*_i/du_j`, shape `[n, n]`.
@@ -73,7 +73,7 @@ impl<A: Scalar> Response<'_, A> {
     /// # Errors
     /// As for [`apply`](Self::apply).
     pub fn matrix(&self) -> Result<Array2<A>> {
-        self.linearisation.matrix()
+        self.operator.matrix()
     }
 
     /// The slopes `Lambda` at the equilibrium, shape `[n]`.

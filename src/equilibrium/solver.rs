@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ndarray::{Array1, Array2, ArrayBase, Axis, Data, Ix1, Ix2};
+use ndarray::{Array2, ArrayBase, Axis, Data, Ix1, Ix2};
 
 use super::anderson::AndersonIteration;
 use super::drive::{Column, Iterate, Limits, Stage, Task, run};
@@ -15,7 +15,8 @@ use super::splitting::{ForwardBackwardIteration, LinearResolvent, PeacemanRachfo
 use super::{Anderson, FixedPoint, Method, Metric, Observer, Progress};
 use crate::Scalar;
 use crate::error::{Error, Result};
-use crate::network::{Circuit, WeightsView, finite_vector};
+use crate::network::{Circuit, WeightsView};
+use crate::stability::NetworkCertificate;
 
 /// Looks for equilibria of one network; made by `equilibrium()` of either form of a network.
 ///
@@ -30,7 +31,7 @@ pub struct EquilibriumSolver<'a, A: Scalar> {
     max_iterations: usize,
     time_limit: Option<Duration>,
     observer: Option<Arc<Observer>>,
-    certificate: Option<(Array1<f64>, f64)>,
+    certificate: Option<&'a NetworkCertificate>,
     activation_accuracy: f64,
 }
 
@@ -109,9 +110,12 @@ impl<'a, A: Scalar> EquilibriumSolver<'a, A> {
         self
     }
 
-    /// A certificate of this network: `D`, shape `[n]`, and `delta > 0`.
-    pub fn certificate<S: Data<Elem = f64>>(mut self, weights: &ArrayBase<S, Ix1>, margin: f64) -> Self {
-        self.certificate = Some((weights.to_owned(), margin));
+    /// The certificate of this network, from its `certify()`: the report then says that the equilibrium is the only one and
+    /// bounds the distance to it, the fast methods cannot fail, and the splitting methods can be used.
+    ///
+    /// Sizes and slope bounds are checked; that the weights of the network are those that were certified is not.
+    pub fn certificate(mut self, certificate: &'a NetworkCertificate) -> Self {
+        self.certificate = Some(certificate);
         self
     }
 
@@ -157,7 +161,7 @@ impl<'a, A: Scalar> EquilibriumSolver<'a, A> {
         let (n, m) = inputs.dim();
         self.check(n, m)?;
         let metric = self.metric()?;
-        let plan = Plan::new(self.circuit, metric.as_ref(), self.method)?;
+        let plan = Plan::new(self.circuit, metric.as_ref(), self.method);
         let mut columns = Vec::with_capacity(m);
         for (k, input) in inputs.axis_iter(Axis(1)).enumerate() {
             let task = Task { circuit: self.circuit, input: input.to_owned(), metric: metric.as_ref() };
@@ -205,52 +209,35 @@ impl<'a, A: Scalar> EquilibriumSolver<'a, A> {
         }
     }
 
-    fn metric(&self) -> Result<Option<Metric>> {
-        let Some((weights, margin)) = &self.certificate else { return Ok(None) };
-        let rho = self.circuit.slope_bounds("the equilibrium of a certified network")?;
-        finite_vector("certificate", weights.view(), self.circuit.len())?;
-        if let Some(d) = weights.iter().find(|d| **d <= 0.0) {
-            return Err(Error::invalid("certificate", d, "positive weights D"));
-        }
-        if !(*margin > 0.0 && margin.is_finite()) {
-            return Err(Error::invalid("margin", margin, "finite numbers above 0"));
-        }
-        Ok(Some(Metric::new(weights.to_vec(), rho.iter().map(|r| r.to_double()).collect(), *margin)))
+    fn metric(&self) -> Result<Option<Metric<'a>>> {
+        let Some(certificate) = self.certificate else { return Ok(None) };
+        certificate.fits(self.circuit)?;
+        Ok(Some(Metric::new(certificate)))
     }
 }
 
 /// The methods to try, in order, with what they share between inputs.
 struct Plan<A: Scalar> {
     steps: Vec<(Method, usize, usize)>,
-    forward_backward: f64,
+    /// Under a certificate all methods but the plain fixed point converge in the end.
+    guaranteed: bool,
     resolvent: Option<Arc<LinearResolvent<A>>>,
 }
 
 impl<A: Scalar> Plan<A> {
-    fn new(circuit: &Circuit<A>, metric: Option<&Metric>, method: Method) -> Result<Self> {
+    fn new(circuit: &Circuit<A>, metric: Option<&Metric<'_>>, method: Method) -> Self {
         let steps = match method {
             Method::Auto => automatic(circuit, metric.is_some()),
             chosen => vec![(chosen, usize::MAX, PATIENCE)],
         };
-        let best = |step: Option<f64>, f: &dyn Fn(&Metric) -> f64| match (step, metric) {
-            (Some(step), _) => step,
-            (None, Some(metric)) => f(metric),
-            (None, None) => 1.0,
-        };
-        let (mut forward_backward, mut resolvent) = (1.0, None);
-        for (method, ..) in &steps {
-            match (method, metric) {
-                (Method::ForwardBackward(m), _) => {
-                    forward_backward = best(m.step, &|metric| metric.best_step(&circuit.weights));
-                }
-                (Method::PeacemanRachford(m), Some(metric)) => {
-                    let alpha = best(m.step, &|metric| metric.lipschitz(&circuit.weights).recip().min(1.0));
-                    resolvent = Some(Arc::new(LinearResolvent::new(circuit, metric, alpha)));
-                }
-                _ => {}
+        let resolvent = match (method, metric) {
+            (Method::PeacemanRachford(m), Some(metric)) => {
+                let alpha = m.step.unwrap_or_else(|| metric.lipschitz(&circuit.weights).recip().min(1.0));
+                Some(Arc::new(LinearResolvent::new(circuit, metric, alpha)))
             }
-        }
-        Ok(Self { steps, forward_backward, resolvent })
+            _ => None,
+        };
+        Self { steps, guaranteed: metric.is_some(), resolvent }
     }
 
     fn stages(&self) -> Vec<Stage<A>> {
@@ -259,10 +246,15 @@ impl<A: Scalar> Plan<A> {
                 Method::Auto | Method::Newton(_) => Box::new(NewtonIteration::new()),
                 Method::Anderson(m) => Box::new(AndersonIteration::new(m)),
                 Method::FixedPoint(m) => Box::new(m),
-                Method::ForwardBackward(_) => Box::new(ForwardBackwardIteration { alpha: self.forward_backward }),
+                Method::ForwardBackward(m) => Box::new(ForwardBackwardIteration::new(m.step)),
                 Method::PeacemanRachford(_) => Box::new(PeacemanRachfordIteration::new(self.resolvent.clone()?)),
             };
-            Some(Stage { iterate, budget, patience })
+            let sure = match method {
+                Method::FixedPoint(_) => false,
+                Method::ForwardBackward(m) => m.step.is_none(),
+                _ => budget == usize::MAX,
+            };
+            Some(Stage { iterate, budget, patience, guaranteed: sure && self.guaranteed })
         };
         self.steps.iter().filter_map(stage).collect()
     }
@@ -288,7 +280,7 @@ fn automatic<A: Scalar>(circuit: &Circuit<A>, certified: bool) -> Vec<(Method, u
         }
     }
     if certified {
-        plan.push((anderson, usize::MAX, PATIENCE));
+        plan.push((if !dense || n <= NEWTON_AT_ALL { newton } else { anderson }, usize::MAX, PATIENCE));
     } else {
         plan.push((damped(0.5), 1000, 200));
         plan.push((damped(0.05), usize::MAX, PATIENCE));

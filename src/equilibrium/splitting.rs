@@ -14,8 +14,23 @@ use crate::linalg::Lu;
 use crate::network::{Circuit, WeightsView};
 
 /// `x <- T(x)`.
+///
+/// A step length that the user has not chosen begins at 1 and is halved, down to the guaranteed one, whenever `TRIAL`
+/// steps have not shortened `|x - T(x)|_{D/R}` by the factor `GAIN`: a contraction that is seen is as good as one that is proved.
 pub(super) struct ForwardBackwardIteration {
-    pub(super) alpha: f64,
+    alpha: f64,
+    adaptive: bool,
+    steps: usize,
+    at_start: f64,
+}
+
+const TRIAL: usize = 20;
+const GAIN: f64 = 0.995;
+
+impl ForwardBackwardIteration {
+    pub(super) fn new(step: Option<f64>) -> Self {
+        Self { alpha: step.unwrap_or(1.0), adaptive: step.is_none(), steps: 0, at_start: f64::INFINITY }
+    }
 }
 
 impl<A: Scalar> Iterate<A> for ForwardBackwardIteration {
@@ -25,7 +40,25 @@ impl<A: Scalar> Iterate<A> for ForwardBackwardIteration {
 
     fn next(&mut self, task: &Task<'_, A>, at: &Point<A>) -> Result<Array1<A>> {
         let metric = task.metric.ok_or_else(uncertified)?;
-        Ok(metric.forward_backward(task.circuit, self.alpha, &at.x, &at.z))
+        let next = metric.forward_backward(task.circuit, self.alpha, &at.x, &at.z);
+        if !self.adaptive {
+            return Ok(next);
+        }
+        let length = metric.norm(&(&next - &at.x));
+        if self.steps == 0 {
+            self.at_start = length;
+        }
+        self.steps += 1;
+        let failed = length > 2.0 * self.at_start || (self.steps > TRIAL && length > GAIN * self.at_start);
+        if self.steps > TRIAL || failed {
+            self.steps = 0;
+        }
+        if failed {
+            let guaranteed = metric.best_step(&task.circuit.weights);
+            self.alpha = (0.5 * self.alpha).max(guaranteed.min(self.alpha));
+            return Ok(metric.forward_backward(task.circuit, self.alpha, &at.x, &at.z));
+        }
+        Ok(next)
     }
 }
 
@@ -68,7 +101,7 @@ pub(super) struct LinearResolvent<A: Scalar> {
 const DENSE_BELOW: usize = 1500;
 
 impl<A: Scalar> LinearResolvent<A> {
-    pub(super) fn new(circuit: &Circuit<A>, metric: &Metric, alpha: f64) -> Self {
+    pub(super) fn new(circuit: &Circuit<A>, metric: &Metric<'_>, alpha: f64) -> Self {
         let factorise = match circuit.weights.view() {
             WeightsView::Dense(_) => true,
             WeightsView::Sparse(_) => circuit.len() <= DENSE_BELOW,
@@ -76,7 +109,7 @@ impl<A: Scalar> LinearResolvent<A> {
         let factor = factorise.then(|| {
             let mut matrix = circuit.weights.to_dense();
             for (i, mut row) in matrix.axis_iter_mut(Axis(0)).enumerate() {
-                row *= A::of(-alpha * metric.slope_bounds()[i]);
+                row *= A::of(-alpha * metric.certificate().slope_bounds()[i]);
                 row[i] += A::of(1.0 + alpha);
             }
             Lu::new(matrix.view(), "I + alpha (I - R W)")
@@ -84,14 +117,14 @@ impl<A: Scalar> LinearResolvent<A> {
         Self { alpha, factor }
     }
 
-    fn solve(&self, metric: &Metric, task: &Task<'_, A>, w: &Array1<A>) -> Result<Array1<A>> {
-        let scale = |i: usize| A::of(self.alpha * metric.slope_bounds()[i]);
+    fn solve(&self, metric: &Metric<'_>, task: &Task<'_, A>, w: &Array1<A>) -> Result<Array1<A>> {
+        let scale = |i: usize| A::of(self.alpha * metric.certificate().slope_bounds()[i]);
         let rhs = Array1::from_shape_fn(w.len(), |i| w[i] + scale(i) * task.input[i]);
         match &self.factor {
             Some(lu) => lu.solve_vec(rhs.view()),
             None => {
                 // In the variables of the metric's square root the matrix has a symmetric part of at least I.
-                let root: Array1<A> = metric.rate_weights().map(|m| A::of(m.sqrt())).collect();
+                let root: Array1<A> = metric.rate_weights().iter().map(|m| A::of(m.sqrt())).collect();
                 let product = |y: &Array1<A>| {
                     let x = y / &root;
                     let image = task.circuit.weights.dot(x.view());
@@ -103,9 +136,9 @@ impl<A: Scalar> LinearResolvent<A> {
     }
 
     /// The `w` whose `J_B(w)` is the present iterate.
-    fn start(&self, metric: &Metric, task: &Task<'_, A>, at: &Point<A>) -> Array1<A> {
+    fn start(&self, metric: &Metric<'_>, task: &Task<'_, A>, at: &Point<A>) -> Array1<A> {
         Array1::from_shape_fn(task.input.len(), |i| {
-            A::of(1.0 + self.alpha) * at.x[i] - A::of(self.alpha * metric.slope_bounds()[i]) * at.z[i]
+            A::of(1.0 + self.alpha) * at.x[i] - A::of(self.alpha * metric.certificate().slope_bounds()[i]) * at.z[i]
         })
     }
 }

@@ -15,8 +15,8 @@ use std::fmt;
 use ndarray::{Array1, ArrayBase, ArrayView1, Data, Ix1};
 
 use super::NetworkCertificate;
+use super::distance::{ErrorBound, bound_image};
 use crate::Scalar;
-use crate::equilibrium::{ErrorBound, bound_image};
 use crate::error::Result;
 use crate::network::{Circuit, FiringRateNetwork, HopfieldNetwork, finite_vector};
 
@@ -139,8 +139,7 @@ impl<'a, A: Scalar> LyapunovFunction<'a, A> {
             return Ok(None);
         }
         let accuracy = 16.0 * A::epsilon().to_double();
-        let (d, rho) = (self.certificate.weights().to_vec(), self.certificate.slope_bounds().to_vec());
-        let (y, bound) = bound_image(self.circuit, (d, rho, self.certificate.margin()), &z, accuracy);
+        let (y, bound) = bound_image(self.circuit, &self.certificate, &z, accuracy);
         // The bound is of y = Phi(z), for any z, with the exact v = z - u - W y in place of W r; the way from x to y is
         // one rounded subtraction per neuron.
         let outward = 1.0 + 4.0 * f64::EPSILON;

@@ -3,10 +3,13 @@
 mod bounds;
 pub mod contraction;
 pub mod diagonal;
+mod distance;
 pub mod local;
 pub mod lyapunov;
 mod majorant;
 mod network;
 
 pub use bounds::Bounds;
+pub use distance::ErrorBound;
+pub(crate) use distance::{CheckedProduct, activation_scale, checked_products, error_bound};
 pub use network::{NetworkCertificate, NetworkVerdict};

@@ -11,12 +11,12 @@ mod support;
 
 use std::fmt;
 
-use ndarray::{Array1, Array2};
+use ndarray::Array1;
 
 use crate::Scalar;
 use crate::error::{Error, Result};
-use crate::linalg::eigvals;
 use crate::network::FiringRateNetwork;
+use crate::stability::local::{Linearisation, Tendency};
 
 use search::Search;
 use support::{Piece, Solutions};
@@ -84,26 +84,10 @@ pub struct IsolatedEquilibrium<A> {
     pub support: Vec<usize>,
     /// Neurons whose drive is at a kink of their activation.
     pub at_kink: Vec<usize>,
-    /// Largest real part of the eigenvalues of `T^{-1} (Lambda W - I)`, per unit of time; at a kink, that of the
-    /// support's own slopes.
-    pub spectral_abscissa: f64,
-    /// Local stability under the firing-rate dynamics.
-    pub stability: LocalStability,
+    /// The linearisation there, with its spectrum.
+    pub local: Linearisation<A>,
     /// Whether it is a Nash equilibrium: no neuron can lower its own energy alone.
     pub is_nash: bool,
-}
-
-/// Local stability of an equilibrium of the firing-rate dynamics.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[non_exhaustive]
-pub enum LocalStability {
-    /// All eigenvalues have negative real parts: exponentially stable.
-    Stable,
-    /// Some eigenvalue has a positive real part.
-    Unstable,
-    /// The linearisation does not tell: an eigenvalue on the imaginary axis to working precision, or a drive at a kink.
-    Undecided,
 }
 
 /// A support on which the equilibria are not isolated.
@@ -196,17 +180,15 @@ impl<A: Scalar> Enumeration<'_, A> {
         let mut equilibria = Vec::with_capacity(solutions.points.len());
         for point in solutions.points {
             let at_kink = search.kinks(&point);
-            let slopes: Vec<f64> = search.slopes(&point.support);
-            let (spectral_abscissa, stability) = stability(net, &search.weights, &slopes, at_kink.is_empty())?;
             let state: Array1<A> = point.x.iter().map(|x| A::of(*x)).collect();
+            let local = net.linearise(&state)?;
             let is_nash = is_nash(net, &state, self.tolerance)?;
             equilibria.push(IsolatedEquilibrium {
                 drive: point.z.iter().map(|z| A::of(*z)).collect(),
                 state,
                 support: point.support,
                 at_kink,
-                spectral_abscissa,
-                stability,
+                local,
                 is_nash,
             });
         }
@@ -228,28 +210,6 @@ impl<A: Scalar> Enumeration<'_, A> {
     }
 }
 
-fn stability<A: Scalar>(
-    net: &FiringRateNetwork<A>,
-    w: &Array2<f64>,
-    slopes: &[f64],
-    smooth: bool,
-) -> Result<(f64, LocalStability)> {
-    let tau = net.time_constants();
-    let jacobian = Array2::from_shape_fn(w.dim(), |(i, j)| {
-        let identity = if i == j { 1.0 } else { 0.0 };
-        (slopes[i] * w[[i, j]] - identity) / tau[i].to_double()
-    });
-    let abscissa = eigvals(jacobian.view())?.first().map_or(f64::NEG_INFINITY, |e| e.re);
-    let size = jacobian.iter().map(|v| v * v).sum::<f64>().sqrt();
-    let doubt = 1e-12 * size;
-    let verdict = match abscissa {
-        a if smooth && a < -doubt => LocalStability::Stable,
-        a if smooth && a > doubt => LocalStability::Unstable,
-        _ => LocalStability::Undecided,
-    };
-    Ok((abscissa, verdict))
-}
-
 /// Nash up to the rounding of the state, whose effect on an energy is of the order of the energy's terms.
 fn is_nash<A: Scalar>(net: &FiringRateNetwork<A>, state: &Array1<A>, tolerance: f64) -> Result<bool> {
     let reach = state.iter().chain(net.input()).fold(A::one(), |m, v| m.max(v.abs()));
@@ -257,36 +217,38 @@ fn is_nash<A: Scalar>(net: &FiringRateNetwork<A>, state: &Array1<A>, tolerance: 
     Ok(net.game().is_nash(state, tolerance)?.holds())
 }
 
+impl<A: Scalar> IsolatedEquilibrium<A> {
+    /// Whether small disturbances die out. `false` also where the linearisation does not tell: at a kink, or with an
+    /// eigenvalue on the imaginary axis.
+    pub fn is_stable(&self) -> bool {
+        self.at_kink.is_empty() && self.local.tendency() == Tendency::Stable
+    }
+
+    /// Whether some small disturbances grow. `false` also where the linearisation does not tell.
+    pub fn is_unstable(&self) -> bool {
+        self.at_kink.is_empty() && self.local.tendency() == Tendency::Unstable
+    }
+}
+
 impl<A: Scalar> EquilibriumSet<A> {
     /// The equilibria that are locally stable.
     pub fn stable(&self) -> impl Iterator<Item = &IsolatedEquilibrium<A>> {
-        self.equilibria.iter().filter(|e| e.stability == LocalStability::Stable)
+        self.equilibria.iter().filter(|e| e.is_stable())
     }
 }
 
 impl<A: Scalar> fmt::Display for EquilibriumSet<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count = |s| self.equilibria.iter().filter(|e| e.stability == s).count();
+        let count = |test: fn(&IsolatedEquilibrium<A>) -> bool| self.equilibria.iter().filter(|e| test(e)).count();
+        let (stable, unstable) = (count(IsolatedEquilibrium::is_stable), count(IsolatedEquilibrium::is_unstable));
         write!(
             f,
-            "{} equilibria ({} stable, {} unstable, {} undecided; {} Nash), {} continua, {}",
+            "{} equilibria ({stable} stable, {unstable} unstable, {} undecided; {} Nash), {} continua, {}",
             self.equilibria.len(),
-            count(LocalStability::Stable),
-            count(LocalStability::Unstable),
-            count(LocalStability::Undecided),
-            self.equilibria.iter().filter(|e| e.is_nash).count(),
+            self.equilibria.len() - stable - unstable,
+            count(|e| e.is_nash),
             self.continua.len(),
             if self.complete { "all supports searched" } else { "not all supports searched" }
         )
-    }
-}
-
-impl fmt::Display for LocalStability {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            LocalStability::Stable => "stable",
-            LocalStability::Unstable => "unstable",
-            LocalStability::Undecided => "undecided",
-        })
     }
 }

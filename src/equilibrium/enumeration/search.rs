@@ -8,7 +8,7 @@ use super::support::{Found, Piece, Point, solve};
 
 /// The network, and what the search is allowed.
 pub(super) struct Search {
-    pub(super) weights: Array2<f64>,
+    weights: Array2<f64>,
     input: Vec<f64>,
     pieces: Vec<Vec<Piece>>,
     tolerance: f64,
@@ -87,11 +87,6 @@ impl Search {
             complete: !progress.exhausted.into_inner(),
             branches: progress.branches.into_inner().min(self.max_branches),
         }
-    }
-
-    /// The slopes of a support.
-    pub(super) fn slopes(&self, support: &[usize]) -> Vec<f64> {
-        support.iter().zip(&self.pieces).map(|(&p, pieces)| pieces[p].slope).collect()
     }
 
     /// The neurons whose drive is at an end of their piece.

@@ -25,7 +25,7 @@ def network(rng, n):
     """Weights that D certifies with margin 0.3 or more: D (I - W) = L L' + 0.3 D + K, K skew."""
     d = rng.uniform(0.5, 2.0, n)
     l = rng.standard_normal((n, n)) / np.sqrt(n)
-    k = 3 * rng.standard_normal((n, n)) / np.sqrt(n)
+    k = 1.5 * rng.standard_normal((n, n)) / np.sqrt(n)
     return np.eye(n) - (l @ l.T + 0.3 * np.diag(d) + k - k.T) / d[:, None], d
 
 

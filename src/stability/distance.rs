@@ -13,7 +13,7 @@ use std::fmt;
 
 use ndarray::Array1;
 
-use super::Metric;
+use super::NetworkCertificate;
 use crate::Scalar;
 use crate::network::{Circuit, Weights, WeightsView};
 
@@ -41,13 +41,13 @@ impl fmt::Display for ErrorBound {
 
 /// `W y` summed in `f64`, and `|W| m` for a bound on its errors, in one pass over `W`.
 #[derive(Debug, Clone)]
-pub(super) struct CheckedProduct {
-    pub(super) value: Vec<f64>,
-    pub(super) magnitude: Vec<f64>,
+pub(crate) struct CheckedProduct {
+    pub(crate) value: Vec<f64>,
+    pub(crate) magnitude: Vec<f64>,
 }
 
 /// Computes `W y` and `|W| m` for each pair `(y, m)`; every row of `W` is read once for all pairs.
-pub(super) fn checked_products<A: Scalar>(weights: &Weights<A>, pairs: &[(Vec<f64>, Vec<f64>)]) -> Vec<CheckedProduct> {
+pub(crate) fn checked_products<A: Scalar>(weights: &Weights<A>, pairs: &[(Vec<f64>, Vec<f64>)]) -> Vec<CheckedProduct> {
     let n = weights.len();
     let mut rows = vec![(0.0, 0.0); n * pairs.len()];
     let fill = |i: usize, out: &mut [(f64, f64)]| match weights.view() {
@@ -106,13 +106,18 @@ fn dense_row<A: Scalar>(row: &[A], y: &[f64], m: &[f64]) -> (f64, f64) {
 }
 
 /// `|phi(z)| + rho |z|`, at least the smallest normal number: times the accuracy, the error of a computed activation.
-pub(super) fn activation_scale<A: Scalar>(y: &Array1<A>, z: &Array1<A>, rho: Option<&[f64]>) -> Vec<f64> {
+/// `rho = 1` without a certificate.
+pub(crate) fn activation_scale<A: Scalar>(
+    y: &Array1<A>,
+    z: &Array1<A>,
+    certificate: Option<&NetworkCertificate>,
+) -> Vec<f64> {
     let tiny = A::min_positive_value().to_double();
     y.iter()
         .zip(z)
         .enumerate()
         .map(|(i, (y, z))| {
-            let slope = rho.map_or(1.0, |rho| rho[i]);
+            let slope = certificate.map_or(1.0, |certificate| certificate.slope_bounds()[i]);
             (y.to_double().abs() + slope * z.to_double().abs()).max(tiny)
         })
         .collect()
@@ -121,8 +126,8 @@ pub(super) fn activation_scale<A: Scalar>(y: &Array1<A>, z: &Array1<A>, rho: Opt
 /// The bound above for `y`, the computed `Phi(z)`; `scale` is [`activation_scale`] and `product` holds `W y` and `|W| scale`.
 ///
 /// `None` if the bound overflows.
-pub(super) fn error_bound<A: Scalar>(
-    metric: &Metric,
+pub(crate) fn error_bound<A: Scalar>(
+    certificate: &NetworkCertificate,
     z: &Array1<A>,
     input: &Array1<A>,
     scale: &[f64],
@@ -131,29 +136,17 @@ pub(super) fn error_bound<A: Scalar>(
 ) -> Option<ErrorBound> {
     let n = z.len();
     // Twice the unit roundoff everywhere, which covers the roundings of the bound itself as well.
-    let unit = f64::EPSILON;
-    let gamma = (n as f64 + 8.0) * unit / (1.0 - (n as f64 + 8.0) * unit);
+    let gamma = (n as f64 + 8.0) * f64::EPSILON / (1.0 - (n as f64 + 8.0) * f64::EPSILON);
     let underflow = (n as f64 + 8.0) * f64::MIN_POSITIVE;
-    let largest_weight = metric.rate_weights().fold(0.0, f64::max);
-    if !(largest_weight.is_finite() && largest_weight > 0.0) {
-        return None;
-    }
-    let (mut input_part, mut activation_part, mut smallest_weight) = (0.0, 0.0, f64::INFINITY);
-    for (i, weight) in metric.rate_weights().enumerate() {
+    let driven = (0..n).map(|i| {
         let (z, u, w) = (z[i].to_double(), input[i].to_double(), product.value[i]);
         let rounding = gamma * (product.magnitude[i] + z.abs() + u.abs() + w.abs()) + underflow;
-        let v = (z - u - w).abs() + rounding + accuracy * product.magnitude[i];
-        let weight = weight / largest_weight;
-        input_part += weight * (metric.slope_bounds()[i] * v).powi(2);
-        activation_part += weight * (accuracy * scale[i]).powi(2);
-        smallest_weight = smallest_weight.min(weight);
-    }
-    let outward = 1.0 + 4.0 * gamma;
-    // Underflow of a square loses less than the root of the smallest normal number.
-    let lost = n as f64 * f64::MIN_POSITIVE.sqrt();
-    let scaled = ((input_part.sqrt() + lost) / metric.margin() + activation_part.sqrt() + lost) * outward;
-    let weighted = scaled * largest_weight.sqrt() * outward;
-    let largest = scaled / smallest_weight.sqrt() * outward;
+        certificate.slope_bounds()[i] * ((z - u - w).abs() + rounding + accuracy * product.magnitude[i])
+    });
+    let moved = certificate.norm_upper(driven) / certificate.margin();
+    let computed = certificate.norm_upper(scale.iter().map(|s| accuracy * s));
+    let weighted = (moved + computed) * (1.0 + 2.0 * gamma);
+    let largest = certificate.largest_entry(weighted);
     (weighted.is_finite() && largest.is_finite()).then_some(ErrorBound {
         weighted,
         largest,
@@ -161,20 +154,18 @@ pub(super) fn error_bound<A: Scalar>(
     })
 }
 
-/// `y`, the computed `Phi(z)`, with the bound above; `weights` is `D` and `slope_bounds` is `rho`.
+/// `y`, the computed `Phi(z)`, with the bound above.
 pub(crate) fn bound_image<A: Scalar>(
     circuit: &Circuit<A>,
-    (weights, slope_bounds, margin): (Vec<f64>, Vec<f64>, f64),
+    certificate: &NetworkCertificate,
     z: &Array1<A>,
     accuracy: f64,
 ) -> (Array1<A>, Option<ErrorBound>) {
     let mut y = z.clone();
     circuit.activate(y.view_mut());
-    let scale = activation_scale(&y, z, Some(&slope_bounds));
+    let scale = activation_scale(&y, z, Some(certificate));
     let values = y.iter().map(|y| y.to_double()).collect();
-    let magnitude = y.iter().zip(&scale).map(|(y, s)| y.to_double().abs().max(*s)).collect();
-    let products = checked_products(&circuit.weights, &[(values, magnitude)]);
-    let metric = Metric::new(weights, slope_bounds, margin);
-    let bound = error_bound(&metric, z, &circuit.input, &scale, &products[0], accuracy);
+    let products = checked_products(&circuit.weights, &[(values, scale.clone())]);
+    let bound = error_bound(certificate, z, &circuit.input, &scale, &products[0], accuracy);
     (y, bound)
 }

@@ -18,7 +18,7 @@ const DENSE_BELOW: usize = 1500;
 /// `b (I - a W b)^{-1} a`. If `D` certifies the network with margin `delta`, the symmetric part of `I - a W b` is at least
 /// `min(1, delta) I`, for all slopes alike, so that restarted GMRES converges whatever its restart length
 /// (Eisenstat, Elman & Schultz, SIAM J. Numer. Anal. 20, 1983).
-pub(super) struct Linearisation<'a, A: Scalar> {
+pub(super) struct ResponseOperator<'a, A: Scalar> {
     circuit: &'a Circuit<A>,
     active: Vec<usize>,
     /// `sqrt(d lambda)` and `sqrt(lambda / d)` of the active neurons.
@@ -34,10 +34,10 @@ enum Kernel<A: Scalar> {
     Product,
 }
 
-impl<'a, A: Scalar> Linearisation<'a, A> {
-    pub(super) fn new(circuit: &'a Circuit<A>, slopes: Array1<A>, metric: Option<&Metric>) -> Result<Self> {
+impl<'a, A: Scalar> ResponseOperator<'a, A> {
+    pub(super) fn new(circuit: &'a Circuit<A>, slopes: Array1<A>, metric: Option<&Metric<'_>>) -> Result<Self> {
         let active: Vec<usize> = (0..slopes.len()).filter(|&i| slopes[i] > A::zero()).collect();
-        let weight = |i: usize| A::of(metric.map_or(1.0, |metric| metric.weights()[i]));
+        let weight = |i: usize| A::of(metric.map_or(1.0, |metric| metric.certificate().weights()[i]));
         let into: Array1<A> = active.iter().map(|&i| (weight(i) * slopes[i]).sqrt()).collect();
         let out_of: Array1<A> = active.iter().map(|&i| (slopes[i] / weight(i)).sqrt()).collect();
         let kernel = match circuit.weights.view() {
