@@ -111,6 +111,16 @@ impl NetworkCertificate {
         self.method
     }
 
+    /// A certificate of this circuit from weights and a margin that the caller has proved.
+    pub(crate) fn proved<A: Scalar>(
+        circuit: &Circuit<A>,
+        weights: Array1<f64>,
+        margin: f64,
+        method: diagonal::Method,
+    ) -> Result<Self> {
+        Ok(Self { weights, slope_bounds: bounded_slopes(circuit)?, margin, method })
+    }
+
     /// `|v|_{D/R} = (sum_i (d_i / rho_i) v_i^2)^{1/2}`, rounded outward.
     pub(crate) fn norm_upper(&self, v: impl Iterator<Item = f64>) -> f64 {
         let n = self.weights.len() as f64;

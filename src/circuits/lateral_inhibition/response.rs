@@ -8,6 +8,8 @@ use super::{LateralInhibition, contrast};
 use crate::Scalar;
 use crate::dynamics::StopReason;
 use crate::error::{Error, Result};
+use crate::stability::NetworkCertificate;
+use crate::stability::diagonal::Method;
 
 /// The state that a [`LateralInhibition`] circuit reaches from silence.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,7 +36,9 @@ impl<A: Scalar> LateralInhibition<A> {
         let network = self.network(input)?;
         if let Some(certificate) = self.certify()?.filter(|certificate| certificate.margin > 0.0) {
             let weights = certificate.weights(self.columns());
-            let equilibrium = network.equilibrium().certificate(&weights, certificate.margin).solve()?;
+            // In closed form because the symmetry splits the circuit into modes of two neurons.
+            let proof = NetworkCertificate::proved(network.circuit(), weights, certificate.margin, Method::TwoByTwo)?;
+            let equilibrium = network.equilibrium().certificate(&proof).solve()?;
             let error_bound = equilibrium.report.error_bound.as_ref().map(|bound| bound.largest);
             return Ok(LateralResponse { state: equilibrium.state, error_bound });
         }
