@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use ndarray::{Array1, Array2, array};
-use neuronash::activation::{ActivationCost, Identity, Relu, Tanh};
+use neuronash::activation::{ActivationCost, Identity, Logistic, Relu, Softplus, Tanh};
 use neuronash::dynamics::{Limit, Simulation, StopReason, Trajectory};
 use neuronash::network::FiringRateNetwork;
 use neuronash::{Error, Scalar};
@@ -59,7 +59,9 @@ fn agrees_with_scipy() {
         let got = match case["activation"].as_str().unwrap() {
             "relu" => run_case(&case, Relu),
             "tanh" => run_case(&case, Tanh::new()),
-            _ => continue,
+            "logistic" => run_case(&case, Logistic::new()),
+            "softplus" => run_case(&case, Softplus::new()),
+            other => panic!("activation {other}"),
         };
         assert_eq!(got.stop(), StopReason::TimeReached);
         assert_eq!(got.times(), vector(&case["times"]));
@@ -67,7 +69,7 @@ fn agrees_with_scipy() {
         assert!(gap < 2e-8, "{}: {gap:e}", case["name"]);
         cases += 1;
     }
-    assert!(cases >= 7, "only {cases} cases ran");
+    assert_eq!(cases, 11);
 }
 
 fn largest<D: ndarray::Dimension>(a: &ndarray::Array<f64, D>) -> f64 {
