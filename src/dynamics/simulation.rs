@@ -27,7 +27,7 @@ impl<A: Scalar> FiringRateNetwork<A> {
     /// use neuronash::activation::Relu;
     /// use neuronash::network::FiringRateNetwork;
     ///
-    /// let net = FiringRateNetwork::builder(&array![[0.5, -1.0], [1.0, -0.5]])
+    /// let net = FiringRateNetwork::<f64>::builder(&array![[0.5, -1.0], [1.0, -0.5]])
     ///     .activation(Relu)
     ///     .input(&array![1.0, 0.0])
     ///     .build()?;
