@@ -18,7 +18,7 @@ where
 {
     let (width, height) = area.dim_in_pixel();
     let (width, height) = (width as i32, height as i32);
-    let (left, right, top, bottom) = (74 * SCALE, 18 * SCALE, 38 * SCALE, 58 * SCALE);
+    let (left, right, top, bottom) = (84 * SCALE, 18 * SCALE, 38 * SCALE, 58 * SCALE);
     let mut chart = ChartBuilder::on(area)
         .margin_top(top)
         .margin_right(right)
@@ -58,7 +58,7 @@ where
     text::draw(area, &panel.title, TITLE, BLACK, (middle, top / 2), Anchor::Middle)?;
     text::draw(area, &panel.x.label, LABEL, BLACK, (middle, height - 14 * SCALE), Anchor::Middle)?;
     let half = (top + height - bottom) / 2;
-    text::draw(area, &panel.y.label, LABEL, BLACK, (13 * SCALE, half), Anchor::Upward)
+    text::draw(area, &panel.y.label, LABEL, BLACK, (17 * SCALE, half), Anchor::Upward)
 }
 
 fn draw_mark<DB: DrawingBackend>(
@@ -71,11 +71,14 @@ where
     match mark {
         Mark::Line { points, color, width, dash, .. } => {
             let style = color.stroke_width(width * SCALE as u32);
-            let points = points.iter().map(|p| (p[0], p[1]));
-            match strokes(*dash) {
-                None => chart.draw_series(LineSeries::new(points, style)).map(|_| ())?,
-                Some((size, gap)) => {
-                    chart.draw_series(DashedLineSeries::new(points, size as u32, gap as u32, style)).map(|_| ())?;
+            let (x, y) = (chart.x_range(), chart.y_range());
+            for piece in clipped(points, [x.start, x.end], [y.start, y.end]) {
+                let points = piece.into_iter().map(|p| (p[0], p[1]));
+                match strokes(*dash) {
+                    None => chart.draw_series(LineSeries::new(points, style)).map(|_| ())?,
+                    Some((size, gap)) => {
+                        chart.draw_series(DashedLineSeries::new(points, size as u32, gap as u32, style)).map(|_| ())?;
+                    }
                 }
             }
         }
@@ -119,6 +122,35 @@ where
     Ok(())
 }
 
+/// The parts of a polyline inside a rectangle (Liang and Barsky, segment by segment).
+fn clipped(points: &[[f64; 2]], x: [f64; 2], y: [f64; 2]) -> Vec<Vec<[f64; 2]>> {
+    let mut pieces: Vec<Vec<[f64; 2]>> = Vec::new();
+    for pair in points.windows(2) {
+        let (mut enter, mut leave) = (0.0f64, 1.0f64);
+        for (axis, [low, high]) in [x, y].into_iter().enumerate() {
+            let (start, step) = (pair[0][axis], pair[1][axis] - pair[0][axis]);
+            if step == 0.0 {
+                if start < low || start > high {
+                    leave = -1.0;
+                }
+            } else {
+                let (p, q) = ((low - start) / step, (high - start) / step);
+                enter = enter.max(p.min(q));
+                leave = leave.min(p.max(q));
+            }
+        }
+        if enter > leave {
+            continue;
+        }
+        let at = |t: f64| [0, 1].map(|axis| pair[0][axis] + t * (pair[1][axis] - pair[0][axis]));
+        match pieces.last_mut() {
+            Some(piece) if enter == 0.0 && piece.last() == Some(&pair[0]) => piece.push(at(leave)),
+            _ => pieces.push(vec![at(enter), at(leave)]),
+        }
+    }
+    pieces
+}
+
 /// Lengths of stroke and gap.
 fn strokes(dash: Dash) -> Option<(i32, i32)> {
     match dash {
@@ -150,7 +182,7 @@ fn tick_label(v: f64, decades: bool, range: &std::ops::Range<f64>) -> String {
         return format!("10{digits}");
     }
     let span = (range.end - range.start).abs();
-    let decimals = (2.0 - span.log10().ceil()).clamp(0.0, 6.0) as usize;
+    let decimals = (-(span / 5.0).log10()).ceil().clamp(0.0, 6.0) as usize;
     let v = if v.abs() < 1e-9 * span { 0.0 } else { v };
     let text = format!("{v:.decimals$}");
     text.replace('-', "\u{2212}")
@@ -202,6 +234,8 @@ where
     DB::ErrorType: 'static,
 {
     let end = x + SAMPLE * SCALE;
+    // The middle of small letters is a little above the middle of their line.
+    let y = y - 2 * SCALE;
     match mark {
         Mark::Line { color, width, dash, .. } => {
             let style = color.stroke_width(width * SCALE as u32);

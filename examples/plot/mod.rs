@@ -25,7 +25,7 @@ pub const RED: RGBColor = RGBColor(213, 94, 0);
 pub const PURPLE: RGBColor = RGBColor(204, 121, 167);
 
 /// Everything is drawn this many times too large, so that the picture can be smoothed when it is made smaller.
-const SCALE: i32 = 4;
+const SCALE: i32 = 3;
 /// Pixels of the drawing per pixel of the PNG, in each direction.
 const SHRINK: u32 = 2;
 
@@ -39,6 +39,7 @@ pub struct Figure {
 }
 
 /// One set of axes.
+#[derive(Clone)]
 pub struct Panel {
     title: String,
     x: Axis,
@@ -47,6 +48,7 @@ pub struct Panel {
 }
 
 /// A named axis with its unit in the name.
+#[derive(Clone)]
 pub struct Axis {
     label: String,
     range: Range<f64>,
@@ -60,6 +62,7 @@ pub enum Dash {
     Dotted,
 }
 
+#[derive(Clone)]
 enum Mark {
     Line { points: Vec<[f64; 2]>, color: RGBColor, width: u32, dash: Dash, label: String },
     Dots { points: Vec<[f64; 2]>, color: RGBColor, radius: i32, filled: bool, label: String },
@@ -162,6 +165,15 @@ impl Panel {
     pub fn area(mut self, corners: [[f64; 2]; 2], color: RGBColor, opacity: f64, label: &str) -> Self {
         self.marks.push(Mark::Area { corners, color: color.mix(opacity), label: label.into() });
         self
+    }
+
+    /// A triangle that points the way, this part of the way along a curve.
+    pub fn direction(self, curve: &[[f64; 2]], part: f64, color: RGBColor) -> Self {
+        let i = ((curve.len() - 1) as f64 * part) as usize;
+        match (curve.get(i), curve.get(i + 1)) {
+            (Some(from), Some(to)) => self.arrow(*from, *to, color),
+            _ => self,
+        }
     }
 
     /// Text that begins at a point.

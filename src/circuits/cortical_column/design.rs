@@ -230,7 +230,7 @@ impl<A: Scalar> fmt::Display for DesignedColumn<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} layers of {} columns, contrast gain {} each, margin {} proved of {} at most",
+            "{} layers of {} columns, contrast gain {:.6} each, margin {} proved of {:.6} at most",
             self.column.depth(),
             self.column.columns(),
             self.contrast_gain,

@@ -1,0 +1,195 @@
+//! The Wilson-Cowan circuit on both sides of its switch: phase portraits, regimes, energies and the Lyapunov function.
+//!
+//! `cargo run --release --example wilson_cowan [FOLDER]` writes the figures into FOLDER, `docs/figures` if none is given.
+
+mod plot;
+
+use ndarray::{Array1, array};
+use neuronash::activation::{Logistic, Tanh};
+use neuronash::circuits::WilsonCowan;
+use neuronash::circuits::wilson_cowan::{Parameter, Regime, RegimeMap, Window};
+use plot::{Axis, BLACK, BLUE, Dash, Figure, GREEN, GREY, ORANGE, Outcome, PURPLE, Panel, RED, SKY, YELLOW};
+
+const BELOW: f64 = 0.6;
+const ABOVE: f64 = 2.4;
+
+fn main() -> Outcome {
+    let paths = [phase_portraits()?, energies()?, regime_map()?];
+    for path in paths {
+        println!("{path}");
+    }
+    Ok(())
+}
+
+/// Steepest slope 1, so that the switch is at `w_EE = 1`. Times in ms, rates as fractions of the largest one.
+fn circuit(w_ee: f64) -> neuronash::Result<WilsonCowan<f64>> {
+    let neuron = Logistic::with_gain_and_threshold(4.0, 0.5)?;
+    WilsonCowan::builder()
+        .w_ee(w_ee)
+        .w_ei(2.0)
+        .w_ie(2.4)
+        .tau_e(10.0)
+        .tau_i(15.0)
+        .u_e(0.3)
+        .u_i(-0.7)
+        .excitatory(neuron)
+        .inhibitory(neuron)
+        .build()
+}
+
+fn phase_portraits() -> Outcome<String> {
+    let mut figure = Figure::new("phase_portraits", 1000, 560);
+    for (w_ee, side) in [(BELOW, "below"), (ABOVE, "above")] {
+        let circuit = circuit(w_ee)?;
+        let equilibria = circuit.equilibria()?;
+        println!(
+            "w_EE = {w_ee}, {side} the switch at {}: {}",
+            circuit.switch()?,
+            if circuit.is_diagonally_stable()? { "diagonally stable" } else { "not diagonally stable" }
+        );
+        print!("{equilibria}");
+        for point in equilibria.points() {
+            println!("  dx_I/du_I = {:+.4}", point.response()[[1, 1]]);
+        }
+
+        let window = Window { x_e: [0.0, 1.0], x_i: [0.0, 1.0] };
+        let nullclines = circuit.nullclines(window, 400)?;
+        let mut panel = Panel::new(
+            &format!("w_{{EE}} = {w_ee}, {side} the switch"),
+            Axis::new("E rate x_{E} (fraction of maximum)", 0.0..1.0),
+            Axis::new("I rate x_{I} (fraction of maximum)", 0.0..1.0),
+        );
+        for start in [[0.02, 0.9], [0.95, 0.05], [0.9, 0.95], [0.05, 0.05], [0.55, 0.45]] {
+            let times = Array1::linspace(0.0, 300.0, 1201);
+            let run = circuit
+                .network()
+                .simulate()
+                .initial(&array![start[0], start[1]])
+                .until(300.0)
+                .record_at(&times)
+                .run()?;
+            let curve: Vec<[f64; 2]> = run.states().outer_iter().map(|x| [x[0], x[1]]).collect();
+            panel = panel.direction(&curve, 0.024, GREY).styled(curve, GREY, 1, Dash::Solid, "trajectories");
+        }
+        for piece in nullclines.excitatory {
+            panel = panel.styled(piece, RED, 3, Dash::Solid, "E nullcline");
+        }
+        for piece in nullclines.inhibitory {
+            panel = panel.styled(piece, BLUE, 3, Dash::Dashed, "I nullcline");
+        }
+        for point in equilibria.points() {
+            let label = if point.is_stable() { "stable equilibrium" } else { "unstable equilibrium" };
+            panel = panel.dots(vec![point.rates()], BLACK, 6, point.is_stable(), label);
+        }
+        figure = figure.panel(panel);
+        println!();
+    }
+    Ok(figure.save()?.display().to_string())
+}
+
+fn energies() -> Outcome<String> {
+    let mut panels = [("E", -0.1..0.15), ("I", -0.2..0.2)].map(|(name, range)| {
+        Panel::new(
+            &format!("Energy of {name} along its own rate"),
+            Axis::new(&format!("rate x_{{{name}}} (fraction of maximum)"), 0.0..1.0),
+            Axis::new(&format!("energy of {name} (dimensionless)"), range),
+        )
+    });
+    for (w_ee, color, dash, side) in [(BELOW, BLUE, Dash::Solid, "below"), (ABOVE, RED, Dash::Dashed, "above")] {
+        let circuit = circuit(w_ee)?;
+        let network = circuit.network();
+        let game = network.game();
+        let rates = circuit.equilibria()?.points()[0].rates();
+        let label = format!("w_{{EE}} = {w_ee}, {side} the switch");
+        panels = [(0, panels[0].clone()), (1, panels[1].clone())].map(|(neuron, panel)| {
+            let energy = |s: f64| {
+                let mut x = array![rates[0], rates[1]];
+                x[neuron] = s;
+                game.energy(neuron, &x).map_or(f64::NAN, |e| e.total)
+            };
+            let curve = (0..=200).map(|i| i as f64 / 200.0).map(|s| [s, energy(s)]).collect();
+            let here = vec![[rates[neuron], energy(rates[neuron])]];
+            panel.styled(curve, color, 3, dash, &label).dots(
+                here,
+                color,
+                6,
+                w_ee < 1.0,
+                &format!("equilibrium, {side}"),
+            )
+        });
+    }
+    let [e, i] = panels;
+    Ok(Figure::new("own_energies", 1000, 520).panel(e).panel(i).save()?.display().to_string())
+}
+
+fn regime_map() -> Outcome<String> {
+    let (w_ie, w_ii, tau_e, tau_i) = (1.5, 0.5, 10.0, 10.0);
+    let circuit = WilsonCowan::builder()
+        .w_ie(w_ie)
+        .w_ii(w_ii)
+        .tau_e(tau_e)
+        .tau_i(tau_i)
+        .excitatory(Tanh::new())
+        .inhibitory(Tanh::new())
+        .build()?;
+    let (n, top) = (157, 4.0);
+    let values: Vec<f64> = (0..n).map(|i| top * (i as f64 + 0.5) / n as f64).collect();
+    let started = std::time::Instant::now();
+    let map = circuit
+        .sweep(Parameter::WEe, &values, Parameter::WEi, &values)
+        .progress(|done, total| {
+            if done % 40 == 0 {
+                eprintln!("regime map: row {done} of {total}");
+            }
+        })
+        .run()?;
+    println!("regime map: {} circuits in {:.2} s", n * n, started.elapsed().as_secs_f64());
+
+    let mut panel = Panel::new(
+        "Regimes of the Wilson-Cowan circuit (tanh neurons, no input)",
+        Axis::new("self-excitation w_{EE} (dimensionless)", 0.0..top),
+        Axis::new("inhibition w_{EI} (dimensionless)", 0.0..top),
+    );
+    for (regime, color, label) in [
+        (Regime::Monostable, SKY, "one stable equilibrium, proved"),
+        (Regime::InhibitionStabilized, GREEN, "inhibition-stabilised"),
+        (Regime::Oscillatory, ORANGE, "oscillatory"),
+        (Regime::Bistable, PURPLE, "bistable"),
+        (Regime::Critical, YELLOW, "critical"),
+    ] {
+        for corners in runs(&map, regime, top) {
+            panel = panel.area(corners, color, 0.65, label);
+        }
+    }
+    let switch = vec![[1.0, 0.0], [1.0, top]];
+    let fold =
+        (0..=100).map(|i| top * i as f64 / 100.0).map(|w_ee| [w_ee, (w_ee - 1.0) * (1.0 + w_ii) / w_ie]).collect();
+    let hopf = 1.0 + tau_e * (1.0 + w_ii) / tau_i;
+    let panel = panel
+        .styled(switch, BLACK, 3, Dash::Solid, "switch, w_{EE} = 1 / ρ_{E}")
+        .styled(fold, BLACK, 2, Dash::Dashed, "determinant 0 at the origin")
+        .styled(vec![[hopf, 0.0], [hopf, top]], BLACK, 2, Dash::Dotted, "trace 0 at the origin");
+    Ok(Figure::new("regime_map", 900, 680).panel(panel).save()?.display().to_string())
+}
+
+/// The cells of one regime, neighbours in a column joined to one rectangle.
+fn runs(map: &RegimeMap<f64>, regime: Regime, top: f64) -> Vec<[[f64; 2]; 2]> {
+    let (columns, rows) = map.cells.dim();
+    let (width, height) = (top / columns as f64, top / rows as f64);
+    let mut rectangles = Vec::new();
+    for (i, column) in map.cells.outer_iter().enumerate() {
+        let mut j = 0;
+        while j < rows {
+            let first = j;
+            while j < rows && column[j].regime == Some(regime) {
+                j += 1;
+            }
+            if j > first {
+                let left = i as f64 * width;
+                rectangles.push([[left, first as f64 * height], [left + width, j as f64 * height]]);
+            }
+            j += 1;
+        }
+    }
+    rectangles
+}
