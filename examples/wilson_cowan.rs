@@ -14,7 +14,7 @@ const BELOW: f64 = 0.6;
 const ABOVE: f64 = 2.4;
 
 fn main() -> Outcome {
-    let paths = [phase_portraits()?, energies()?, regime_map()?];
+    let paths = [phase_portraits()?, energies()?, regime_map()?, lyapunov()?];
     for path in paths {
         println!("{path}");
     }
@@ -120,6 +120,43 @@ fn energies() -> Outcome<String> {
     }
     let [e, i] = panels;
     Ok(Figure::new("own_energies", 1000, 520).panel(e).panel(i).save()?.display().to_string())
+}
+
+fn lyapunov() -> Outcome<String> {
+    let network = circuit(BELOW)?.network();
+    let certificate = network.certify()?.into_certificate()?;
+    let function = network.lyapunov(&certificate)?;
+    println!("below the switch: {certificate}");
+    println!("the Lyapunov function falls at least like exp(-{:.4} t / ms)\n", function.decay_rate());
+
+    let end = 150.0;
+    let times = Array1::linspace(0.0, end, 301);
+    let mut panel = Panel::new(
+        &format!("Lyapunov function along trajectories, w_{{EE}} = {BELOW}"),
+        Axis::new("time (ms)", 0.0..end),
+        Axis::decades("V(x(t)) / V(x(0))", -8.0..0.3),
+    );
+    let starts =
+        [([0.02, 0.9], BLUE, Dash::Solid), ([0.95, 0.05], ORANGE, Dash::Solid), ([0.9, 0.95], GREEN, Dash::Solid)];
+    for (start, color, dash) in starts {
+        let run = network
+            .simulate()
+            .initial(&array![start[0], start[1]])
+            .relative_tolerance(1e-10)
+            .absolute_tolerance(1e-12)
+            .until(end)
+            .record_at(&times)
+            .run()?;
+        let first = function.value(&run.states().row(0))?;
+        let mut curve = Vec::new();
+        for (t, x) in times.iter().zip(run.states().outer_iter()) {
+            curve.push([*t, (function.value(&x)? / first).log10()]);
+        }
+        panel = panel.styled(curve, color, 3, dash, &format!("from x_{{E}} = {}, x_{{I}} = {}", start[0], start[1]));
+    }
+    let envelope = times.iter().map(|&t| [t, function.envelope(1.0, t).log10()]).collect();
+    let panel = panel.styled(envelope, BLACK, 3, Dash::Dashed, "guaranteed envelope");
+    Ok(Figure::new("lyapunov_function", 900, 560).panel(panel).save()?.display().to_string())
 }
 
 fn regime_map() -> Outcome<String> {

@@ -66,7 +66,7 @@ pub enum Dash {
 enum Mark {
     Line { points: Vec<[f64; 2]>, color: RGBColor, width: u32, dash: Dash, label: String },
     Dots { points: Vec<[f64; 2]>, color: RGBColor, radius: i32, filled: bool, label: String },
-    Area { corners: [[f64; 2]; 2], color: RGBAColor, label: String },
+    Area { corners: [[f64; 2]; 2], color: RGBColor, label: String },
     Note { at: [f64; 2], text: String, color: RGBColor },
     Arrow { from: [f64; 2], to: [f64; 2], color: RGBColor },
 }
@@ -161,9 +161,12 @@ impl Panel {
         self
     }
 
-    /// A filled rectangle between two corners.
-    pub fn area(mut self, corners: [[f64; 2]; 2], color: RGBColor, opacity: f64, label: &str) -> Self {
-        self.marks.push(Mark::Area { corners, color: color.mix(opacity), label: label.into() });
+    /// A filled rectangle between two corners; `strength` 0 is white, 1 the full colour. Not transparent, so that neighbours
+    /// may overlap by a pixel without a seam.
+    pub fn area(mut self, corners: [[f64; 2]; 2], color: RGBColor, strength: f64, label: &str) -> Self {
+        let blend = |channel: u8| (255.0 - strength * (255.0 - f64::from(channel))).round() as u8;
+        let color = RGBColor(blend(color.0), blend(color.1), blend(color.2));
+        self.marks.push(Mark::Area { corners, color, label: label.into() });
         self
     }
 
