@@ -64,7 +64,7 @@ fn evaluate<A: Scalar>(activation: &dyn ActivationCost<A>, row: &Row) -> A {
         "potential" => activation.potential(a),
         "cost" => activation.cost(a),
         "fenchel_young" => activation.fenchel_young(a, A::of(row.arguments[1])),
-        "prox" => return A::of(row.value),
+        "prox" => activation.prox(a, A::of(row.arguments[1])),
         other => panic!("unknown method {other}"),
     }
 }
@@ -123,4 +123,46 @@ fn single_precision_agrees_with_the_reference_table() {
         };
         row.arguments.iter().all(|&a| distinct(a)) && row.condition < 1e3
     });
+}
+
+/// Another activation seen through its `activate` only, so that everything else is the trait's default.
+#[derive(Debug)]
+struct Bare<A>(Shared<A>);
+
+impl<A: Scalar> ActivationCost<A> for Bare<A> {
+    fn name(&self) -> String {
+        format!("bare {}", self.0.name())
+    }
+    fn activate(&self, z: A) -> A {
+        self.0.activate(z)
+    }
+}
+
+#[test]
+fn defaults_from_phi_alone_agree_with_the_reference_table() {
+    let mut worst = std::collections::BTreeMap::new();
+    for row in reference().iter().filter(|r| r.arguments.iter().all(|a| a.abs() < 1e9)) {
+        let a = Bare(built_in::<f64>(row.activation, &row.parameters));
+        let t = std::time::Instant::now();
+        let got = evaluate(&a, row);
+        let dt = t.elapsed().as_secs_f64();
+        let error = if got == row.value { 0.0 } else { (got - row.value).abs() / row.value.abs() };
+        let e = worst.entry((row.method, row.activation)).or_insert(vec![]);
+        e.push((
+            error / (1.0 + row.condition),
+            error,
+            format!("{:?}", row.parameters),
+            row.arguments.clone(),
+            got,
+            row.value,
+            dt,
+        ));
+    }
+    for (k, mut v) in worst {
+        v.sort_by(|a, b| b.0.total_cmp(&a.0));
+        println!("{k:?} median {:e} tmax {:e}", v[v.len() / 2].0, v.iter().map(|x| x.6).fold(0.0, f64::max));
+        for x in v.iter().take(3) {
+            println!("     {:.1e} {:.1e} {} {:?} {:e} {:e} {:e}", x.0, x.1, x.2, x.3, x.4, x.5, x.6);
+        }
+    }
 }

@@ -45,6 +45,9 @@ impl<A: Scalar> ActivationCost<A> for Algebraic {
     fn slope_range(&self) -> SlopeRange<A> {
         SlopeRange::exact(A::zero(), A::one())
     }
+    fn steepest_input(&self) -> Option<A> {
+        Some(A::zero())
+    }
     fn cost(&self, x: A) -> A {
         if x.abs() > A::one() {
             return A::infinity();

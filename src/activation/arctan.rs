@@ -83,6 +83,9 @@ impl<A: Scalar> ActivationCost<A> for Arctan {
     fn slope_range(&self) -> SlopeRange<A> {
         SlopeRange::exact(A::zero(), A::one())
     }
+    fn steepest_input(&self) -> Option<A> {
+        Some(A::zero())
+    }
     fn cost(&self, x: A) -> A {
         let half = A::of(0.5);
         if x.abs() > A::of(0.3) {

@@ -1,6 +1,6 @@
 //! Piecewise-linear activations.
 
-use super::parameter::finite;
+use super::parameter::{finite, valid_step};
 use super::{ActivationCost, Domain, LinearPiece, SlopeRange};
 use crate::Scalar;
 use crate::error::{Error, Result};
@@ -40,6 +40,9 @@ impl<A: Scalar> ActivationCost<A> for Identity {
     }
     fn cost(&self, x: A) -> A {
         if x.is_nan() { x } else { A::zero() }
+    }
+    fn prox(&self, z: A, step: A) -> A {
+        valid_step(step, z)
     }
     fn fenchel_young(&self, x: A, z: A) -> A {
         let d = x - z;
@@ -88,6 +91,9 @@ impl<A: Scalar> ActivationCost<A> for Relu {
     }
     fn cost(&self, x: A) -> A {
         indicator(x, x < A::zero())
+    }
+    fn prox(&self, z: A, step: A) -> A {
+        valid_step(step, self.activate(z))
     }
     fn fenchel_young(&self, x: A, z: A) -> A {
         if x < A::zero() {
@@ -170,6 +176,10 @@ impl<A: Scalar> ActivationCost<A> for LeakyRelu<A> {
     }
     fn cost(&self, x: A) -> A {
         if x < A::zero() { A::of(0.5) * x * (x * ((A::one() - self.leak) / self.leak)) } else { indicator(x, false) }
+    }
+    fn prox(&self, z: A, step: A) -> A {
+        let a = self.leak;
+        valid_step(step, if z < A::zero() { a * (z / (a + step * (A::one() - a))) } else { z })
     }
     fn fenchel_young(&self, x: A, z: A) -> A {
         let half = A::of(0.5);
@@ -266,6 +276,9 @@ impl<A: Scalar> ActivationCost<A> for ClippedLinear<A> {
     }
     fn cost(&self, x: A) -> A {
         indicator(x, self.outside(x))
+    }
+    fn prox(&self, z: A, step: A) -> A {
+        valid_step(step, self.activate(z))
     }
     fn fenchel_young(&self, x: A, z: A) -> A {
         if self.outside(x) {

@@ -94,6 +94,9 @@ impl<A: Scalar> ActivationCost<A> for Logistic<A> {
     fn slope_range(&self) -> SlopeRange<A> {
         SlopeRange::exact(A::zero(), self.gain / A::of(4.0))
     }
+    fn steepest_input(&self) -> Option<A> {
+        Some(self.threshold)
+    }
     fn fenchel_young(&self, x: A, z: A) -> A {
         let one = A::one();
         if x < A::zero() || x > one {

@@ -6,6 +6,8 @@
 
 mod algebraic;
 mod arctan;
+mod from_cost;
+mod from_fn;
 mod linear;
 mod logistic;
 mod naka_rushton;
@@ -13,6 +15,7 @@ mod numeric;
 mod parameter;
 mod pieces;
 mod power_law;
+mod prox;
 mod range;
 mod softplus;
 mod special;
@@ -21,6 +24,8 @@ mod threshold;
 
 pub use algebraic::Algebraic;
 pub use arctan::Arctan;
+pub use from_cost::{CostFunction, FromCost};
+pub use from_fn::{FromFn, from_fn};
 pub use linear::{ClippedLinear, Identity, LeakyRelu, Relu};
 pub use logistic::Logistic;
 pub use naka_rushton::NakaRushton;
@@ -37,8 +42,48 @@ use crate::Scalar;
 
 /// An activation cost and everything that follows from it.
 ///
-/// Object safe: a network holds one `Arc<dyn ActivationCost<A>>` per population and makes one virtual call per
-/// population and step.
+/// An activation of your own needs a [`name`](Self::name) and [`activate`](Self::activate); every other method has a
+/// default that is computed from values of `activate`. A cost of your own goes through [`CostFunction`] and [`FromCost`],
+/// a closure through [`from_fn`].
+///
+/// The methods on numbers never fail: NaN gives NaN, and an infinite value means what it says. The trait is object
+/// safe: a network holds one `Arc<dyn ActivationCost<A>>` per population and makes one virtual call per population and
+/// step.
+///
+/// # Defaults
+/// They assume that `phi` is nondecreasing and continuous, defined for every finite input. Relative errors were measured
+/// on the smooth activations of this module in `f64`.
+///
+/// | method | how | calls of `activate` | error |
+/// |---|---|---|---|
+/// | [`inverse`](Self::inverse) | bisection to the last digit | 70 | that of `phi` |
+/// | [`derivative`](Self::derivative) | extrapolated central differences | 52 | 1e-9 |
+/// | [`conjugate`](Self::conjugate), [`potential`](Self::potential), [`fenchel_young`](Self::fenchel_young) | adaptive quadrature | 15 to 10^4 | 1e-12 |
+/// | [`prox`](Self::prox) | bisection; beyond step 1 every local minimum on a grid | 70 to 10^4 | that of `phi` |
+/// | [`domain`](Self::domain) | values far out | 2 to 14 | |
+/// | [`slope_range`](Self::slope_range) | samples | 13,000 | not a bound |
+///
+/// ```
+/// use neuronash::activation::ActivationCost;
+///
+/// /// A rectifier with a quadratic toe between 0 and 1.
+/// #[derive(Debug)]
+/// struct Toe;
+///
+/// impl ActivationCost<f64> for Toe {
+///     fn name(&self) -> String {
+///         "toe".into()
+///     }
+///     fn activate(&self, z: f64) -> f64 {
+///         if z < 0.0 { 0.0 } else if z < 1.0 { z * z / 2.0 } else { z - 0.5 }
+///     }
+/// }
+///
+/// assert!((Toe.inverse(0.125) - 0.5).abs() < 1e-15);
+/// assert!((Toe.conjugate(1.0) - 1.0 / 6.0).abs() < 1e-15);
+/// assert!((Toe.derivative(0.5) - 0.5).abs() < 1e-9);
+/// assert_eq!(Toe.domain().lower, 0.0);
+/// ```
 pub trait ActivationCost<A: Scalar>: Debug + Send + Sync {
     /// A short name with parameters, for messages and tables.
     fn name(&self) -> String;
@@ -47,23 +92,55 @@ pub trait ActivationCost<A: Scalar>: Debug + Send + Sync {
     fn activate(&self, z: A) -> A;
 
     /// The slope `phi'(z)`; at a kink, one of the one-sided slopes.
-    fn derivative(&self, z: A) -> A;
+    ///
+    /// The default gives a value between the one-sided slopes at a kink.
+    fn derivative(&self, z: A) -> A {
+        numeric::central_derivative(|y| self.activate(y), z, z.abs().max(A::one()) / A::of(4.0))
+    }
 
-    /// `Psi'(x) = phi^{-1}(x)` for `x` in the range of `phi`; NaN outside the domain. Where `phi^{-1}(x)` is an
-    /// interval (a rate that a flat piece of `phi` attains), its element of least magnitude.
-    fn inverse(&self, x: A) -> A;
+    /// `Psi'(x) = phi^{-1}(x)` for `x` in the range of `phi`; NaN outside the domain, infinite at an end that `phi` only
+    /// tends to. Where `phi^{-1}(x)` is an interval (a rate that a flat piece of `phi` attains), its element of least
+    /// magnitude.
+    fn inverse(&self, x: A) -> A {
+        numeric::least_source(|z| self.activate(z), self.domain(), x)
+    }
 
     /// `Psi(x)`, the Legendre conjugate of [`conjugate`](Self::conjugate); `+inf` outside the domain.
-    fn potential(&self, x: A) -> A;
+    ///
+    /// The default is `int_0^{phi^{-1}(x)} (x - phi(w)) dw`, so that `Psi(phi(0)) = 0`.
+    fn potential(&self, x: A) -> A {
+        gap_by_quadrature(self, x, A::zero())
+    }
 
     /// `Psi*(z) = int_0^z phi`, up to the constant that makes it the exact conjugate of [`potential`](Self::potential).
-    fn conjugate(&self, z: A) -> A;
+    ///
+    /// The default is the integral itself. Overriding only one of `conjugate` and `potential`, keep that constant.
+    fn conjugate(&self, z: A) -> A {
+        let most = A::max_value();
+        numeric::integral(
+            |w| self.activate(w),
+            A::zero(),
+            if z.is_nan() { z } else { z.max(-most).min(most) },
+            A::zero(),
+        )
+    }
 
-    /// The closure of the range of `phi`: where the cost is finite.
-    fn domain(&self) -> Domain<A>;
+    /// The closure of the range of `phi`: where the cost is finite, save perhaps at the ends.
+    fn domain(&self) -> Domain<A> {
+        numeric::limits(|z| self.activate(z))
+    }
 
-    /// Bounds on the slopes of `phi`.
-    fn slope_range(&self) -> SlopeRange<A>;
+    /// Bounds on the slopes of `phi`. Nothing is proved from bounds that are not [`exact`](SlopeRange::exact), as
+    /// those of the default are not.
+    fn slope_range(&self) -> SlopeRange<A> {
+        numeric::sampled_slopes(|z| self.activate(z), |z| self.derivative(z))
+    }
+
+    /// The input at which `phi` is steepest, if its slopes rise up to there and fall beyond (an S shape; `+inf` for a
+    /// convex `phi`). Knowing it makes [`prox`](Self::prox) exact where the cost is not convex.
+    fn steepest_input(&self) -> Option<A> {
+        None
+    }
 
     /// The pieces of `phi`, from left to right, if it is piecewise linear: they cover the line, and neighbours share
     /// their ends.
@@ -76,9 +153,22 @@ pub trait ActivationCost<A: Scalar>: Debug + Send + Sync {
         self.potential(x) - A::of(0.5) * x * x
     }
 
+    /// The proximal operator `argmin_s E_act(s) + (s - z)^2/(2 step)` for a positive, finite step; NaN for other steps. At
+    /// step 1 it is `phi` (theory 1.2).
+    ///
+    /// For a steepest slope `rho` the minimiser is unique while `step (1 - 1/rho) <= 1`, so for every step if `phi` is
+    /// nonexpansive. Otherwise this is a global minimiser: of several the one of least magnitude (the positive one
+    /// of two), and where the objective falls for ever the end of the domain towards which it falls (the upper one
+    /// of two), which is infinite.
+    fn prox(&self, z: A, step: A) -> A {
+        prox::prox(self, z, step)
+    }
+
     /// The Fenchel-Young gap `Psi(x) + Psi*(z) - x z >= 0`, zero exactly at `x = phi(z)`; `+inf` outside the domain.
+    ///
+    /// The default is `int_z^{phi^{-1}(x)} (x - phi(w)) dw`, which does not cancel near the graph.
     fn fenchel_young(&self, x: A, z: A) -> A {
-        self.potential(x) + self.conjugate(z) - x * z
+        gap_by_quadrature(self, x, z)
     }
 
     /// Replaces every entry `z` by `phi(z)`.
@@ -93,5 +183,22 @@ pub trait ActivationCost<A: Scalar>: Debug + Send + Sync {
         for v in z {
             *v = self.derivative(*v);
         }
+    }
+}
+
+/// `int_z^{phi^{-1}(x)} (x - phi(w)) dw = Psi(x) + Psi*(z) - x z`.
+fn gap_by_quadrature<A: Scalar, T: ActivationCost<A> + ?Sized>(activation: &T, x: A, z: A) -> A {
+    if x.is_nan() || z.is_nan() {
+        return A::nan();
+    }
+    let source = activation.inverse(x);
+    let shortfall = |w: A| x - activation.activate(w);
+    let scale = x.abs().max(activation.activate(z).abs());
+    if source.is_nan() {
+        A::infinity()
+    } else if source.is_infinite() && z != source {
+        numeric::integral_to_infinity(shortfall, z, source.signum(), scale)
+    } else {
+        numeric::integral(shortfall, z, source, A::epsilon() * scale)
     }
 }

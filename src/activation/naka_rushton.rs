@@ -158,6 +158,10 @@ impl<A: Scalar> ActivationCost<A> for NakaRushton<A> {
         let most = if exact { most } else { most * (one + A::of(16.0) * A::epsilon()) };
         SlopeRange::exact(A::zero(), most)
     }
+    fn steepest_input(&self) -> Option<A> {
+        let (k, one) = (self.exponent, A::one());
+        Some(if k <= one { A::zero() } else { self.half_input * ((k - one) / (k + one)).powf(one / k) })
+    }
     fn cost(&self, x: A) -> A {
         let (r, s, one) = (self.max_rate, self.half_input, A::one());
         let u = x / r;

@@ -1,5 +1,6 @@
 //! Checks of the parameters of activations, for constructors and for deserialisation alike.
 
+use super::{Domain, SlopeRange};
 use crate::Scalar;
 use crate::error::{Error, Result};
 
@@ -21,4 +22,28 @@ pub(super) fn non_negative<A: Scalar>(name: &str, value: A) -> Result<A> {
     } else {
         Err(Error::invalid(name, value, "finite numbers that are at least 0"))
     }
+}
+
+/// Bounds on slopes that a user vouches for.
+pub(super) fn declared_slopes<A: Scalar>(min: A, max: A) -> Result<SlopeRange<A>> {
+    let min = non_negative("min", min)?;
+    if max >= min && max > A::zero() {
+        Ok(SlopeRange::exact(min, max))
+    } else {
+        Err(Error::invalid("max", max, format!("numbers above 0 that are at least `min` = {min}")))
+    }
+}
+
+/// A range of rates that a user vouches for.
+pub(super) fn declared_domain<A: Scalar>(lower: A, upper: A) -> Result<Domain<A>> {
+    if lower < upper {
+        Ok(Domain::new(lower, upper))
+    } else {
+        Err(Error::invalid("upper", upper, format!("numbers above `lower` = {lower}")))
+    }
+}
+
+/// `value`, or NaN if the step of a proximal operator is not a positive, finite number.
+pub(super) fn valid_step<A: Scalar>(step: A, value: A) -> A {
+    if step.is_finite() && step > A::zero() { value } else { A::nan() }
 }

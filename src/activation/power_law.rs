@@ -58,6 +58,9 @@ impl<A: Scalar> ActivationCost<A> for PowerLaw<A> {
         let most = if self.exponent == A::one() { A::one() } else { A::infinity() };
         SlopeRange::exact(A::zero(), most)
     }
+    fn steepest_input(&self) -> Option<A> {
+        Some(if self.exponent > A::one() { A::infinity() } else { A::zero() })
+    }
     fn fenchel_young(&self, x: A, z: A) -> A {
         if x < A::zero() {
             return A::infinity();

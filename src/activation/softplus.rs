@@ -82,6 +82,9 @@ impl<A: Scalar> ActivationCost<A> for Softplus<A> {
     fn slope_range(&self) -> SlopeRange<A> {
         SlopeRange::exact(A::zero(), A::one())
     }
+    fn steepest_input(&self) -> Option<A> {
+        Some(A::infinity())
+    }
     fn cost(&self, x: A) -> A {
         if x < A::zero() {
             return A::infinity();

@@ -88,6 +88,9 @@ impl<A: Scalar> ActivationCost<A> for Tanh<A> {
     fn slope_range(&self) -> SlopeRange<A> {
         SlopeRange::exact(A::zero(), self.gain)
     }
+    fn steepest_input(&self) -> Option<A> {
+        Some(A::zero())
+    }
     fn cost(&self, x: A) -> A {
         if x.abs() > A::of(0.4) {
             return self.potential(x) - A::of(0.5) * x * x;

@@ -1,6 +1,6 @@
 //! Activations that ignore inputs below a threshold.
 
-use super::parameter::{finite, non_negative};
+use super::parameter::{finite, non_negative, valid_step};
 use super::{ActivationCost, Domain, LinearPiece, SlopeRange};
 use crate::Scalar;
 use crate::error::Result;
@@ -82,6 +82,9 @@ impl<A: Scalar> ActivationCost<A> for SoftThreshold<A> {
     fn cost(&self, x: A) -> A {
         self.threshold * x.abs()
     }
+    fn prox(&self, z: A, step: A) -> A {
+        valid_step(step, Self::shrink(z, step * self.threshold))
+    }
     fn fenchel_young(&self, x: A, z: A) -> A {
         let t = self.threshold;
         let d = x - self.activate(z);
@@ -160,6 +163,10 @@ impl<A: Scalar> ActivationCost<A> for RectifiedThreshold<A> {
     }
     fn cost(&self, x: A) -> A {
         if x < A::zero() { A::infinity() } else { self.threshold * x }
+    }
+    fn prox(&self, z: A, step: A) -> A {
+        let price = step * self.threshold;
+        valid_step(step, if z <= price { A::zero() } else { z - price })
     }
     fn fenchel_young(&self, x: A, z: A) -> A {
         if x < A::zero() {

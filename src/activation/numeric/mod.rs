@@ -1,6 +1,10 @@
 //! What the default methods of an activation are made of: quadrature, root finding and differences that use nothing but
 //! values of a function.
 
+mod derivative;
+mod monotone;
 mod quadrature;
 
-pub(super) use quadrature::gauss_kronrod;
+pub(super) use derivative::{central_derivative, sampled_slopes};
+pub(super) use monotone::{least_source, limits, sign_change};
+pub(super) use quadrature::{gauss_kronrod, integral, integral_to_infinity};
