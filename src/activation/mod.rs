@@ -191,13 +191,16 @@ fn gap_by_quadrature<A: Scalar, T: ActivationCost<A> + ?Sized>(activation: &T, x
     if x.is_nan() || z.is_nan() {
         return A::nan();
     }
-    let source = activation.inverse(x);
+    let (source, range) = (activation.inverse(x), activation.domain());
     let shortfall = |w: A| x - activation.activate(w);
     let scale = x.abs().max(activation.activate(z).abs());
     if source.is_nan() {
         A::infinity()
-    } else if source.is_infinite() && z != source {
-        numeric::integral_to_infinity(shortfall, z, source.signum(), scale)
+    } else if z != source
+        && (source.is_infinite() || (x == range.upper && z < source) || (x == range.lower && z > source))
+    {
+        // Rounding makes phi reach an end of its range that it may only tend to.
+        numeric::integral_to_infinity(shortfall, z, (source - z).signum(), scale)
     } else {
         numeric::integral(shortfall, z, source, A::epsilon() * scale)
     }
