@@ -194,7 +194,7 @@ fn gap_by_quadrature<A: Scalar, T: ActivationCost<A> + ?Sized>(activation: &T, x
     let (source, range) = (activation.inverse(x), activation.domain());
     let shortfall = |w: A| x - activation.activate(w);
     let scale = x.abs().max(activation.activate(z).abs());
-    if source.is_nan() {
+    let gap = if source.is_nan() {
         A::infinity()
     } else if z != source
         && (source.is_infinite() || (x == range.upper && z < source) || (x == range.lower && z > source))
@@ -203,5 +203,7 @@ fn gap_by_quadrature<A: Scalar, T: ActivationCost<A> + ?Sized>(activation: &T, x
         numeric::integral_to_infinity(shortfall, z, (source - z).signum(), scale)
     } else {
         numeric::integral(shortfall, z, source, A::epsilon() * scale)
-    }
+    };
+    // At the source itself the integrand may have the wrong sign by a rounding error.
+    if gap < A::zero() { A::zero() } else { gap.abs() }
 }
