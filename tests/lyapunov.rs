@@ -298,7 +298,7 @@ fn a_large_sparse_network_is_certified_by_its_majorant() {
     let net = FiringRateNetwork::builder(triplets.to_csr::<usize>()).activation(Relu).build().unwrap();
     let certificate = net.certify().unwrap().into_certificate().unwrap();
     // Rows of |W| sum to 0.64 on average.
-    assert!(certificate.margin() > 0.2 && certificate.margin() < 0.6, "{certificate}");
+    assert!(certificate.margin() > 0.05 && certificate.margin() < 0.4, "{certificate}");
 }
 
 #[test]

@@ -6,7 +6,6 @@ pub mod diagonal;
 mod distance;
 pub mod local;
 pub mod lyapunov;
-mod majorant;
 mod network;
 
 pub use bounds::Bounds;

@@ -5,13 +5,9 @@ use std::fmt;
 use ndarray::{Array1, ArrayView1};
 
 use super::diagonal::{self, Certificate, Refutation, Undecided, Verdict};
-use super::majorant;
 use crate::Scalar;
 use crate::error::{Error, Result};
 use crate::network::{Circuit, FiringRateNetwork, HopfieldNetwork, WeightsView};
-
-/// Above this number of neurons the matrices of the dense search no longer fit into ordinary memory.
-const LARGEST_DENSE: usize = 20_000;
 
 const NEED: &str = "a stability certificate";
 
@@ -22,12 +18,11 @@ macro_rules! certify {
             /// activations.
             ///
             /// If it is, the network has one equilibrium for every input and reaches it from every state, at a
-            /// guaranteed rate (theory 2.3, 3.2, 3.3). Sparse weights are first tried by their Metzler majorant, which
-            /// takes a few products by `W`; everything else is [`diagonal::certify_shifted`].
+            /// guaranteed rate (theory 2.3, 3.2, 3.3). Dense weights are decided by [`diagonal::certify_shifted`], sparse
+            /// ones by [`diagonal::certify_sparse_shifted`], which takes a few products by `W`.
             ///
             /// # Errors
-            /// An activation whose slopes are unbounded, or known from samples only, or all zero; a sparse network of
-            /// more than 20,000 neurons whose majorant proves nothing.
+            /// An activation whose slopes are unbounded, or known from samples only, or all zero.
             pub fn certify(&self) -> Result<NetworkVerdict> {
                 certify(&self.circuit)
             }
@@ -178,17 +173,12 @@ impl fmt::Display for NetworkCertificate {
 
 fn certify<A: Scalar>(circuit: &Circuit<A>) -> Result<NetworkVerdict> {
     let rho = bounded_slopes(circuit)?;
-    if let WeightsView::Sparse(_) = circuit.weights.view()
-        && let Some((weights, margin)) = majorant::prove(&circuit.weights, &rho)
-    {
-        let method = diagonal::Method::Metzler;
-        return Ok(NetworkVerdict::Stable(NetworkCertificate { weights, slope_bounds: rho, margin, method }));
-    }
-    if circuit.len() > LARGEST_DENSE {
-        let allowed = format!("at most {LARGEST_DENSE} neurons, or weights with a Hurwitz Metzler majorant");
-        return Err(Error::invalid("network", format!("{} neurons", circuit.len()), allowed));
-    }
-    Ok(match diagonal::certify_shifted(&circuit.weights.to_dense(), &circuit.slope_bounds(NEED)?)? {
+    let bounds = circuit.slope_bounds(NEED)?;
+    let verdict = match circuit.weights.view() {
+        WeightsView::Dense(w) => diagonal::certify_shifted(&w, &bounds)?,
+        WeightsView::Sparse(w) => diagonal::certify_sparse_shifted(w, &bounds)?,
+    };
+    Ok(match verdict {
         Verdict::Stable(certificate) => NetworkVerdict::Stable(of_matrix(&certificate, rho)?),
         Verdict::NotStable(refutation) => NetworkVerdict::NotStable(refutation),
         Verdict::Undecided(undecided) => NetworkVerdict::Undecided(undecided),
