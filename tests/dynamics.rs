@@ -464,6 +464,9 @@ mod play {
         // phi(z) = max(0, (0.5, 2.5)).
         assert_eq!(play(Order::Simultaneous, Move::Proximal { step: 1.0 }, 1.0), [0.5, 2.5]);
         assert_eq!(play(Order::Cyclic, Move::Proximal { step: 1.0 }, 1.0), [0.5, 1.5]);
+        // For ReLU every prox is the projection: x - step (x - z) = (0.9, 1.3).
+        let near = play(Order::Simultaneous, Move::Proximal { step: 0.2 }, 1.0);
+        assert!((near[0] - 0.9f64).abs() < 1e-12 && (near[1] - 1.3f64).abs() < 1e-12, "{near:?}");
     }
 
     #[test]

@@ -44,7 +44,7 @@ pub enum Move<A> {
     /// It takes a proximal pseudo-gradient step `x_i <- prox_{step E_act}(x_i - step F_i(x))` (theory 1.4); step 1 is
     /// `x_i <- phi_i((W x + u)_i)`.
     Proximal {
-        /// The step; so far 1 only.
+        /// The step, finite and above 0.
         step: A,
     },
 }
@@ -221,7 +221,7 @@ impl<'a, A: Scalar> Play<'a, A> {
         let above_0 = |v: A| v > A::zero();
         require("damping", self.damping, above_0(self.damping) && self.damping <= A::one(), "above 0 and up to 1")?;
         if let Move::Proximal { step } = self.moves {
-            require("step", step, step == A::one(), "1")?;
+            require("step", step, above_0(step) && step.is_finite(), "finite numbers above 0")?;
         }
         let tolerance = self.tolerance;
         require("tolerance", tolerance, above_0(tolerance) && tolerance <= A::one(), "numbers above 0 and up to 1")?;
@@ -349,7 +349,7 @@ impl<A: Scalar> Table<'_, A> {
                 let own = self.self_weights[i];
                 (best_rate(own, drive - own * x, activation).unwrap_or_else(A::infinity), A::one())
             }
-            Move::Proximal { .. } => (activation.activate(drive), A::one()),
+            Move::Proximal { step } => (activation.prox(x - step * (x - drive), step), step.min(A::one())),
         };
         self.x[i] = if self.damping == A::one() { target } else { x + self.damping * (target - x) };
         (target - x).abs() / unit
