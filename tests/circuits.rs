@@ -710,6 +710,7 @@ mod cortical_column {
 
 mod balance {
     use super::*;
+    use neuronash::circuits::balance::{self, RegulationBound};
 
     #[test]
     fn sums_match_the_drive_and_dense_matches_sparse() {
@@ -732,6 +733,42 @@ mod balance {
         assert!(balance.tightness(0.0).is_err());
         assert!(balance.tightly_balanced(1.5, 1.0).is_err());
         assert!(Balance::new(&net, &array![1.0]).is_err());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(60))]
+
+        /// 3.4 and 5.3 by population: the response matches re-solved equilibria and stays below the bound.
+        #[test]
+        fn responses_match_equilibria_and_obey_the_bound(
+            k in 2usize..5, w in super::lateral_inhibition::weights(), input in prop::collection::vec(0.5..1.5f64, 4),
+        ) {
+            let circuit = lateral_inhibition::circuit(k, [w[0] / 1.4, w[1], w[2] / 3.0, w[3], w[4]])
+                .to_builder()
+                .excitatory(Tanh::new())
+                .build()
+                .unwrap();
+            prop_assume!(circuit.margin().unwrap() > 0.05);
+            let net = circuit.network(&Array1::from_vec(input[..k].to_vec())).unwrap();
+            let solve = |net: &FiringRateNetwork<f64>| net.equilibrium().tolerance(1e-13).solve().unwrap().state;
+            let response = balance::population_response(&net, &solve(&net)).unwrap();
+            let bound = RegulationBound::new(&net, &net.certify().unwrap().into_certificate().unwrap()).unwrap();
+            for q in 0..2 {
+                let with = |change: f64| {
+                    let moved = Array1::from_shape_fn(2 * k, |i| net.input()[i] + if i % 2 == q { change } else { 0.0 });
+                    solve(&net.clone().with_input(&moved).unwrap())
+                };
+                let mean = |x: &Array1<f64>, p: usize| x.iter().skip(p).step_by(2).sum::<f64>() / k as f64;
+                for p in 0..2 {
+                    let h = 1e-5;
+                    let difference = (mean(&with(h), p) - mean(&with(-h), p)) / (2.0 * h);
+                    assert_relative_eq!(response[[p, q]], difference, epsilon = 1e-6, max_relative = 1e-5);
+                    prop_assert!(response[[p, q]].abs() <= bound.populations[[p, q]]);
+                    let far = (mean(&with(1.0), p) - mean(&with(0.0), p)).abs();
+                    prop_assert!(far <= bound.populations[[p, q]]);
+                }
+            }
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Balance of excitation and inhibition in any network (theory 8.1).
+//! Balance of excitation and inhibition in any network, and how well it is regulated (theory 8.1, 8.2).
 
 use std::fmt;
 
@@ -7,6 +7,7 @@ use ndarray::{Array1, Array2, ArrayBase, Data, Ix1};
 use crate::Scalar;
 use crate::error::{Error, Result};
 use crate::network::{FiringRateNetwork, WeightsView, finite_vector};
+use crate::stability::NetworkCertificate;
 
 /// Excitatory and inhibitory input of every neuron at one state.
 #[derive(Debug, Clone, PartialEq)]
@@ -188,6 +189,65 @@ pub fn population_response<A: Scalar, S: Data<Elem = A>>(
         }
     }
     Ok(matrix)
+}
+
+/// How far input can move the equilibrium of a certified network, for every input and however far (theory 3.4, 8.2).
+///
+/// ```
+/// use ndarray::array;
+/// use neuronash::circuits::WilsonCowan;
+/// use neuronash::circuits::balance::{RegulationBound, population_response};
+///
+/// let net = WilsonCowan::builder().w_ee(0.5).w_ei(2.0).w_ie(2.0).u_e(1.0).build()?.network();
+/// let certificate = net.certify()?.into_certificate()?;
+/// let bound = RegulationBound::new(&net, &certificate)?;
+/// let x = net.equilibrium().solve()?.state;
+/// let response: f64 = population_response(&net, &x)?[[0, 0]];
+/// assert!(response.abs() <= bound.populations[[0, 0]]);
+/// # Ok::<(), neuronash::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub struct RegulationBound {
+    /// `1/delta`: `|x* - x**|_{D/R}` is at most this times `|R v|_{D/R}` when the input changes by `v`.
+    pub gain: f64,
+    /// Entry `[p, q]`: the mean rate of population `p` changes by at most this much when no input outside population `q` changes,
+    /// and none in it by more than 1. Shape `[populations, populations]`, in the network's order; rounded outward.
+    pub populations: Array2<f64>,
+}
+
+impl RegulationBound {
+    /// Reads the bound off a certificate of the network. For population `p` of `m` neurons, by Cauchy's inequality,
+    /// `sqrt(sum_{i in p} rho_i/d_i) sqrt(sum_{j in q} d_j rho_j) / (m delta)`.
+    ///
+    /// # Errors
+    /// A certificate for another number of neurons or for smaller slopes.
+    pub fn new<A: Scalar>(network: &FiringRateNetwork<A>, certificate: &NetworkCertificate) -> Result<Self> {
+        network.lyapunov(certificate)?;
+        let (d, rho) = (certificate.weights(), certificate.slope_bounds());
+        let outward = 1.0 + (network.len() + 16) as f64 * f64::EPSILON;
+        let populations = network.populations();
+        let sums = |term: &dyn Fn(usize) -> f64| -> Vec<f64> {
+            populations.iter().map(|p| p.members().iter().map(term).sum::<f64>().sqrt()).collect()
+        };
+        let (heard, said) = (sums(&|i| rho[i] / d[i]), sums(&|j| rho[j] * d[j]));
+        let matrix = Array2::from_shape_fn((populations.len(), populations.len()), |(p, q)| {
+            let neurons = populations[p].members().len() as f64;
+            heard[p] / neurons * said[q] / certificate.margin() * outward
+        });
+        Ok(Self { gain: (1.0 / certificate.margin()).next_up(), populations: matrix })
+    }
+}
+
+impl fmt::Display for RegulationBound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "gain at most {:.4} in the certificate's norm; between populations {:.4}",
+            self.gain, self.populations
+        )
+    }
 }
 
 fn index<A: Scalar>(e: A, h: A) -> A {
