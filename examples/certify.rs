@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use ndarray::{Array1, Array2};
+use ndarray::{Array1, CowArray, Ix2};
 use neuronash::network::{Weights, WeightsView, read};
 use neuronash::stability::diagonal::{self, Verdict};
 use serde_json::{Value, json};
@@ -95,8 +95,10 @@ fn run(arguments: &Arguments) -> Result<(), String> {
         };
         (verdict.map_err(say)?, None)
     } else {
-        let w: Array2<f64> = matrix.to_dense();
-        drop(matrix);
+        let w: CowArray<'_, f64, Ix2> = match matrix.view() {
+            WeightsView::Dense(w) => w.into(),
+            _ => matrix.to_dense().into(),
+        };
         let verdict = if arguments.network { diagonal::certify_shifted(&w, &slopes) } else { diagonal::certify(&w) }
             .map_err(say)?;
         let margin =

@@ -286,14 +286,15 @@ impl Newton {
             f64::matmul_symmetric(product_with_b.view(), at.b.t(), product.view_mut());
             Zip::from(&mut m).and(other).and(&product).for_each(|m, &o, &p| *m += o * p);
         }
+        drop(product);
         Zip::from(m.diag_mut()).and(&at.s).and(&at.d).for_each(|m, s, d| *m += s / d);
         let schur = Lu::new(m.view(), "the Schur complement");
-        drop((m, product));
+        drop(m);
 
         let bg_diag = bg.diag().to_owned();
         let mut response = bg;
         Zip::from(&mut response).and(x).and(bx).and(&g).for_each(|k, &x, &bx, &g| *k = *k * x + bx * g);
-        let xg_diag = (x * &g).sum_axis(Axis(1));
+        let xg_diag = row_products(x.view(), g.view());
         let t_column = response.sum_axis(Axis(1));
         let delta_column = 2.0 * (response.dot(&at.d) + x.diag());
         let ones = Array1::ones(n);
@@ -345,7 +346,7 @@ impl Newton {
         let mut bc = target * &self.bg_diag - at.bx.diag();
         let mut c_trace = target * self.g.diag().sum() - at.x.diag().sum();
         if let Some(e) = &e {
-            bc -= &((&at.b * e).sum_axis(Axis(1)) + at.delta * &e.diag());
+            bc -= &(row_products(at.b, e.view()) + at.delta * &e.diag());
             c_trace -= e.diag().sum();
         }
         let mut rhs = Array1::from_shape_fn(n, |i| (target - ds[i]) / at.d[i] - at.s[i]) - &s_residual - 2.0 * bc
@@ -377,7 +378,7 @@ impl Newton {
             if let Some(e) = &e {
                 x -= e;
             }
-            let s = 2.0 * (&at.b * &x).sum_axis(Axis(1))
+            let s = 2.0 * row_products(at.b, x.view())
                 + 2.0 * (at.delta * &x.diag() + delta * &at.x.diag())
                 + theta
                 + &s_residual;
@@ -422,9 +423,14 @@ fn symmetrise(m: &mut Array2<f64>) {
     }
 }
 
+/// `sum_j a_ij b_ij` for each `i`: the diagonal of `A B` if `B` is symmetric.
+fn row_products(a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>) -> Array1<f64> {
+    Zip::from(a.rows()).and(b.rows()).map_collect(|x, y| x.dot(&y))
+}
+
 /// `<A, B> = sum of a_ij b_ij`.
 fn inner(a: &Array2<f64>, b: &Array2<f64>) -> f64 {
-    Zip::from(a.rows()).and(b.rows()).fold(0.0, |sum, x, y| sum + x.dot(&y))
+    row_products(a.view(), b.view()).sum()
 }
 
 /// The largest step up to `cap` that keeps a vector of positive numbers nonnegative.

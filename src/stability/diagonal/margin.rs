@@ -1,5 +1,6 @@
 //! How far a matrix is from the boundary of diagonal stability, proved from both sides.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::ControlFlow;
 
@@ -231,9 +232,11 @@ pub(super) fn compute(pencil: &Pencil, origin: f64, control: &mut Control<'_>) -
     let mut witness = Array2::zeros((n, 1));
     let mut blocks = Vec::new();
     let mut stop = None;
-    for indices in strong_components(pencil.matrix()) {
+    let components = strong_components(pencil.matrix());
+    let reducible = components.len() > 1;
+    for indices in components {
         control.next_block();
-        let part = pencil.block(&indices);
+        let part = if reducible { Cow::Owned(pencil.block(&indices)) } else { Cow::Borrowed(pencil) };
         let wanted = Wanted { tolerance: control.tolerance(), origin };
         let (proved, stopped) = block(&part, upper, &wanted, control);
         if proved.upper < upper {

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use ndarray::{Array1, Array2};
+use ndarray::{Array1, Array2, Axis};
 
 use super::balance::Balanced;
 use super::certifier::Control;
@@ -110,9 +110,13 @@ fn interior_point(block: &Block<'_>, balanced: &Balanced, goal: Goal, control: &
         // A gap this small means that the sign of the optimum is a matter of rounding errors.
         let near = point.gap() < 1e-6;
         let candidate = witness::best(balanced.b.view(), point.x.view(), near);
-        if let Some(y) = candidate.filter(|c| c.bound < 0.0 || near).and_then(|c| c.factor(point.x.view()))
+        let candidate = candidate.filter(|c| c.bound < 0.0 || near);
+        if let Some(y) = candidate.and_then(|c| c.factor(point.x.view()))
             && let Some(outcome) = block.not_stable(balanced.witness(y), method)
         {
+            return outcome;
+        }
+        if near && let Some(outcome) = whole_number_witness(block, balanced, &point) {
             return outcome;
         }
         if let ControlFlow::Break(stop) = control.proceed(&point) {
@@ -130,4 +134,26 @@ fn interior_point(block: &Block<'_>, balanced: &Balanced, goal: Goal, control: &
         .and_then(|c| c.factor(point.x.view()))
         .map(|y| balanced.witness(y));
     Outcome::Undecided { weights: balanced.weights(&point.d), witness, method, stop }
+}
+
+/// A singular matrix of whole numbers lies on the boundary, where only exact refutations exist: the vector `x` of a
+/// solution `X = x x'` of rank one, rounded to whole multiples of a small fraction.
+fn whole_number_witness(block: &Block<'_>, balanced: &Balanced, point: &InteriorPoint<'_>) -> Option<Outcome> {
+    let diagonal = point.x.diag();
+    let top = diagonal.iter().enumerate().max_by(|p, q| p.1.total_cmp(q.1)).map(|(i, _)| i)?;
+    let x = balanced.witness(point.x.column(top).to_owned().insert_axis(Axis(1)));
+    let largest = x.iter().fold(0.0, |m: f64, v| m.max(v.abs()));
+    let mut tried = None;
+    for denominator in 1..=24 {
+        let scaled = &x * (f64::from(denominator) / largest);
+        let rounded = scaled.mapv(f64::round);
+        let near = scaled.iter().zip(&rounded).all(|(v, r)| (v - r).abs() < 1e-3);
+        if near && tried.as_ref() != Some(&rounded) {
+            if let Some(outcome) = block.not_stable(rounded.clone(), Method::InteriorPoint) {
+                return Some(outcome);
+            }
+            tried = Some(rounded);
+        }
+    }
+    None
 }
