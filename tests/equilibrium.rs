@@ -9,8 +9,8 @@ use ndarray::{Array1, Array2, array};
 use neuronash::Error;
 use neuronash::activation::{Arctan, ClippedLinear, Logistic, Relu, Softplus, Tanh};
 use neuronash::equilibrium::{
-    Anderson, Continuum, EquilibriumSolver, FixedPoint, ForwardBackward, Method, MethodName, Newton, Outcome,
-    PeacemanRachford, StopReason, Uniqueness,
+    Anderson, Continuum, Equilibrium, EquilibriumSolver, FixedPoint, ForwardBackward, Method, MethodName, Newton,
+    Outcome, PeacemanRachford, StopReason, Uniqueness,
 };
 use neuronash::network::{FiringRateNetwork, Weights};
 use neuronash::stability::NetworkCertificate;
@@ -639,4 +639,27 @@ fn agrees_with_scipy() {
             assert!(distance(&eq.state, &expected) <= eq.report().error_bound.as_ref().unwrap().largest + 1e-14);
         }
     }
+}
+
+/// A neuron that drives no others gets a tiny weight from its majorant; that must not spoil the bound on single rates.
+#[test]
+fn bounds_of_sparse_networks_are_sharp() {
+    let (n, mut rng) = (20_000, StdRng::seed_from_u64(107));
+    let entries: Vec<_> = (0..10 * n)
+        .map(|k| {
+            let j = rng.random_range(0..n);
+            (k / 10, j, if j % 5 == 0 { -0.16 } else { 0.04 } * rng.random_range(0.5..1.5))
+        })
+        .collect();
+    let net = FiringRateNetwork::builder(Weights::from_triplets(n, entries).unwrap())
+        .activation(Relu)
+        .input(&random_vector(n, 108, 2.0))
+        .build()
+        .unwrap();
+    let proof = proof(&net);
+    let exact = net.equilibrium().certificate(&proof).tolerance(1e-14).solve().unwrap();
+    let coarse = net.equilibrium().certificate(&proof).tolerance(1e-6).solve().unwrap();
+    let bound = |eq: &Equilibrium<f64>| eq.report().error_bound.as_ref().unwrap().largest;
+    assert!(distance(&exact.state, &coarse.state) <= bound(&exact) + bound(&coarse));
+    assert!(bound(&exact) < 1e-10 && bound(&coarse) < 1e-3);
 }

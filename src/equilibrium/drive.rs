@@ -353,6 +353,7 @@ impl<A: Scalar> Column<'_, A> {
             let mut report = self.report(residual, threshold, StopReason::Converged, start);
             report.error_bound = self.task.metric.and_then(|metric| {
                 error_bound(
+                    &self.task.circuit.weights,
                     metric.certificate(),
                     &point.z,
                     &self.task.input,

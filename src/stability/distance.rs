@@ -7,7 +7,7 @@
 //!
 //! which is theory 3.5 for the state `x` with `z = W x + u`, without its first term. It costs one product, and the same
 //! product is the check of the residual at `y`. All that is computed in floating point is bounded: the product by
-//! `gamma_n |W| |y|`, whatever the order of summation, and the activation by [`activation_error`].
+//! `gamma_k |W| |y|` with `k` entries in a row, whatever the order of summation, and the activation by [`activation_error`].
 
 use std::fmt;
 
@@ -127,6 +127,7 @@ pub(crate) fn activation_scale<A: Scalar>(
 ///
 /// `None` if the bound overflows.
 pub(crate) fn error_bound<A: Scalar>(
+    weights: &Weights<A>,
     certificate: &NetworkCertificate,
     z: &Array1<A>,
     input: &Array1<A>,
@@ -135,23 +136,68 @@ pub(crate) fn error_bound<A: Scalar>(
     accuracy: f64,
 ) -> Option<ErrorBound> {
     let n = z.len();
+    let rho = certificate.slope_bounds();
+    let terms = longest_row(weights) as f64 + 8.0;
     // Twice the unit roundoff everywhere, which covers the roundings of the bound itself as well.
-    let gamma = (n as f64 + 8.0) * f64::EPSILON / (1.0 - (n as f64 + 8.0) * f64::EPSILON);
-    let underflow = (n as f64 + 8.0) * f64::MIN_POSITIVE;
-    let driven = (0..n).map(|i| {
+    let gamma = terms * f64::EPSILON / (1.0 - terms * f64::EPSILON);
+    let underflow = terms * f64::MIN_POSITIVE;
+    let drive_error = |i: usize| {
         let (z, u, w) = (z[i].to_double(), input[i].to_double(), product.value[i]);
         let rounding = gamma * (product.magnitude[i] + z.abs() + u.abs() + w.abs()) + underflow;
-        certificate.slope_bounds()[i] * ((z - u - w).abs() + rounding + accuracy * product.magnitude[i])
-    });
-    let moved = certificate.norm_upper(driven) / certificate.margin();
+        (z - u - w).abs() + rounding + accuracy * product.magnitude[i]
+    };
+    let outward = 1.0 + 4.0 * (n as f64 + 16.0) * f64::EPSILON;
+    let moved = certificate.norm_upper((0..n).map(|i| rho[i] * drive_error(i))) / certificate.margin() * outward;
     let computed = certificate.norm_upper(scale.iter().map(|s| accuracy * s));
-    let weighted = (moved + computed) * (1.0 + 2.0 * gamma);
-    let largest = certificate.largest_entry(weighted);
+    let weighted = (moved + computed) * outward;
+    let mut largest = certificate.largest_entry(weighted);
+    if largest > SHARPEN * weighted_scale(certificate) * weighted
+        && let Some(gains) = row_gains(weights, certificate)
+    {
+        let each = (0..n).map(|i| {
+            let through_drive = rho[i] * (drive_error(i) + gains[i] * moved) + accuracy * scale[i];
+            through_drive.min(weighted * (rho[i] / certificate.weights()[i]).sqrt()) * outward
+        });
+        largest = largest.min(each.fold(0.0, f64::max));
+    }
     (weighted.is_finite() && largest.is_finite()).then_some(ErrorBound {
         weighted,
         largest,
         activation_accuracy: accuracy,
     })
+}
+
+/// How much the least weight must spoil the bound on single entries before it is sharpened.
+const SHARPEN: f64 = 4.0;
+
+/// The bound on single entries, in units of the weighted one, if all weights were as large as the largest.
+fn weighted_scale(certificate: &NetworkCertificate) -> f64 {
+    let weights = certificate.weights();
+    let ratios = weights.iter().zip(certificate.slope_bounds()).map(|(d, rho)| d / rho);
+    ratios.fold(0.0, f64::max).sqrt().recip()
+}
+
+/// `(sum_j w_ij^2 rho_j / d_j)^{1/2}` for each neuron, rounded outward: by Cauchy and Schwarz an error of weighted norm
+/// `e` moves drive `i` by at most that times `e`. A neuron that drives no others may have a tiny weight `d_j`, but then it
+/// does not count here. `None` if it overflows.
+fn row_gains<A: Scalar>(weights: &Weights<A>, certificate: &NetworkCertificate) -> Option<Vec<f64>> {
+    let inverse: Vec<f64> =
+        certificate.weights().iter().zip(certificate.slope_bounds()).map(|(d, rho)| rho / d).collect();
+    let gain = |i: usize| {
+        let (sum, terms) = weights.row(i).fold((0.0, 0.0), |(sum, terms), (j, w)| {
+            (sum + w.to_double().powi(2) * inverse[j] + f64::MIN_POSITIVE, terms + 1.0)
+        });
+        sum.sqrt() * (1.0 + (terms + 8.0) * f64::EPSILON)
+    };
+    let gains: Vec<f64> = (0..weights.len()).map(gain).collect();
+    gains.iter().all(|g| g.is_finite()).then_some(gains)
+}
+
+fn longest_row<A: Scalar>(weights: &Weights<A>) -> usize {
+    match weights.view() {
+        WeightsView::Dense(w) => w.ncols(),
+        WeightsView::Sparse(w) => (0..w.rows()).map(|i| w.indptr().nnz_in_outer_sz(i)).max().unwrap_or(0),
+    }
 }
 
 /// `y`, the computed `Phi(z)`, with the bound above.
@@ -166,6 +212,6 @@ pub(crate) fn bound_image<A: Scalar>(
     let scale = activation_scale(&y, z, Some(certificate));
     let values = y.iter().map(|y| y.to_double()).collect();
     let products = checked_products(&circuit.weights, &[(values, scale.clone())]);
-    let bound = error_bound(certificate, z, &circuit.input, &scale, &products[0], accuracy);
+    let bound = error_bound(&circuit.weights, certificate, z, &circuit.input, &scale, &products[0], accuracy);
     (y, bound)
 }
