@@ -36,7 +36,7 @@ def network(n, seed):
     return w, rng.uniform(0, 2, n)
 
 
-def clock(solve, repeats=5):
+def clock(solve, repeats=20):
     times = []
     for _ in range(repeats):
         t = time.perf_counter()
@@ -67,7 +67,7 @@ def main():
                 x = x - sl.lu_solve(sl.lu_factor(np.eye(n) - slope(z)[:, None] * w), r)
             raise RuntimeError("no convergence")
 
-        results = {"newton": clock(newton, 3)}
+        results = {"newton": clock(newton, 4)}
         for memory in (3, 5, 10, 20):
             try:
                 results[f"anderson({memory})"] = clock(

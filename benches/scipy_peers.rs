@@ -30,7 +30,7 @@ fn report(
     let reference: Array1<f64> = ndarray_npy::read_npy(format!("{directory}/{name}.npy"))?;
     let mut best = f64::INFINITY;
     let mut solved = None;
-    for _ in 0..10 {
+    for _ in 0..20 {
         let start = Instant::now();
         let eq =
             net.equilibrium().certificate(&certificate).tolerance(f64::EPSILON).absolute_tolerance(1e-10).solve()?;
