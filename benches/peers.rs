@@ -40,9 +40,9 @@ fn row(n: usize, folder: &Path) {
     let file = folder.join("problem.dat-s");
     std::fs::write(&file, sdpa_format(&a)).expect("a writable temporary folder");
     let out = folder.join("solution");
-    let csdp = timed(Command::new("csdp").arg(&file).arg(&out));
-    let dsdp = timed(Command::new("dsdp5").arg(&file));
-    let sdpa = timed(Command::new("sdpa").arg(&file).arg(&out));
+    let csdp = timed(Command::new("csdp").arg(&file).arg(&out), folder);
+    let dsdp = timed(Command::new("dsdp5").arg(&file), folder);
+    let sdpa = timed(Command::new("sdpa").arg(&file).arg(&out), folder);
     let show = |time: Option<f64>| time.map_or("-".to_string(), |t| format!("{t:.2}"));
     let fastest = [csdp, dsdp, sdpa].into_iter().flatten().fold(f64::INFINITY, f64::min);
     let ratio = if fastest.is_finite() { format!("{:.0}", fastest / full) } else { "-".into() };
@@ -102,10 +102,10 @@ fn sdpa_format(a: &Array2<f64>) -> String {
     text
 }
 
-/// Seconds that a peer took, or `None` if it is not installed or was stopped.
-fn timed(command: &mut Command) -> Option<f64> {
+/// Seconds that a peer took, or `None` if it is not installed or was stopped. It leaves its files in `folder`.
+fn timed(command: &mut Command, folder: &Path) -> Option<f64> {
     let start = Instant::now();
-    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().ok()?;
+    let mut child = command.current_dir(folder).stdout(Stdio::null()).stderr(Stdio::null()).spawn().ok()?;
     loop {
         if child.try_wait().ok()?.is_some() {
             return Some(start.elapsed().as_secs_f64());
