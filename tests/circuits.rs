@@ -653,6 +653,19 @@ mod cortical_column {
     }
 
     #[test]
+    fn single_precision() {
+        let designed = ColumnDesign::<f32>::new(2).contrast_gain(2.5).margin(0.2).contrasts(0.01, 0.9).solve().unwrap();
+        assert_eq!(designed.column.depth(), 5);
+        designed.certificate.verify(&designed.column).unwrap();
+        let input = array![1.01f32, 0.99];
+        let response = designed.column.respond(&input).unwrap();
+        assert_eq!(response.layers_needed(0.9).unwrap(), designed.column.layers_needed(&input, 0.9).unwrap());
+        let unstable = designed.column.layers()[0].to_builder().w_ee(1.5).build().unwrap();
+        let column = CorticalColumn::uniform(unstable, 2, Coupling { gain: 1.0, offset: 0.0 }).unwrap();
+        assert!(matches!(column.certify().unwrap(), ColumnVerdict::NotStable(_)));
+    }
+
+    #[test]
     fn certificates_belong_to_their_column() {
         let layer = circuit(3, [0.4, 1.0, 0.4, 1.0, 0.2]);
         let coupling = Coupling { gain: 3.0, offset: 0.1 };
