@@ -53,16 +53,30 @@ pub(super) fn smallest_shift(a: &[Array2<f64>], d: &Array1<f64>, tolerance: f64)
         let new_root = &root * &state.d.mapv(f64::sqrt);
         let next = attained(&scaled(a, &new_root));
         if r - next <= 0.1 * tolerance || round == MAX_ROUNDS {
+            if next < r {
+                (root, r) = (new_root, next);
+            }
             let unscaled =
                 |x: &Array2<f64>| Array2::from_shape_fn(x.dim(), |(i, j)| x[[i, j]] / (root[i % n] * root[j % n]));
-            let x: Vec<_> = state.x.iter().map(unscaled).collect();
-            let root = if next < r { new_root } else { root };
+            let x: Vec<_> = refuting(&scaled(a, &root), n, r - 0.3 * tolerance).iter().map(unscaled).collect();
             let d = &root * &root;
             let (size, trace) = (d.sum() / n as f64, x.iter().map(|x| x.diag().sum()).sum::<f64>());
             return Margin { d: d / size, x: x.into_iter().map(|x| x / trace).collect() };
         }
         (root, r) = (new_root, next);
     }
+}
+
+/// Multipliers against an `r` just below the optimum: there `theta` becomes negative, which leaves room for the neurons
+/// whose share in the multipliers vanishes at the optimum.
+fn refuting(a: &[Array2<f64>], n: usize, r: f64) -> Vec<Array2<f64>> {
+    let mut state = State::new(a, n, r);
+    for _ in 0..MAX_STEPS {
+        if state.theta < 0.0 && state.gap() <= -0.5 * n as f64 * state.theta || !state.step() {
+            break;
+        }
+    }
+    state.x
 }
 
 /// `diag(root) A diag(root)^{-1}` for every `A`.
