@@ -6,6 +6,7 @@ pub mod diagonal;
 mod distance;
 pub mod local;
 pub mod lyapunov;
+pub mod matrix;
 mod network;
 
 pub use bounds::Bounds;

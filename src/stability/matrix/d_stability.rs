@@ -1,0 +1,64 @@
+//! D-stability: stability for all time constants.
+
+use ndarray::{ArrayBase, Data, Ix2};
+
+use super::{PMatrix, checked, p_matrix};
+use crate::Scalar;
+use crate::error::Result;
+use crate::linalg::rounding::{mul_down, mul_up};
+use crate::stability::diagonal::certify;
+
+/// The answer to "is `T^{-1} A` Hurwitz for all positive diagonal `T`?".
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub enum DStability {
+    /// Proved.
+    Yes,
+    /// Refuted: a principal minor of `-A` within these rows and columns is proved negative. When all other neurons are slow
+    /// enough, that group is unstable.
+    No {
+        /// Rows and columns, in increasing order.
+        minor: Vec<usize>,
+    },
+    /// Neither. No finite test is known for orders above 4.
+    Undecided,
+}
+
+/// Whether `a`, shape `[n, n]`, is D-stable, as far as that is decidable: diagonal stability proves it; a negative
+/// principal minor of `-A` refutes it; orders 1 and 2 are decided exactly (up to rounding), because there the
+/// necessary condition, that the principal minors are nonnegative with a positive one of each order, is sufficient
+/// (Johnson, "Sufficient conditions for D-stability", 1974).
+///
+/// # Errors
+/// An empty or non-square matrix, or an entry that is not finite.
+///
+/// ```
+/// use ndarray::array;
+/// use neuronash::stability::matrix::{DStability, d_stability};
+/// assert_eq!(d_stability(&array![[-1.0, 4.0], [-4.0, -1.0]])?, DStability::Yes);
+/// // Hurwitz, but not for all time constants.
+/// assert_eq!(d_stability(&array![[1.0, -3.0], [3.0, -2.0]])?, DStability::No { minor: vec![0] });
+/// # Ok::<(), neuronash::Error>(())
+/// ```
+pub fn d_stability<A: Scalar, S: Data<Elem = A>>(a: &ArrayBase<S, Ix2>) -> Result<DStability> {
+    let a = checked(a, "a")?;
+    let n = a.nrows();
+    if n <= 2 && (0..n).all(|i| a[[i, i]] <= 0.0) && (0..n).any(|i| a[[i, i]] < 0.0) {
+        let positive = n == 1 || mul_down(a[[0, 0]], a[[1, 1]]) > mul_up(a[[0, 1]], a[[1, 0]]);
+        if positive {
+            return Ok(DStability::Yes);
+        }
+    }
+    if certify(&a)?.is_stable() {
+        return Ok(DStability::Yes);
+    }
+    // If all principal minors of -A are nonnegative, then those of -A plus a positive diagonal are positive.
+    let scale = a.iter().fold(0.0f64, |m, v| m.max(v.abs()));
+    let mut lifted = -&a;
+    lifted.diag_mut().mapv_inplace(|v| (v + 1e-9 * scale).next_up());
+    Ok(match p_matrix(&lifted)? {
+        PMatrix::No { minor } => DStability::No { minor },
+        _ => DStability::Undecided,
+    })
+}

@@ -1,0 +1,33 @@
+//! Conditions on plain matrices around Lyapunov diagonal stability (theory 2.4).
+//!
+//! For `A = W - I` they form a hierarchy: diagonal dominance implies a Hurwitz Metzler majorant, that implies
+//! [diagonal stability](super::diagonal), and diagonal stability implies that `-A` is a [P-matrix](p_matrix) (one equilibrium
+//! for every input) and that `A` is [D-stable](d_stability) (`T^{-1} A` is [Hurwitz](hurwitz) for all time constants).
+//!
+//! Positive and negative answers are proofs for the exact real matrix; what cannot be proved is called undecided.
+
+mod d_stability;
+mod dominance;
+mod hurwitz;
+mod p_matrix;
+
+pub use d_stability::{DStability, d_stability};
+pub use dominance::{Dominance, diagonal_dominance};
+pub use hurwitz::{Hurwitz, hurwitz};
+pub use p_matrix::{PMatrix, p_matrix};
+
+use ndarray::{Array2, ArrayBase, Data, Ix2};
+
+use crate::Scalar;
+use crate::error::{Error, Result};
+
+/// The matrix in double precision, if it is square, not empty, and finite.
+fn checked<A: Scalar, S: Data<Elem = A>>(a: &ArrayBase<S, Ix2>, argument: &str) -> Result<Array2<f64>> {
+    crate::network::square(argument, a.nrows(), a.ncols())?;
+    match a.indexed_iter().find(|(_, v)| !v.is_finite()) {
+        Some(((i, j), v)) => {
+            Err(Error::NonFinite { argument: argument.into(), index: vec![i, j], value: v.to_double() })
+        }
+        None => Ok(a.mapv(Scalar::to_double)),
+    }
+}
