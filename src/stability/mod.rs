@@ -8,8 +8,10 @@ pub mod local;
 pub mod lyapunov;
 pub mod matrix;
 mod network;
+mod report;
 
 pub use bounds::Bounds;
 pub use distance::ErrorBound;
 pub(crate) use distance::{CheckedProduct, activation_scale, checked_products, error_bound};
 pub use network::{NetworkCertificate, NetworkVerdict};
+pub use report::{Answer, Condition, Finding, Implication, Measure, ReportOptions, StabilityReport};

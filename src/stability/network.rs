@@ -199,7 +199,7 @@ fn of_matrix(certificate: &Certificate, slope_bounds: Array1<f64>) -> Result<Net
 }
 
 /// `rho` as exact `f64` numbers, all positive.
-fn bounded_slopes<A: Scalar>(circuit: &Circuit<A>) -> Result<Array1<f64>> {
+pub(crate) fn bounded_slopes<A: Scalar>(circuit: &Circuit<A>) -> Result<Array1<f64>> {
     let rho = circuit.slope_bounds(NEED)?;
     for (i, range) in circuit.slope_ranges().iter().enumerate() {
         let argument = || format!("activation `{}` of neuron {i}", circuit.activation(i).name());

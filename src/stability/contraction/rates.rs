@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::linalg::rounding::{add_down, add_up, div_down, div_up, mul_down, mul_up, sub_down, sub_up};
 use crate::network::{FiringRateNetwork, HopfieldNetwork, Weights};
 use crate::stability::Bounds;
+use crate::stability::network::bounded_slopes;
 
 /// A contraction rate of a network with the norm it is proved in.
 #[derive(Debug, Clone, PartialEq)]
@@ -67,12 +68,12 @@ macro_rules! contraction_of {
             /// two forms of the network and the two norms.
             ///
             /// # Errors
-            /// An activation whose slopes are unbounded.
+            /// An activation whose slopes are unbounded, known from samples only, or all zero.
             pub fn contraction(&self, kind: NormKind) -> Result<Contraction> {
                 Setting::new(
                     self.weights(),
                     self.time_constants().mapv(A::to_double),
-                    self.slope_bounds("contraction analysis")?.mapv(A::to_double),
+                    bounded_slopes(&self.circuit)?,
                     $form,
                     kind,
                 )?
@@ -82,13 +83,13 @@ macro_rules! contraction_of {
             /// The contraction rate that the same formula gives in a norm of the user's choice, l1 or l-infinity.
             ///
             /// # Errors
-            /// An activation whose slopes are unbounded, a norm of another dimension, or an l2 norm.
+            /// An activation whose slopes are unbounded, known from samples only, or all zero; a norm of another dimension, or an l2 norm.
             pub fn contraction_rate_in(&self, norm: &Norm) -> Result<f64> {
                 norm.check(self.len())?;
                 Ok(Setting::new(
                     self.weights(),
                     self.time_constants().mapv(A::to_double),
-                    self.slope_bounds("contraction analysis")?.mapv(A::to_double),
+                    bounded_slopes(&self.circuit)?,
                     $form,
                     norm.kind(),
                 )?

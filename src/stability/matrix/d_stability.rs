@@ -1,6 +1,6 @@
 //! D-stability: stability for all time constants.
 
-use ndarray::{ArrayBase, Data, Ix2};
+use ndarray::{Array2, ArrayBase, Data, Ix2};
 
 use super::{PMatrix, checked, p_matrix};
 use crate::Scalar;
@@ -53,12 +53,19 @@ pub fn d_stability<A: Scalar, S: Data<Elem = A>>(a: &ArrayBase<S, Ix2>) -> Resul
     if certify(&a)?.is_stable() {
         return Ok(DStability::Yes);
     }
-    // If all principal minors of -A are nonnegative, then those of -A plus a positive diagonal are positive.
+    Ok(refuting_minor(&a)?.map_or(DStability::Undecided, |minor| DStability::No { minor }))
+}
+
+/// Rows and columns within which a principal minor of `-A` is proved negative, also for every `A` whose diagonal differs by
+/// roundings.
+///
+/// If all principal minors of `-A` are nonnegative, then those of `-A` plus a positive diagonal are positive.
+pub(in crate::stability) fn refuting_minor(a: &Array2<f64>) -> Result<Option<Vec<usize>>> {
     let scale = a.iter().fold(0.0f64, |m, v| m.max(v.abs()));
-    let mut lifted = -&a;
+    let mut lifted = -a;
     lifted.diag_mut().mapv_inplace(|v| (v + 1e-9 * scale).next_up());
     Ok(match p_matrix(&lifted)? {
-        PMatrix::No { minor } => DStability::No { minor },
-        _ => DStability::Undecided,
+        PMatrix::No { minor } => Some(minor),
+        _ => None,
     })
 }

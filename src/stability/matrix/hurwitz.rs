@@ -42,7 +42,7 @@ impl Hurwitz {
 }
 
 /// Whether all eigenvalues of `a`, shape `[n, n]`, have negative real parts: numerically by the eigenvalues, and with a proof
-/// by a Lyapunov equation `P (A - s I) + (A - s I)' P = -2 I`, with `s` a tenth of the abscissa, whose solution is then
+/// by a Lyapunov equation `P (A - s I) + (A - s I)' P = -2 I`, with `s` between the abscissa and 0, whose solution is then
 /// checked with all rounding errors accounted for.
 ///
 /// # Errors
@@ -64,11 +64,16 @@ pub fn hurwitz<A: Scalar, S: Data<Elem = A>>(a: &ArrayBase<S, Ix2>) -> Result<Hu
     if !(abscissa < 0.0) {
         return Ok(unproved);
     }
-    let shifted = &a - &Array2::from_diag_elem(a.nrows(), 0.9 * abscissa);
-    let Some(p) = lyapunov_solution(shifted) else { return Ok(unproved) };
-    let Ok(norm) = Norm::quadratic(&p) else { return Ok(unproved) };
-    let proved_below = log_norm(&a, &norm)?.upper;
-    Ok(Hurwitz { abscissa, proved_below, lyapunov: (proved_below < 0.0).then_some(p) })
+    for part in [0.9, 0.5, 0.0] {
+        let shifted = &a - &Array2::from_diag_elem(a.nrows(), part * abscissa);
+        let Some(p) = lyapunov_solution(shifted) else { continue };
+        let Ok(norm) = Norm::quadratic(&p) else { continue };
+        let proved_below = log_norm(&a, &norm)?.upper;
+        if proved_below < 0.0 {
+            return Ok(Hurwitz { abscissa, proved_below, lyapunov: Some(p) });
+        }
+    }
+    Ok(unproved)
 }
 
 /// `P` with `P A + A'P = -2 I` for a Hurwitz `A`, by Newton's iteration for the matrix sign (Roberts 1980).

@@ -16,6 +16,9 @@ pub use dominance::{Dominance, diagonal_dominance};
 pub use hurwitz::{Hurwitz, hurwitz};
 pub use p_matrix::{PMatrix, p_matrix};
 
+pub(in crate::stability) use d_stability::refuting_minor;
+pub(in crate::stability) use p_matrix::enclosed;
+
 use ndarray::{Array2, ArrayBase, Data, Ix2};
 
 use crate::Scalar;

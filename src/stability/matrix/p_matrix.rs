@@ -59,7 +59,13 @@ impl PMatrix {
 /// ```
 pub fn p_matrix<A: Scalar, S: Data<Elem = A>>(m: &ArrayBase<S, Ix2>) -> Result<PMatrix> {
     let m = checked(m, "m")?;
-    if m.nrows() <= LARGEST { Ok(by_all_minors(&m)) } else { by_certificates(&m) }
+    if m.nrows() <= LARGEST { Ok(by_all_minors(&m, &m)) } else { by_certificates(&m) }
+}
+
+/// Whether every matrix between `lower` and `upper` (entrywise) is a P-matrix, or none is, by all minors; `None` above the
+/// order where that is affordable.
+pub(in crate::stability) fn enclosed(lower: &Array2<f64>, upper: &Array2<f64>) -> Option<PMatrix> {
+    (lower.nrows() <= LARGEST).then(|| by_all_minors(lower, upper))
 }
 
 fn by_certificates(m: &Array2<f64>) -> Result<PMatrix> {
@@ -134,9 +140,9 @@ impl Interval {
     }
 }
 
-fn by_all_minors(m: &Array2<f64>) -> PMatrix {
-    let entries = m.iter().map(|&v| Interval { lower: v, upper: v }).collect();
-    let mut walk = Walk { n: m.nrows(), eliminated: Vec::new(), undecided: false };
+fn by_all_minors(lower: &Array2<f64>, upper: &Array2<f64>) -> PMatrix {
+    let entries = lower.iter().zip(upper).map(|(&lower, &upper)| Interval { lower, upper }).collect();
+    let mut walk = Walk { n: lower.nrows(), eliminated: Vec::new(), undecided: false };
     match walk.refuted(entries, 0) {
         Some(minor) => PMatrix::No { minor },
         None if walk.undecided => PMatrix::Undecided,

@@ -32,6 +32,7 @@ use crate::linalg;
 use crate::linalg::rounding::{add_up, div_up, mul_up, sub_up};
 use crate::network::{FiringRateNetwork, HopfieldNetwork, square};
 use crate::stability::Bounds;
+use crate::stability::network::bounded_slopes;
 
 pub use generator::SContractingWeights;
 
@@ -61,10 +62,10 @@ impl Model {
         Ok(Self { form: Form::FiringRate, w: w.mapv(Scalar::to_double), tau: Array1::ones(w.nrows()) })
     }
 
-    fn new<A: Scalar>(form: Form, w: Array2<A>, tau: ArrayView1<'_, A>, rho: &Array1<A>) -> Self {
+    fn new<A: Scalar>(form: Form, w: Array2<A>, tau: ArrayView1<'_, A>, rho: &Array1<f64>) -> Self {
         let mut w = w.mapv(Scalar::to_double);
         for ((i, j), v) in w.indexed_iter_mut() {
-            *v *= rho[if form == Form::FiringRate { i } else { j }].to_double();
+            *v *= rho[if form == Form::FiringRate { i } else { j }];
         }
         Self { form, w, tau: tau.mapv(Scalar::to_double) }
     }
@@ -301,7 +302,7 @@ macro_rules! s_contraction_of {
             }
 
             fn s_model(&self) -> Result<Model> {
-                let rho = self.slope_bounds("S-contraction")?;
+                let rho = bounded_slopes(&self.circuit)?;
                 Ok(Model::new($form, self.weights().to_dense(), self.time_constants(), &rho))
             }
         }

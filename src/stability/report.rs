@@ -1,0 +1,300 @@
+//! Every known answer to "is my circuit stable, in what sense, and by how much?", in one table.
+
+mod conditions;
+mod display;
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use crate::Scalar;
+use crate::error::Result;
+use crate::network::{FiringRateNetwork, HopfieldNetwork};
+use crate::stability::Bounds;
+use crate::stability::contraction::Norm;
+
+use conditions::Subject;
+
+/// A condition on a network. `W` stands for `R W` (firing-rate form) or `W R` (Hopfield form), `R` the slope bounds, so that
+/// slopes are in `[0, 1]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub enum Condition {
+    /// The rows of `W - I` are dominated by their diagonal entries.
+    RowDominance,
+    /// The columns of `W - I` are dominated by their diagonal entries.
+    ColumnDominance,
+    /// Contraction in a weighted l-infinity norm: the Metzler majorant of `W` has spectral abscissa below 1.
+    MetzlerInfinity,
+    /// Contraction in a weighted l1 norm.
+    MetzlerOne,
+    /// `mu_2(W) < 1`: the symmetric part of `W - I` is negative definite, that is, diagonally stable with `D = I`.
+    EuclideanLogNorm,
+    /// Contraction in a quadratic norm by the S-procedure.
+    SContraction,
+    /// Lyapunov diagonal stability of `W - R^{-1}`.
+    DiagonalStability,
+    /// `I - W` is a P-matrix.
+    PMatrix,
+    /// `T^{-1} (W - I)` is Hurwitz for all time constants `T`.
+    DStability,
+    /// `T^{-1} (W - I)` is Hurwitz for the time constants of the network: where all slopes are largest, the linearisation is
+    /// stable. Necessary for diagonal stability.
+    Hurwitz,
+}
+
+impl Condition {
+    /// All conditions, from the strongest to the weakest.
+    pub const ALL: [Condition; 10] = [
+        Condition::RowDominance,
+        Condition::ColumnDominance,
+        Condition::MetzlerInfinity,
+        Condition::MetzlerOne,
+        Condition::EuclideanLogNorm,
+        Condition::SContraction,
+        Condition::DiagonalStability,
+        Condition::PMatrix,
+        Condition::DStability,
+        Condition::Hurwitz,
+    ];
+
+    /// What the condition says about the network when it holds.
+    pub fn implies(self) -> Implication {
+        use Condition::*;
+        let (unique, exponential, all_tau) = match self {
+            RowDominance | ColumnDominance | MetzlerInfinity | MetzlerOne => (true, Some(Measure::Norm), true),
+            SContraction => (true, Some(Measure::Norm), true),
+            EuclideanLogNorm | DiagonalStability => (true, Some(Measure::Lyapunov), true),
+            PMatrix => (true, None, true),
+            DStability => (false, None, true),
+            Hurwitz => (false, None, false),
+        };
+        Implication {
+            unique_equilibrium: unique,
+            exponentially_stable: exponential,
+            all_time_constants: all_tau,
+            local_only: matches!(self, DStability | Hurwitz),
+        }
+    }
+}
+
+/// What a condition says about a network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub struct Implication {
+    /// One equilibrium for every input.
+    pub unique_equilibrium: bool,
+    /// Global exponential stability, and in what it is measured.
+    pub exponentially_stable: Option<Measure>,
+    /// Whether what is said of stability (or of uniqueness) holds for all time constants, not only those of the network.
+    pub all_time_constants: bool,
+    /// Whether it speaks only of the linearisation where all slopes are largest.
+    pub local_only: bool,
+}
+
+/// What shrinks exponentially.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub enum Measure {
+    /// The distance of any two trajectories in a norm.
+    Norm,
+    /// The Fenchel-Young Lyapunov function.
+    Lyapunov,
+}
+
+/// Whether a condition holds.
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub enum Answer {
+    /// Proved to hold.
+    Holds,
+    /// Proved not to hold, or for [`Condition::Hurwitz`] found so numerically.
+    Fails,
+    /// Neither is proved.
+    Undecided,
+    /// Not tried, and why.
+    Skipped(String),
+}
+
+/// One line of the report.
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub struct Finding {
+    /// The condition.
+    pub condition: Condition,
+    /// Whether it holds.
+    pub answer: Answer,
+    /// By how much: a contraction rate per unit of time for contraction conditions, the margin of 3.3 for diagonal stability,
+    /// `1 - mu_2(W)` for the Euclidean log norm, the least dominance for dominance, and minus the spectral abscissa for
+    /// Hurwitz (numerical).
+    pub margin: Option<Bounds>,
+    /// Bounds on the gain `g` up to which the condition holds for `g W`; numerical for Hurwitz, infinite if it holds for
+    /// every gain.
+    pub largest_gain: Option<Bounds>,
+    /// The norm of a contraction condition that holds.
+    pub norm: Option<Norm>,
+    /// Time spent, in seconds.
+    pub seconds: f64,
+}
+
+/// Which conditions hold for a network.
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct StabilityReport {
+    neurons: usize,
+    findings: Vec<Finding>,
+}
+
+impl StabilityReport {
+    /// One line per condition, from the strongest condition to the weakest.
+    pub fn findings(&self) -> &[Finding] {
+        &self.findings
+    }
+
+    /// The line of one condition.
+    pub fn finding(&self, condition: Condition) -> Option<&Finding> {
+        self.findings.iter().find(|f| f.condition == condition)
+    }
+
+    /// Whether the condition is proved to hold.
+    pub fn holds(&self, condition: Condition) -> bool {
+        self.finding(condition).is_some_and(|f| f.answer == Answer::Holds)
+    }
+
+    /// Whether it is proved that there is one equilibrium for every input.
+    pub fn has_unique_equilibrium(&self) -> bool {
+        self.proved().any(|f| f.condition.implies().unique_equilibrium)
+    }
+
+    /// Whether global exponential stability is proved.
+    pub fn is_globally_stable(&self) -> bool {
+        self.proved().any(|f| f.condition.implies().exponentially_stable.is_some())
+    }
+
+    /// The contraction condition with the largest proved rate, if one holds.
+    pub fn fastest_contraction(&self) -> Option<&Finding> {
+        let rate = |f: &&Finding| f.margin.map_or(f64::NEG_INFINITY, |m| m.lower);
+        self.proved().filter(|f| f.norm.is_some()).max_by(|a, b| rate(a).total_cmp(&rate(b)))
+    }
+
+    fn proved(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|f| f.answer == Answer::Holds)
+    }
+}
+
+/// Which conditions to try, and up to which size.
+///
+/// ```
+/// use ndarray::array;
+/// use neuronash::activation::Relu;
+/// use neuronash::network::{FiringRateNetwork, Weights};
+/// use neuronash::stability::{Condition, ReportOptions};
+///
+/// let net = FiringRateNetwork::builder(Weights::dense(&array![[0.5, -4.0], [3.0, 0.0]])?).activation(Relu).build()?;
+/// let report = ReportOptions::default().without(Condition::SContraction).firing_rate(&net)?;
+/// assert!(report.holds(Condition::DiagonalStability) && !report.holds(Condition::MetzlerInfinity));
+/// println!("{report}");
+/// # Ok::<(), neuronash::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct ReportOptions {
+    largest: BTreeMap<Condition, usize>,
+}
+
+impl Default for ReportOptions {
+    /// Everything, but S-contraction up to 150 neurons and other conditions on dense matrices up to 2,000 only.
+    fn default() -> Self {
+        let largest = |c: Condition| match c {
+            Condition::MetzlerInfinity | Condition::MetzlerOne => usize::MAX,
+            Condition::SContraction => 150,
+            _ => 2_000,
+        };
+        Self { largest: Condition::ALL.into_iter().map(|c| (c, largest(c))).collect() }
+    }
+}
+
+impl ReportOptions {
+    /// Leaves a condition out of the report.
+    #[must_use]
+    pub fn without(mut self, condition: Condition) -> Self {
+        self.largest.remove(&condition);
+        self
+    }
+
+    /// Puts only these conditions into the report.
+    #[must_use]
+    pub fn only(mut self, conditions: &[Condition]) -> Self {
+        self.largest.retain(|c, _| conditions.contains(c));
+        self
+    }
+
+    /// Tries a condition for networks of up to `n` neurons.
+    #[must_use]
+    pub fn up_to(mut self, condition: Condition, n: usize) -> Self {
+        self.largest.insert(condition, n);
+        self
+    }
+
+    /// The report on a firing-rate network.
+    ///
+    /// # Errors
+    /// An activation whose slopes are unbounded, known from samples only, or all zero; failures of the linear algebra.
+    pub fn firing_rate<A: Scalar>(&self, net: &FiringRateNetwork<A>) -> Result<StabilityReport> {
+        self.report(&Subject::firing_rate(net)?)
+    }
+
+    /// The report on a Hopfield network.
+    ///
+    /// # Errors
+    /// As [`firing_rate`](Self::firing_rate).
+    pub fn hopfield<A: Scalar>(&self, net: &HopfieldNetwork<A>) -> Result<StabilityReport> {
+        self.report(&Subject::hopfield(net)?)
+    }
+
+    fn report(&self, subject: &Subject<'_>) -> Result<StabilityReport> {
+        let mut findings = Vec::new();
+        for (&condition, &largest) in &self.largest {
+            let start = Instant::now();
+            let mut finding = Finding {
+                condition,
+                answer: Answer::Undecided,
+                margin: None,
+                largest_gain: None,
+                norm: None,
+                seconds: 0.0,
+            };
+            if subject.len() > largest {
+                finding.answer = Answer::Skipped(format!("more than {largest} neurons"));
+            } else {
+                subject.examine(&mut finding)?;
+            }
+            finding.seconds = start.elapsed().as_secs_f64();
+            findings.push(finding);
+        }
+        Ok(StabilityReport { neurons: subject.len(), findings })
+    }
+}
+
+macro_rules! report_on {
+    ($network:ident, $method:ident) => {
+        impl<A: Scalar> $network<A> {
+            /// Which stability conditions hold, each with its rate or margin, the largest gain, the time it took and what it
+            /// implies. [`ReportOptions`] leaves parts out.
+            ///
+            /// # Errors
+            /// An activation whose slopes are unbounded, known from samples only, or all zero; failures of the linear
+            /// algebra.
+            pub fn stability_report(&self) -> Result<StabilityReport> {
+                ReportOptions::default().$method(self)
+            }
+        }
+    };
+}
+
+report_on!(FiringRateNetwork, firing_rate);
+report_on!(HopfieldNetwork, hopfield);

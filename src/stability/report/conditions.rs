@@ -1,0 +1,259 @@
+//! How each condition is examined.
+
+use ndarray::{Array1, Array2};
+
+use super::{Answer, Condition, Finding};
+use crate::Scalar;
+use crate::error::Result;
+use crate::linalg;
+use crate::linalg::rounding::{div_down, div_up, mul_down, mul_up, sub_down, sub_up};
+use crate::network::{FiringRateNetwork, HopfieldNetwork};
+use crate::stability::contraction::{Contraction, Norm, NormKind, SContraction, log_norm, perron};
+use crate::stability::matrix::{PMatrix, enclosed, refuting_minor};
+use crate::stability::network::bounded_slopes;
+use crate::stability::{Bounds, diagonal};
+
+/// Relative accuracy of the largest diagonally stable gain.
+const GAIN_ACCURACY: f64 = 1e-6;
+const MAX_HALVINGS: usize = 40;
+
+/// A network, seen through what the conditions need.
+pub(super) struct Subject<'a> {
+    /// `R W` or `W R`, each entry with one rounding.
+    w: Array2<f64>,
+    /// `W` itself.
+    weights: Array2<f64>,
+    rho: Array1<f64>,
+    tau: Array1<f64>,
+    /// The norm in which a slope multiplies a whole row of the majorant.
+    slope_norm: NormKind,
+    contraction: Box<dyn Fn(NormKind) -> Result<Contraction> + 'a>,
+    s_contraction: Box<dyn Fn() -> Result<SContraction> + 'a>,
+}
+
+macro_rules! subject_of {
+    ($name:ident, $network:ident, $axis:expr, $slope_norm:expr) => {
+        pub(super) fn $name<A: Scalar>(net: &'a $network<A>) -> Result<Self> {
+            let rho = bounded_slopes(&net.circuit)?;
+            let weights = net.weights().to_dense().mapv(Scalar::to_double);
+            let w = &weights * &rho.view().insert_axis($axis);
+            let tau = net.time_constants().mapv(Scalar::to_double);
+            let contraction = Box::new(|kind| net.contraction(kind));
+            let s_contraction = Box::new(|| net.s_contraction());
+            Ok(Self { w, weights, rho, tau, slope_norm: $slope_norm, contraction, s_contraction })
+        }
+    };
+}
+
+impl<'a> Subject<'a> {
+    subject_of!(firing_rate, FiringRateNetwork, ndarray::Axis(1), NormKind::Infinity);
+    subject_of!(hopfield, HopfieldNetwork, ndarray::Axis(0), NormKind::One);
+
+    pub(super) fn len(&self) -> usize {
+        self.w.nrows()
+    }
+
+    /// Fills in everything but the time.
+    pub(super) fn examine(&self, finding: &mut Finding) -> Result<()> {
+        match finding.condition {
+            Condition::RowDominance => self.log_norm(finding, Norm::linf()),
+            Condition::ColumnDominance => self.log_norm(finding, Norm::l1()),
+            Condition::EuclideanLogNorm => self.log_norm(finding, Norm::l2()),
+            Condition::MetzlerInfinity => self.metzler(finding, NormKind::Infinity),
+            Condition::MetzlerOne => self.metzler(finding, NormKind::One),
+            Condition::SContraction => self.s_contraction(finding),
+            Condition::DiagonalStability => self.diagonal_stability(finding),
+            Condition::PMatrix => self.p_matrix(finding),
+            Condition::DStability => self.d_stability(finding),
+            Condition::Hurwitz => self.hurwitz(finding),
+        }
+    }
+
+    /// `mu(W) < 1`.
+    fn log_norm(&self, finding: &mut Finding, norm: Norm) -> Result<()> {
+        let mu = self.widened(log_norm(&self.w, &norm)?, &norm);
+        let margin = one_minus(mu);
+        finding.answer = positive(margin);
+        finding.margin = Some(margin);
+        finding.largest_gain = Some(inverse(mu));
+        Ok(())
+    }
+
+    /// Bounds on the log norm of the exact `R W` from those of the rounded one.
+    fn widened(&self, mu: Bounds, norm: &Norm) -> Bounds {
+        if self.rho.iter().all(|&r| r == 1.0) {
+            return mu;
+        }
+        let sums = |axis| self.w.mapv(f64::abs).sum_axis(axis).fold(0.0f64, |m, &v| m.max(v));
+        let size = match norm.kind() {
+            NormKind::Infinity => sums(ndarray::Axis(1)),
+            NormKind::One => sums(ndarray::Axis(0)),
+            NormKind::Two => sums(ndarray::Axis(0)).max(sums(ndarray::Axis(1))),
+        };
+        let radius = 2.0 * f64::EPSILON * size + f64::MIN_POSITIVE;
+        Bounds { lower: sub_down(mu.lower, radius), upper: sub_up(mu.upper, -radius) }
+    }
+
+    fn metzler(&self, finding: &mut Finding, kind: NormKind) -> Result<()> {
+        let c = (self.contraction)(kind)?;
+        finding.answer = positive(c.best_rate());
+        finding.margin = Some(c.best_rate());
+        if kind == self.slope_norm {
+            // The rate is positive iff the majorant of W has abscissa below 1, whatever the time constants.
+            finding.largest_gain = Some(inverse(self.majorant_abscissa()?));
+        }
+        if finding.answer == Answer::Holds {
+            finding.norm = Some(c.norm().clone());
+        }
+        Ok(())
+    }
+
+    /// The abscissa grows with every entry of a Metzler matrix, so that rounded products by slopes are bounded by others.
+    fn majorant_abscissa(&self) -> Result<Bounds> {
+        if self.rho.iter().all(|&r| r == 1.0) {
+            return Ok(perron(&self.w)?.abscissa());
+        }
+        let widened = |sign: f64| {
+            Array2::from_shape_fn(self.w.dim(), |(i, j)| {
+                let v = if i == j { self.w[[i, j]] } else { self.w[[i, j]].abs() };
+                v + sign * (2.0 * f64::EPSILON * v.abs() + f64::MIN_POSITIVE)
+            })
+        };
+        let mut lower = widened(-1.0);
+        lower.indexed_iter_mut().filter(|((i, j), _)| i != j).for_each(|(_, v)| *v = v.max(0.0));
+        Ok(Bounds { lower: perron(&lower)?.abscissa().lower, upper: perron(&widened(1.0))?.abscissa().upper })
+    }
+
+    fn s_contraction(&self, finding: &mut Finding) -> Result<()> {
+        let c = (self.s_contraction)()?;
+        finding.answer = positive(c.best_rate());
+        finding.margin = Some(c.best_rate());
+        let tau = self.tau[0];
+        if self.tau.iter().all(|&t| t == tau) {
+            // The rate at gain g is (1 - g r) / tau.
+            let rate = c.best_rate();
+            let r = Bounds { lower: 1.0 - rate.upper * tau, upper: 1.0 - rate.lower * tau };
+            let slack = 4.0 * f64::EPSILON * (1.0 + r.upper.abs());
+            finding.largest_gain = Some(inverse(Bounds { lower: (r.lower - slack).max(0.0), upper: r.upper + slack }));
+        }
+        if finding.answer == Answer::Holds {
+            finding.norm = Some(c.norm());
+        }
+        Ok(())
+    }
+
+    fn diagonal_stability(&self, finding: &mut Finding) -> Result<()> {
+        let margin = diagonal::margin_shifted(&self.weights, &self.rho)?;
+        let bounds = Bounds { lower: margin.lower(), upper: margin.upper() };
+        finding.answer = positive(bounds);
+        finding.margin = Some(bounds);
+        let gain = margin.max_gain();
+        finding.largest_gain = Some(self.narrowed(Bounds { lower: gain.lower(), upper: gain.upper() })?);
+        if finding.answer == Answer::Undecided {
+            // The verdict looks closer than the margin does.
+            let verdict = diagonal::certify_shifted(&self.weights, &self.rho)?;
+            if verdict.is_stable() {
+                finding.answer = Answer::Holds;
+            } else if verdict.is_not_stable() {
+                finding.answer = Answer::Fails;
+            }
+        }
+        Ok(())
+    }
+
+    /// Halves bounds on the gain by verdicts, where the search for the margin ended early: `g W - R^{-1}` is diagonally stable
+    /// iff `W - (g R)^{-1}` is.
+    fn narrowed(&self, mut gain: Bounds) -> Result<Bounds> {
+        for _ in 0..MAX_HALVINGS {
+            if !gain.upper.is_finite() || gain.upper <= gain.lower * (1.0 + GAIN_ACCURACY) {
+                break;
+            }
+            let middle = 0.5 * (gain.lower + gain.upper);
+            let slopes = |product: fn(f64, f64) -> f64| self.rho.mapv(|rho| product(rho, middle));
+            if diagonal::certify_shifted(&self.weights, &slopes(mul_up))?.is_stable() {
+                gain.lower = middle;
+            } else if diagonal::certify_shifted(&self.weights, &slopes(mul_down))?.is_not_stable() {
+                gain.upper = middle;
+            } else {
+                break;
+            }
+        }
+        Ok(gain)
+    }
+
+    fn p_matrix(&self, finding: &mut Finding) -> Result<()> {
+        // I - R W is R times R^{-1} - W: the signs of the minors are the same.
+        let exact = -&self.weights;
+        let (mut lower, mut upper) = (exact.clone(), exact);
+        for i in 0..self.len() {
+            lower[[i, i]] = sub_down(div_down(1.0, self.rho[i]), self.weights[[i, i]]);
+            upper[[i, i]] = sub_up(div_up(1.0, self.rho[i]), self.weights[[i, i]]);
+        }
+        finding.answer = match enclosed(&lower, &upper) {
+            Some(PMatrix::Yes) => Answer::Holds,
+            Some(PMatrix::No { .. }) => Answer::Fails,
+            Some(PMatrix::Undecided) => Answer::Undecided,
+            None if self.is_diagonally_stable()? => Answer::Holds,
+            None if (0..self.len()).any(|i| upper[[i, i]] <= 0.0) => Answer::Fails,
+            None => Answer::Undecided,
+        };
+        Ok(())
+    }
+
+    fn d_stability(&self, finding: &mut Finding) -> Result<()> {
+        finding.answer = if self.is_diagonally_stable()? {
+            Answer::Holds
+        } else {
+            let mut a = self.weights.clone();
+            a.diag_mut().zip_mut_with(&self.rho, |v, rho| *v -= 1.0 / rho);
+            if refuting_minor(&a)?.is_some() { Answer::Fails } else { Answer::Undecided }
+        };
+        Ok(())
+    }
+
+    fn is_diagonally_stable(&self) -> Result<bool> {
+        Ok(diagonal::certify_shifted(&self.weights, &self.rho)?.is_stable())
+    }
+
+    fn hurwitz(&self, finding: &mut Finding) -> Result<()> {
+        let n = self.len();
+        let jacobian =
+            Array2::from_shape_fn((n, n), |(i, j)| (self.w[[i, j]] - if i == j { 1.0 } else { 0.0 }) / self.tau[i]);
+        let abscissa = linalg::eigvals(jacobian.view())?.first().map_or(f64::NEG_INFINITY, |v| v.re);
+        let size = jacobian.iter().map(|v| v * v).sum::<f64>().sqrt();
+        let tolerance = n as f64 * f64::EPSILON * size;
+        finding.answer = if abscissa < -tolerance {
+            Answer::Holds
+        } else if abscissa > tolerance {
+            Answer::Fails
+        } else {
+            Answer::Undecided
+        };
+        finding.margin = Some(Bounds { lower: -abscissa, upper: -abscissa });
+        if self.tau.iter().all(|&t| t == self.tau[0]) {
+            let rightmost = linalg::eigvals(self.w.view())?.first().map_or(0.0, |v| v.re);
+            finding.largest_gain = Some(inverse(Bounds { lower: rightmost, upper: rightmost }));
+        }
+        Ok(())
+    }
+}
+
+fn positive(margin: Bounds) -> Answer {
+    if margin.lower > 0.0 {
+        Answer::Holds
+    } else if margin.upper <= 0.0 {
+        Answer::Fails
+    } else {
+        Answer::Undecided
+    }
+}
+
+fn one_minus(x: Bounds) -> Bounds {
+    Bounds { lower: sub_down(1.0, x.upper), upper: sub_up(1.0, x.lower) }
+}
+
+/// Bounds on `1 / x`, infinite where `x` is not positive: the largest `g` with `g x < 1`.
+fn inverse(x: Bounds) -> Bounds {
+    let of = |x: f64, divide: fn(f64, f64) -> f64| if x > 0.0 { divide(1.0, x) } else { f64::INFINITY };
+    Bounds { lower: of(x.upper, div_down), upper: of(x.lower, div_up) }
+}

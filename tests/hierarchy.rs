@@ -1,0 +1,301 @@
+//! Stability conditions of matrices, what they imply for each other, and the report on a network.
+
+#[path = "contraction/support.rs"]
+#[allow(dead_code)]
+mod support;
+
+use ndarray::{Array2, Axis, array};
+use neuronash::activation::{Relu, Tanh};
+use neuronash::network::{FiringRateNetwork, Weights};
+use neuronash::stability::contraction::{perron, s_contraction};
+use neuronash::stability::diagonal::certify;
+use neuronash::stability::matrix::{DStability, PMatrix, d_stability, diagonal_dominance, hurwitz, p_matrix};
+use neuronash::stability::{Answer, Condition, ReportOptions};
+use num_rational::BigRational;
+use num_traits::{One, Signed};
+use proptest::prelude::*;
+use support::*;
+
+fn exact(x: f64) -> BigRational {
+    BigRational::from_float(x).unwrap()
+}
+
+/// A principal minor in rational arithmetic.
+fn exact_minor(m: &Array2<f64>, rows: &[usize]) -> BigRational {
+    let k = rows.len();
+    let mut a = Array2::from_shape_fn((k, k), |(i, j)| exact(m[[rows[i], rows[j]]]));
+    let mut determinant = BigRational::one();
+    for c in 0..k {
+        let Some(pivot) = (c..k).find(|&r| a[[r, c]] != exact(0.0)) else { return exact(0.0) };
+        if pivot != c {
+            for j in 0..k {
+                a.swap([pivot, j], [c, j]);
+            }
+            determinant = -determinant;
+        }
+        determinant *= &a[[c, c]];
+        for i in c + 1..k {
+            let factor = &a[[i, c]] / &a[[c, c]];
+            for j in c..k {
+                let update = &factor * &a[[c, j]];
+                a[[i, j]] -= update;
+            }
+        }
+    }
+    determinant
+}
+
+fn subsets(n: usize) -> impl Iterator<Item = Vec<usize>> {
+    (1usize..1 << n).map(move |set| (0..n).filter(|i| set >> i & 1 == 1).collect())
+}
+
+/// Weights with small integers over 4: many minors are exactly zero.
+fn coarse(n: usize) -> impl Strategy<Value = Array2<f64>> {
+    proptest::collection::vec(-6i32..6, n * n)
+        .prop_map(move |v| Array2::from_shape_vec((n, n), v.into_iter().map(|x| f64::from(x) / 4.0).collect()).unwrap())
+}
+
+/// Excitatory and inhibitory columns, at a scale where every level of the hierarchy occurs.
+fn circuits() -> impl Strategy<Value = Array2<f64>> {
+    (1usize..6, 0.1..4.0f64).prop_flat_map(|(n, scale)| {
+        let signs = proptest::collection::vec(prop_oneof![Just(1.0), Just(-1.0)], n);
+        let entries = proptest::collection::vec(prop_oneof![2 => 0.0..1.0f64, 1 => Just(0.0)], n * n);
+        (signs, entries).prop_map(move |(s, e)| Array2::from_shape_fn((n, n), |(i, j)| scale * s[j] * e[i * n + j]))
+    })
+}
+
+fn minus_identity(w: &Array2<f64>) -> Array2<f64> {
+    w - &Array2::<f64>::eye(w.nrows())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2500))]
+
+    #[test]
+    fn each_condition_implies_the_weaker_ones(w in prop_oneof![matrices(6), circuits()], tau in positive(6)) {
+        let a = minus_identity(&w);
+        let majorant_is_hurwitz = perron(&a).unwrap().abscissa().upper < 0.0;
+        let lds = certify(&a).unwrap();
+        if diagonal_dominance(&a).unwrap().holds() {
+            prop_assert!(perron(&a).unwrap().abscissa().lower < 0.0 && !lds.is_not_stable());
+        }
+        if majorant_is_hurwitz {
+            prop_assert!(!lds.is_not_stable());
+        }
+        if lds.is_stable() {
+            prop_assert!(!p_matrix(&-&a).unwrap().is_no());
+            let refuted = matches!(d_stability(&a).unwrap(), DStability::No { .. });
+            prop_assert!(!refuted);
+            let tau = tau.slice(ndarray::s![..a.nrows()]).to_owned().insert_axis(Axis(1));
+            prop_assert!(spectral_abscissa(&(&a / &tau)) < 1e-9);
+        }
+        if hurwitz(&a).unwrap().is_proved() {
+            prop_assert!(spectral_abscissa(&a) < 0.0);
+        } else {
+            prop_assert!(spectral_abscissa(&a) > -1e-6, "{}", spectral_abscissa(&a));
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(250))]
+
+    #[test]
+    fn s_contraction_implies_diagonal_stability(w in circuits()) {
+        let c = s_contraction(&w).unwrap();
+        if c.is_contracting() {
+            let verdict = certify(&minus_identity(&w)).unwrap();
+            prop_assert!(!verdict.is_not_stable());
+            // With D = Q, by the block inequality.
+            let d = c.q().to_owned().insert_axis(Axis(1));
+            let da = &minus_identity(&w) * &d;
+            prop_assert!(largest_symmetric_eigenvalue(&(&da + &da.t())) < 1e-9 * d.sum());
+        }
+    }
+
+    #[test]
+    fn p_matrices_have_all_principal_minors_positive(m in (1usize..6).prop_flat_map(coarse)) {
+        let lowest = subsets(m.nrows()).map(|s| exact_minor(&m, &s)).min().unwrap();
+        match p_matrix(&m).unwrap() {
+            PMatrix::Yes => prop_assert!(lowest.is_positive()),
+            PMatrix::No { minor } => prop_assert!(!exact_minor(&m, &minor).is_positive()),
+            _ => prop_assert!(lowest.abs() < exact(1e-12)),
+        }
+    }
+
+    #[test]
+    fn a_d_unstable_answer_has_unstable_time_constants(a in (2usize..5).prop_flat_map(coarse)) {
+        if let DStability::No { minor } = d_stability(&a).unwrap() {
+            let negative = subsets(minor.len())
+                .map(|s| s.iter().map(|&k| minor[k]).collect::<Vec<_>>())
+                .any(|s| exact_minor(&(-&a), &s).is_negative());
+            prop_assert!(negative);
+        }
+    }
+}
+
+#[test]
+fn the_p_matrix_test_reaches_twenty_neurons() {
+    let n = 20;
+    let m = Array2::from_shape_fn((n, n), |(i, j)| {
+        if i == j {
+            1.0
+        } else if i < j {
+            0.9
+        } else {
+            -0.9
+        }
+    });
+    assert_eq!(p_matrix(&m).unwrap(), PMatrix::Yes);
+    let mut m = Array2::from_shape_fn((n, n), |(i, j)| if i == j { 1.0 } else { 0.01 * ((i * j) % 7) as f64 });
+    (m[[3, 17]], m[[17, 3]]) = (2.0, 0.6);
+    assert!(matches!(p_matrix(&m).unwrap(), PMatrix::No { minor } if minor.contains(&3) && minor.contains(&17)));
+}
+
+#[test]
+fn larger_matrices_get_one_sided_certificates() {
+    let n = 60;
+    let skew = Array2::from_shape_fn((n, n), |(i, j)| {
+        if i == j {
+            1.0
+        } else if i < j {
+            0.5
+        } else {
+            -0.5
+        }
+    });
+    assert_eq!(p_matrix(&skew).unwrap(), PMatrix::Yes);
+    let mut bad = skew.clone();
+    bad[[50, 50]] = 0.0;
+    assert_eq!(p_matrix(&bad).unwrap(), PMatrix::No { minor: vec![50] });
+    let mut bad = skew;
+    (bad[[7, 9]], bad[[9, 7]]) = (2.0, 2.0);
+    assert_eq!(p_matrix(&bad).unwrap(), PMatrix::No { minor: vec![7, 9] });
+}
+
+#[test]
+fn hurwitz_proofs_survive_bad_conditioning_and_refuse_the_axis() {
+    let jordan = Array2::from_shape_fn((8, 8), |(i, j)| {
+        if i == j {
+            -1.0
+        } else if j == i + 1 {
+            2.0
+        } else {
+            0.0
+        }
+    });
+    let h = hurwitz(&jordan).unwrap();
+    assert!(h.is_proved(), "{h:?}");
+    assert!(!hurwitz(&array![[0.0, 1.0], [-1.0, 0.0]]).unwrap().is_proved());
+    assert!(!hurwitz(&array![[1e-14]]).unwrap().is_proved());
+    assert!(hurwitz(&array![[-1e-14]]).unwrap().is_proved());
+    assert!(hurwitz(&array![[f64::NAN]]).is_err());
+    assert!(p_matrix(&Array2::<f64>::zeros((0, 0))).is_err());
+    assert!(d_stability(&Array2::<f64>::zeros((1, 2))).is_err());
+}
+
+fn network(w: &Array2<f64>) -> FiringRateNetwork<f64> {
+    FiringRateNetwork::builder(Weights::dense(w).unwrap()).activation(Relu).build().unwrap()
+}
+
+#[test]
+fn the_report_tells_diagonal_stability_from_contraction() {
+    let report = network(&array![[0.0, 4.0], [-4.0, 0.0]]).stability_report().unwrap();
+    for (condition, holds) in [
+        (Condition::RowDominance, false),
+        (Condition::MetzlerInfinity, false),
+        (Condition::SContraction, false),
+        (Condition::EuclideanLogNorm, true),
+        (Condition::DiagonalStability, true),
+        (Condition::PMatrix, true),
+        (Condition::DStability, true),
+        (Condition::Hurwitz, true),
+    ] {
+        let finding = report.finding(condition).unwrap();
+        assert_eq!(finding.answer, if holds { Answer::Holds } else { Answer::Fails }, "{condition}\n{report}");
+    }
+    assert!(report.has_unique_equilibrium() && report.is_globally_stable() && report.fastest_contraction().is_none());
+    assert_eq!(report.findings().len(), Condition::ALL.len());
+    let text = report.to_string();
+    for condition in Condition::ALL {
+        assert!(text.contains(&condition.to_string()), "{text}");
+    }
+}
+
+#[test]
+fn a_bistable_pair_fails_everything() {
+    let report = network(&array![[0.0, -2.0], [-2.0, 0.0]]).stability_report().unwrap();
+    assert!(report.findings().iter().all(|f| f.answer == Answer::Fails), "{report}");
+    assert!(!report.has_unique_equilibrium() && !report.is_globally_stable());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    /// Slopes and time constants other than 1: the report's answers obey the hierarchy and its gains are where answers flip.
+    #[test]
+    fn reports_are_consistent(w in circuits(), tau in positive(6), gain in 0.3..2.0f64) {
+        let tau = tau.slice(ndarray::s![..w.nrows()]).to_owned();
+        let build = |w: &Array2<f64>| {
+            FiringRateNetwork::builder(Weights::dense(w).unwrap())
+                .time_constants(&tau)
+                .activation(Tanh::with_gain(gain).unwrap())
+                .build()
+                .unwrap()
+        };
+        let report = build(&w).stability_report().unwrap();
+        let fails = |c: Condition| report.finding(c).unwrap().answer == Answer::Fails;
+        for strong in [Condition::RowDominance, Condition::ColumnDominance, Condition::MetzlerInfinity,
+            Condition::MetzlerOne, Condition::EuclideanLogNorm, Condition::SContraction] {
+            prop_assert!(!(report.holds(strong) && fails(Condition::DiagonalStability)), "{report}");
+        }
+        if report.holds(Condition::DiagonalStability) {
+            prop_assert!(!fails(Condition::PMatrix) && !fails(Condition::DStability) && !fails(Condition::Hurwitz), "{report}");
+        }
+        let options = ReportOptions::default().without(Condition::SContraction);
+        for finding in report.findings() {
+            let Some(g) = finding.largest_gain.filter(|g| g.lower.is_finite() && finding.condition != Condition::SContraction)
+            else { continue };
+            prop_assert!(g.lower <= g.upper);
+            let below = options.firing_rate(&build(&(&w * (0.999 * g.lower)))).unwrap();
+            prop_assert!(below.holds(finding.condition), "{} at {}: {below}", finding.condition, g.lower);
+            if g.upper.is_finite() {
+                let above = options.firing_rate(&build(&(&w * (1.001 * g.upper)))).unwrap();
+                prop_assert!(!above.holds(finding.condition), "{} at {}: {above}", finding.condition, g.upper);
+            }
+        }
+    }
+}
+
+#[test]
+fn gains_of_every_condition_on_the_connectome() {
+    let expected = [
+        (Condition::EuclideanLogNorm, [0.522, 0.890]),
+        (Condition::MetzlerInfinity, [0.646, 1.000]),
+        (Condition::DiagonalStability, [0.983, 1.037]),
+        (Condition::Hurwitz, [1.178, 1.040]),
+    ];
+    let conditions: Vec<Condition> = expected.iter().map(|e| e.0).collect();
+    for (k, w) in scaled_connectomes().iter().enumerate() {
+        let report = ReportOptions::default().only(&conditions).firing_rate(&network(w)).unwrap();
+        for (condition, gains) in &expected {
+            let gain = report.finding(*condition).unwrap().largest_gain.unwrap();
+            assert!(
+                (gain.lower - gains[k]).abs() < 5e-4 && (gain.upper - gains[k]).abs() < 5e-4,
+                "{condition}: {gain}"
+            );
+        }
+    }
+}
+
+#[test]
+fn large_networks_skip_what_is_too_costly() {
+    let report = network(&(Array2::<f64>::eye(160) * 0.5));
+    let report = ReportOptions::default().up_to(Condition::DiagonalStability, 100).firing_rate(&report).unwrap();
+    assert!(
+        matches!(&report.finding(Condition::SContraction).unwrap().answer, Answer::Skipped(why) if why.contains("150"))
+    );
+    assert!(matches!(&report.finding(Condition::DiagonalStability).unwrap().answer, Answer::Skipped(_)));
+    assert!(report.holds(Condition::MetzlerInfinity));
+    assert!(report.to_string().contains("skipped"));
+}
