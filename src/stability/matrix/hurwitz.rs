@@ -60,8 +60,7 @@ pub fn hurwitz<A: Scalar, S: Data<Elem = A>>(a: &ArrayBase<S, Ix2>) -> Result<Hu
     let a = checked(a, "a")?;
     let abscissa = linalg::eigvals(a.view())?.first().map_or(f64::NEG_INFINITY, |v| v.re);
     let unproved = Hurwitz { abscissa, proved_below: f64::INFINITY, lyapunov: None };
-    // NaN must not pass.
-    if !(abscissa < 0.0) {
+    if abscissa.is_nan() || abscissa >= 0.0 {
         return Ok(unproved);
     }
     for part in [0.9, 0.5, 0.0] {

@@ -116,7 +116,8 @@ impl<'a> Subject<'a> {
         let widened = |sign: f64| {
             Array2::from_shape_fn(self.w.dim(), |(i, j)| {
                 let v = if i == j { self.w[[i, j]] } else { self.w[[i, j]].abs() };
-                v + sign * (2.0 * f64::EPSILON * v.abs() + f64::MIN_POSITIVE)
+                let underflow = if self.weights[[i, j]] == 0.0 { 0.0 } else { f64::MIN_POSITIVE };
+                v + sign * (2.0 * f64::EPSILON * v.abs() + underflow)
             })
         };
         let mut lower = widened(-1.0);
