@@ -1,4 +1,57 @@
 //! Neural circuits as games, with proofs that they are stable.
+//!
+//! Give it a synaptic matrix; it tells you, with a proof you can re-check, whether the circuit settles for every input,
+//! how fast, to which rates, and what each neuron gains by it.
+//!
+//! In an excitatory-inhibitory network the weights are asymmetric, so there is no global energy. Instead each neuron
+//! has its own energy, and the firing-rate dynamics `T x' = -x + Phi(W x + u)` is the proximal pseudo-gradient play of
+//! that game. Its resting states are Nash equilibria, and a Lyapunov diagonal stability certificate, a positive
+//! diagonal `D` with `D A + A'D < 0` for `A = W - R^{-1}`, proves that play settles for every input, at a known rate
+//! (Betteti, Retnaraj, Davydov, Cortes, Bullo, arXiv 2512.05252).
+//!
+//! ```
+//! use ndarray::array;
+//! use neuronash::activation::Relu;
+//! use neuronash::network::FiringRateNetwork;
+//!
+//! // Entry [i, j] is the weight onto i from j: an excitatory and an inhibitory neuron.
+//! let net = FiringRateNetwork::builder(array![[0.5, -4.0], [3.0, 0.0]]).activation(Relu).input(&array![1.0, 0.0]).build()?;
+//! let certificate = net.certify()?.into_certificate()?;
+//! let rest = net.equilibrium().certificate(&certificate).solve()?;
+//! assert!(net.game().is_nash(&rest.state(), 1e-12)?.holds());
+//! println!("{certificate}\n{rest}");
+//! # Ok::<(), neuronash::Error>(())
+//! ```
+//!
+//! # Where to look
+//!
+//! | question | module |
+//! |---|---|
+//! | what does firing cost a neuron? | [`activation`]: the trait [`ActivationCost`](activation::ActivationCost) and its families |
+//! | who is connected to whom? | [`network`]: firing-rate and Hopfield networks, readers for weights |
+//! | what does each neuron gain? | [`game`]: energies, best responses, exploitability, Nash tests |
+//! | does it settle, with what proof? | [`stability`]: [`diagonal`](stability::diagonal) certificates of plain matrices, [`contraction`](stability::contraction), the Lyapunov function, one report |
+//! | where does it rest? | [`equilibrium`]: solvers with error bounds, all equilibria of small networks, responses |
+//! | how does it get there? | [`dynamics`]: flows in time and rounds of play |
+//! | what do model circuits do? | [`circuits`]: Wilson-Cowan, lateral inhibition, cortical columns, balance |
+//!
+//! The theorems behind it, in the numbering that the documentation uses ("theory 3.2"), are in `docs/theory.md`; a
+//! tutorial is in `docs/guide.md`.
+//!
+//! # What is proved
+//!
+//! [`Verdict::Stable`](stability::diagonal::Verdict::Stable) and [`NotStable`](stability::diagonal::Verdict::NotStable)
+//! hold for the exact real matrix whose entries are the given floating-point numbers: rounding errors are bounded, not
+//! ignored. Everything else states its tolerance. Networks are generic over `f32` and `f64` ([`Scalar`]); certificates
+//! are computed in `f64` for both.
+//!
+//! # Features
+//!
+//! - `rayon` (default): products, factorisations and sweeps in parallel.
+//! - `csv`, `npy` (default): weights from comma-separated and NumPy files.
+//! - `serde`: every result type can be serialised.
+//! - `lapack`: dense linear algebra through LAPACK in place of `faer`; `openblas-system`, `openblas-static`,
+//!   `netlib-system`, `netlib-static`, `intel-mkl-system` and `intel-mkl-static` choose who provides it.
 #![warn(missing_docs)]
 #![deny(unsafe_code)]
 
@@ -15,3 +68,12 @@ pub mod stability;
 
 pub use error::{Error, Result};
 pub use scalar::Scalar;
+
+/// Compiles and runs the code of the guide and of the README.
+#[cfg(doctest)]
+mod documents {
+    #[doc = include_str!("../docs/guide.md")]
+    struct Guide;
+    #[doc = include_str!("../README.md")]
+    struct Readme;
+}

@@ -35,8 +35,8 @@ where
         .configure_mesh()
         .x_labels(ticks(&panel.x))
         .y_labels(ticks(&panel.y))
-        .x_label_formatter(&|v| tick_label(*v, panel.x.decades, &panel.x.range))
-        .y_label_formatter(&|v| tick_label(*v, panel.y.decades, &panel.y.range))
+        .x_label_formatter(&|v| tick_label(*v, &panel.x))
+        .y_label_formatter(&|v| tick_label(*v, &panel.y))
         .label_style(("sans-serif", TICK * f64::from(SCALE)).into_font())
         .axis_style(BLACK.stroke_width(SCALE as u32))
         .bold_line_style(GREY.mix(0.25).stroke_width(SCALE as u32))
@@ -53,6 +53,11 @@ where
             let (x, y) = chart.backend_coord(&(at[0], at[1]));
             text::draw(area, text, TICK, *color, (x - base_x, y - base_y), Anchor::Start)?;
         }
+    }
+    for (k, name) in panel.x.names.iter().flatten().enumerate() {
+        let (base_x, base_y) = area.get_base_pixel();
+        let (x, y) = chart.backend_coord(&(k as f64 + 0.5, panel.y.range.start));
+        text::draw(area, name, TICK, BLACK, (x - base_x, y - base_y + 16 * SCALE), Anchor::Middle)?;
     }
     let middle = (left + width - right) / 2;
     text::draw(area, &panel.title, TITLE, BLACK, (middle, top / 2), Anchor::Middle)?;
@@ -161,11 +166,17 @@ fn strokes(dash: Dash) -> Option<(i32, i32)> {
 }
 
 fn ticks(axis: &super::Axis) -> usize {
+    if axis.names.is_some() {
+        return 0;
+    }
     if axis.decades { ((axis.range.end - axis.range.start).abs() as usize + 1).clamp(3, 7) } else { 6 }
 }
 
-fn tick_label(v: f64, decades: bool, range: &std::ops::Range<f64>) -> String {
-    if decades {
+fn tick_label(v: f64, axis: &super::Axis) -> String {
+    if axis.names.is_some() {
+        return String::new();
+    }
+    if axis.decades {
         if (v - v.round()).abs() > 1e-9 {
             return String::new();
         }
@@ -181,7 +192,7 @@ fn tick_label(v: f64, decades: bool, range: &std::ops::Range<f64>) -> String {
             .collect();
         return format!("10{digits}");
     }
-    let span = (range.end - range.start).abs();
+    let span = (axis.range.end - axis.range.start).abs();
     let decimals = (-(span / 5.0).log10()).ceil().clamp(0.0, 6.0) as usize;
     let v = if v.abs() < 1e-9 * span { 0.0 } else { v };
     let text = format!("{v:.decimals$}");

@@ -53,6 +53,8 @@ pub struct Axis {
     label: String,
     range: Range<f64>,
     decades: bool,
+    /// The names that stand in place of numbers, one a unit.
+    names: Option<Vec<String>>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -87,7 +89,12 @@ impl Figure {
         let folder = std::env::args()
             .nth(1)
             .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/figures"), PathBuf::from);
-        std::fs::create_dir_all(&folder)?;
+        self.save_in(&folder)
+    }
+
+    /// Writes both files into a folder, which is made if it does not exist; returns the path of the PNG.
+    pub fn save_in(&self, folder: &Path) -> Outcome<PathBuf> {
+        std::fs::create_dir_all(folder)?;
         text::register_font()?;
         let (width, height) = (self.size.0 * SCALE as u32, self.size.1 * SCALE as u32);
 
@@ -193,12 +200,18 @@ impl Panel {
 
 impl Axis {
     pub fn new(label: &str, range: Range<f64>) -> Self {
-        Self { label: label.into(), range, decades: false }
+        Self { label: label.into(), range, decades: false, names: None }
     }
 
     /// A logarithmic axis: coordinates are decimal logarithms, tick labels powers of ten.
     pub fn decades(label: &str, range: Range<f64>) -> Self {
-        Self { label: label.into(), range, decades: true }
+        Self { label: label.into(), range, decades: true, names: None }
+    }
+
+    /// Categories: the `k`-th fills the coordinates from `k` to `k + 1`.
+    pub fn categories(label: &str, names: &[&str]) -> Self {
+        let names: Vec<String> = names.iter().map(|name| name.to_string()).collect();
+        Self { label: label.into(), range: 0.0..names.len() as f64, decades: false, names: Some(names) }
     }
 }
 
