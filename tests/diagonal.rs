@@ -181,7 +181,7 @@ fn one_and_two_rows_are_decided_exactly() {
 
 #[test]
 fn secant_thresholds_of_cyclic_feedback() {
-    for (n, threshold) in [(3, 2.0), (4, 1.4142135624), (5, 1.2360679775)] {
+    for (n, threshold) in [(3, 2.0), (4, std::f64::consts::SQRT_2), (5, 1.2360679775)] {
         assert!((1.0 / (std::f64::consts::PI / f64::from(n)).cos() - threshold).abs() < 1e-10);
     }
     for n in 3..=8 {
