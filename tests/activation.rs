@@ -2,6 +2,7 @@
 
 use neuronash::Scalar;
 use neuronash::activation::*;
+use proptest::prelude::*;
 
 type Shared<A> = Box<dyn ActivationCost<A>>;
 
@@ -240,4 +241,236 @@ fn activations_from_a_cost_alone_agree_with_the_reference_table() {
             }
         },
     );
+}
+
+fn all<A: Scalar>() -> Vec<Shared<A>> {
+    let mut seen = std::collections::BTreeSet::new();
+    reference()
+        .iter()
+        .filter(|r| seen.insert(format!("{} {:?}", r.activation, r.parameters)))
+        .map(|r| built_in(r.activation, &r.parameters))
+        .collect()
+}
+
+/// Rates of the domain: its ends if finite, and fractions of the way between them or of a few units beyond.
+fn rate_in<A: Scalar>(domain: Domain<A>, fraction: A) -> A {
+    let lower = if domain.lower.is_finite() { domain.lower } else { A::of(-5.0) };
+    let upper = if domain.upper.is_finite() { domain.upper } else { A::of(5.0) };
+    (lower + (upper - lower) * fraction).max(lower).min(upper)
+}
+
+/// The laws of theory 1.1 and 1.2 at one drive and one rate; `slack` is in units of the terms that a law compares.
+fn laws<A: Scalar>(phi: &dyn ActivationCost<A>, z: A, fraction: A, step: A, slack: A) {
+    let name = phi.name();
+    let (half, one) = (A::of(0.5), A::one());
+    let x = rate_in(phi.domain(), fraction);
+    let m = phi.activate(z);
+    assert!(phi.domain().contains(m), "{name}: phi({z}) = {m} outside the domain");
+
+    // The gap is not negative, is the sum of its parts, and vanishes on the graph.
+    let gap = phi.fenchel_young(x, z);
+    let parts = phi.potential(x) + phi.conjugate(z) - x * z;
+    let size = one + phi.potential(x).abs() + phi.conjugate(z).abs() + (x * z).abs();
+    assert!(gap >= A::zero(), "{name}: gap({x}, {z}) = {gap}");
+    assert!(gap == parts || (gap - parts).abs() <= slack * size, "{name}: gap({x}, {z}) = {gap}, not {parts}");
+    let source = phi.inverse(x);
+    let on_graph = [(m, z), (x, source)];
+    for (x, z) in on_graph.into_iter().filter(|(_, z)| z.is_finite()) {
+        let size = one + phi.potential(x).abs() + (x * z).abs();
+        assert!(phi.fenchel_young(x, z) <= slack * size, "{name}: gap({x}, {z}) on the graph");
+    }
+
+    // phi is the prox of its cost; no rate does better, with this step nor with another.
+    assert_eq!(phi.prox(z, one), m, "{name}: prox at {z}");
+    for step in [one, step] {
+        let best = phi.prox(z, step);
+        let objective = |s: A| step * phi.cost(s) + half * (s - z) * (s - z);
+        if best.is_infinite() {
+            assert!(phi.slope_range().max > one, "{name}: prox({z}, {step}) = {best}");
+            assert!(objective(A::of(1e8)) < objective(phi.activate(z)), "{name}: bounded at {z}, {step}");
+            continue;
+        }
+        for k in 0..40 {
+            let s = rate_in(phi.domain(), A::of(f64::from(k) / 39.0));
+            let size = one + z * z + s * s + step * (phi.potential(s).abs() + s * s);
+            assert!(
+                objective(best) <= objective(s) + slack * size,
+                "{name}: prox({z}, {step}) = {best} costs {}, {s} only {}",
+                objective(best),
+                objective(s)
+            );
+        }
+    }
+
+    // Slopes keep their bounds.
+    let SlopeRange { min, max, .. } = phi.slope_range();
+    let next = z + step;
+    let secant = (phi.activate(next) - m) / (next - z);
+    let rounding = slack * (one + m.abs() + phi.activate(next).abs()) / (next - z);
+    for slope in [secant, phi.derivative(z)] {
+        assert!(slope >= min - rounding && slope <= max + rounding, "{name}: slope {slope} at {z} of [{min}, {max}]");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn laws_hold_for_built_in_activations(z in -12.0..12.0f64, fraction in -0.1..1.1f64, step in 0.01..6.0f64) {
+        for phi in all::<f64>() {
+            laws(&*phi, z, fraction, step, 1e-12);
+        }
+        for phi in all::<f32>() {
+            laws(&*phi, z as f32, fraction as f32, step as f32, 1e-4);
+        }
+    }
+
+    #[test]
+    fn any_parameters_give_an_error_or_an_activation_without_nan(
+        p in prop::array::uniform3(prop_oneof![prop::num::f64::ANY, -3.0..30.0f64]),
+        z in prop_oneof![prop::num::f64::NORMAL, -30.0..30.0f64],
+        fraction in 0.0..1.0f64,
+    ) {
+        let made: Vec<(&str, neuronash::Result<Shared<f64>>)> = vec![
+            ("leak", LeakyRelu::new(p[0]).map(|a| Box::new(a) as _)),
+            ("lower|upper", ClippedLinear::new(p[0], p[1]).map(|a| Box::new(a) as _)),
+            ("threshold", SoftThreshold::new(p[0]).map(|a| Box::new(a) as _)),
+            ("threshold", RectifiedThreshold::new(p[0]).map(|a| Box::new(a) as _)),
+            ("gain", Tanh::with_gain(p[0]).map(|a| Box::new(a) as _)),
+            ("gain|threshold", Logistic::with_gain_and_threshold(p[0], p[1]).map(|a| Box::new(a) as _)),
+            ("gain", Softplus::with_gain(p[0]).map(|a| Box::new(a) as _)),
+            ("exponent", PowerLaw::new(p[0]).map(|a| Box::new(a) as _)),
+            ("max_rate|half_input|exponent", NakaRushton::new(p[0], p[1], p[2]).map(|a| Box::new(a) as _)),
+        ];
+        for (arguments, result) in made {
+            match result {
+                Err(error) => {
+                    let text = error.to_string();
+                    prop_assert!(arguments.split('|').any(|a| text.contains(&format!("`{a}`"))), "{text}");
+                }
+                Ok(phi) => {
+                    let x = rate_in(phi.domain(), fraction);
+                    let values = [phi.activate(z), phi.derivative(z), phi.inverse(x), phi.slope_range().max];
+                    prop_assert!(values.iter().all(|v| !v.is_nan()), "{} at {z}, {x}: {values:?}", phi.name());
+                    let gentle = !phi.name().starts_with("Naka") || p[2] >= 0.01;
+                    let ordinary = gentle && p.iter().chain([&z]).all(|v| v.abs() < 1e60 && v.abs() > 1e-60);
+                    let costs = [phi.potential(x), phi.conjugate(z), phi.cost(x), phi.fenchel_young(x, z), phi.prox(z, 0.5)];
+                    prop_assert!(!ordinary || costs.iter().all(|v| !v.is_nan()), "{} at {z}, {x}: {costs:?}", phi.name());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn nan_gives_nan_and_extremes_do_not() {
+    fn check<A: Scalar>() {
+        for phi in all::<A>() {
+            let (name, nan) = (phi.name(), A::nan());
+            let one = |m: &str, f: &dyn Fn(A) -> A| assert!(f(nan).is_nan(), "{name}: {m}(NaN) = {}", f(nan));
+            one("activate", &|v| phi.activate(v));
+            one("derivative", &|v| phi.derivative(v));
+            one("inverse", &|v| phi.inverse(v));
+            one("potential", &|v| phi.potential(v));
+            one("conjugate", &|v| phi.conjugate(v));
+            one("cost", &|v| phi.cost(v));
+            one("prox", &|v| phi.prox(v, A::of(0.5)));
+            one("prox step", &|v| phi.prox(A::one(), v));
+            one("gap x", &|v| phi.fenchel_young(v, A::one()));
+            one("gap z", &|v| phi.fenchel_young(rate_in(phi.domain(), A::of(0.5)), v));
+            assert!(phi.prox(A::one(), A::zero()).is_nan() && phi.prox(A::one(), -A::one()).is_nan());
+            let far = A::max_value() / A::of(1e8);
+            for z in [far, -far, A::infinity(), A::neg_infinity(), A::min_positive_value()] {
+                let values = [phi.activate(z), phi.derivative(z), phi.conjugate(z)];
+                assert!(values.iter().all(|v| !v.is_nan()), "{name} at {z}: {values:?}");
+                let x = rate_in(phi.domain(), A::of(0.5));
+                assert!(!phi.fenchel_young(x, z).is_nan(), "{name}: gap({x}, {z})");
+            }
+            let Domain { lower, upper, .. } = phi.domain();
+            if lower.is_finite() {
+                let x = lower - A::one();
+                assert!(phi.inverse(x).is_nan() && phi.potential(x) == A::infinity() && phi.cost(x) == A::infinity());
+                assert_eq!(phi.fenchel_young(x, A::one()), A::infinity());
+            }
+            if upper.is_finite() {
+                let x = upper + A::one();
+                assert!(phi.inverse(x).is_nan() && phi.potential(x) == A::infinity() && phi.cost(x) == A::infinity());
+                assert_eq!(phi.fenchel_young(x, A::one()), A::infinity());
+            }
+        }
+    }
+    check::<f64>();
+    check::<f32>();
+}
+
+#[test]
+fn slices_are_the_scalars_applied_to_each_entry() {
+    for phi in all::<f64>() {
+        let z: Vec<f64> = (-40..40).map(|i| f64::from(i) * 0.37).collect();
+        let (mut values, mut slopes) = (z.clone(), z.clone());
+        phi.activate_slice(&mut values);
+        phi.derivative_slice(&mut slopes);
+        for ((z, v), s) in z.iter().zip(values).zip(slopes) {
+            assert_eq!((v, s), (phi.activate(*z), phi.derivative(*z)), "{}", phi.name());
+        }
+    }
+}
+
+#[test]
+fn slope_ranges_say_what_is_known() {
+    let rho = |phi: &dyn ActivationCost<f64>| phi.slope_range().max;
+    assert_eq!(rho(&PowerLaw::new(2.0).unwrap()), f64::INFINITY);
+    assert_eq!(rho(&NakaRushton::new(1.0, 1.0, 0.5).unwrap()), f64::INFINITY);
+    assert_eq!(rho(&NakaRushton::new(3.0, 2.0, 1.0).unwrap()), 1.5);
+    // k = 2: the largest slope is 3 sqrt(3)/8 r/s, at z = s/sqrt(3).
+    let k2 = NakaRushton::new(100.0, 20.0, 2.0).unwrap();
+    let expected = 5.0 * 27f64.sqrt() / 8.0;
+    assert!(rho(&k2) >= expected && rho(&k2) < expected * (1.0 + 1e-14));
+    assert!((ActivationCost::<f64>::derivative(&k2, 20.0 / 3f64.sqrt()) - expected).abs() < 1e-14 * expected);
+    let error = PowerLaw::new(2.0).unwrap().slope_range().bounded("power law", "certify").unwrap_err();
+    assert!(error.to_string().contains("certify needs a finite upper bound"));
+}
+
+#[test]
+fn impossible_declarations_are_errors() {
+    let phi = || from_fn("phi", |z: f64| z);
+    assert!(phi().with_slope_range(-1.0, 1.0).is_err());
+    assert!(phi().with_slope_range(0.5, 0.25).is_err());
+    assert!(phi().with_slope_range(0.0, f64::NAN).is_err());
+    assert!(phi().with_domain(1.0, 1.0).is_err());
+    assert!(phi().with_domain(f64::NAN, 1.0).is_err());
+
+    /// `-x^2`: the sum with `x^2/2` is concave.
+    #[derive(Debug)]
+    struct Reward;
+    impl CostFunction<f64> for Reward {
+        fn name(&self) -> String {
+            "reward".into()
+        }
+        fn cost(&self, x: f64) -> f64 {
+            -x * x
+        }
+        fn derivative(&self, x: f64) -> f64 {
+            -2.0 * x
+        }
+        fn domain(&self) -> Domain<f64> {
+            Domain::new(0.0, 1.0)
+        }
+    }
+    let error = FromCost::new(Reward).unwrap_err().to_string();
+    assert!(error.contains("`cost`") && error.contains("does not fall"), "{error}");
+}
+
+#[cfg(feature = "serde")]
+#[test]
+fn stored_activations_are_checked_like_new_ones() {
+    let saved = serde_json::to_string(&NakaRushton::new(1.0, 2.0, 3.0).unwrap()).unwrap();
+    assert_eq!(saved, r#"{"max_rate":1.0,"half_input":2.0,"exponent":3.0}"#);
+    assert_eq!(serde_json::from_str::<NakaRushton<f64>>(&saved).unwrap(), NakaRushton::new(1.0, 2.0, 3.0).unwrap());
+    assert!(serde_json::from_str::<Tanh<f64>>(r#"{"gain":-1.0}"#).is_err());
+    assert!(serde_json::from_str::<LeakyRelu<f64>>(r#"{"leak":2.0}"#).is_err());
+    assert!(serde_json::from_str::<ClippedLinear<f64>>(r#"{"lower":2.0,"upper":1.0}"#).is_err());
+    let clipped = ClippedLinear::new(0.0, 1.0).unwrap();
+    let back = serde_json::from_str::<ClippedLinear<f64>>(&serde_json::to_string(&clipped).unwrap()).unwrap();
+    assert_eq!(back, clipped);
 }

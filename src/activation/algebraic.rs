@@ -59,6 +59,9 @@ impl<A: Scalar> ActivationCost<A> for Algebraic {
         if x.abs() > A::one() {
             return A::infinity();
         }
+        if z.is_infinite() {
+            return if x == z.signum() { A::zero() } else { A::infinity() };
+        }
         // With x = sin(alpha), z = tan(theta) the gap is (1 - cos(alpha - theta))/cos(theta).
         let c = height(x);
         let h = A::one().hypot(z);

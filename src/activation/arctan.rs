@@ -72,6 +72,9 @@ impl<A: Scalar> ActivationCost<A> for Arctan {
         -ln_cos(size) / A::FRAC_PI_2() / A::FRAC_PI_2()
     }
     fn conjugate(&self, z: A) -> A {
+        if z.is_infinite() {
+            return A::infinity();
+        }
         let a = A::FRAC_PI_2();
         let y = a * z;
         // (2/pi) z atan y instead of y atan y/a^2 keeps clear of overflow.
@@ -98,7 +101,7 @@ impl<A: Scalar> ActivationCost<A> for Arctan {
     }
     fn fenchel_young(&self, x: A, z: A) -> A {
         let (a, one, half) = (A::FRAC_PI_2(), A::one(), A::of(0.5));
-        if x.abs() >= one {
+        if x.abs() >= one || z.is_infinite() {
             return A::infinity();
         }
         // By symmetry z >= 0. In angles, x = sin-like `alpha`, phi(z) = `theta`, and with `delta = alpha - theta` the gap is

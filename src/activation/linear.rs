@@ -1,6 +1,6 @@
 //! Piecewise-linear activations.
 
-use super::parameter::{finite, valid_step};
+use super::parameter::{self, finite, valid_step};
 use super::{ActivationCost, Domain, LinearPiece, SlopeRange};
 use crate::Scalar;
 use crate::error::{Error, Result};
@@ -120,18 +120,17 @@ fn indicator<A: Scalar>(x: A, outside: bool) -> A {
 
 /// `phi(z) = max(a z, z)` with leak `a` in `(0, 1]`; `Psi(x) = x^2/2` for `x >= 0` and `x^2/(2a)` for `x < 0`.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(bound(deserialize = "A: Scalar + serde::Deserialize<'de>")))]
 pub struct LeakyRelu<A> {
+    #[cfg_attr(feature = "serde", serde(deserialize_with = "super::parameter::deserialized::leak"))]
     leak: A,
 }
 
 impl<A: Scalar> LeakyRelu<A> {
     /// The slope for negative inputs, above 0 and at most 1.
     pub fn new(leak: A) -> Result<Self> {
-        if leak > A::zero() && leak <= A::one() {
-            Ok(Self { leak })
-        } else {
-            Err(Error::invalid("leak", leak, "numbers above 0 and at most 1"))
-        }
+        Ok(Self { leak: parameter::leak("leak", leak)? })
     }
 
     /// The leak `a`.
@@ -185,7 +184,8 @@ impl<A: Scalar> ActivationCost<A> for LeakyRelu<A> {
         let half = A::of(0.5);
         if (x < A::zero()) != (z < A::zero()) {
             // All three terms are positive.
-            return self.potential(x) + self.conjugate(z) - x * z;
+            let cross = if x == A::zero() { x } else { x * z };
+            return self.potential(x) + self.conjugate(z) - cross;
         }
         let d = x - self.activate(z);
         half * d * if z < A::zero() { d / self.leak } else { d }
@@ -194,9 +194,31 @@ impl<A: Scalar> ActivationCost<A> for LeakyRelu<A> {
 
 /// `phi(z) = min(max(z, lo), hi)`: rates between two bounds, without cost; `Psi(x) = x^2/2` on `[lo, hi]`.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(
+    feature = "serde",
+    serde(try_from = "Bounds<A>", bound(deserialize = "A: Scalar + serde::Deserialize<'de>"))
+)]
 pub struct ClippedLinear<A> {
     lower: A,
     upper: A,
+}
+
+/// The bounds as they stand in a file.
+#[cfg(feature = "serde")]
+#[derive(serde::Deserialize)]
+struct Bounds<A> {
+    lower: A,
+    upper: A,
+}
+
+#[cfg(feature = "serde")]
+impl<A: Scalar> TryFrom<Bounds<A>> for ClippedLinear<A> {
+    type Error = Error;
+
+    fn try_from(bounds: Bounds<A>) -> Result<Self> {
+        Self::new(bounds.lower, bounds.upper)
+    }
 }
 
 impl<A: Scalar> ClippedLinear<A> {

@@ -9,8 +9,12 @@ use crate::error::Result;
 /// `phi(z) = 1/(1 + e^{-b (z - h)})` with gain `b` and threshold `h`;
 /// `Psi(x) = (x ln x + (1-x) ln(1-x))/b + h x` on `[0, 1]`, paired with `Psi*(z) = ln(1 + e^{b (z-h)})/b`.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(bound(deserialize = "A: Scalar + serde::Deserialize<'de>")))]
 pub struct Logistic<A> {
+    #[cfg_attr(feature = "serde", serde(deserialize_with = "super::parameter::deserialized::positive"))]
     gain: A,
+    #[cfg_attr(feature = "serde", serde(deserialize_with = "super::parameter::deserialized::finite"))]
     threshold: A,
 }
 

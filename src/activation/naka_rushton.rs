@@ -12,10 +12,16 @@ use crate::error::Result;
 ///
 /// `Psi(x) = r s B(x/r; 1 + 1/k, 1 - 1/k)` on `[0, r]`, the incomplete beta function; `+inf` at `x = r` if `k <= 1`.
 /// The largest slope is `r/(4 k s) (k+1)^{1+1/k} (k-1)^{1-1/k}` for `k >= 1`; for `k < 1` slopes are unbounded near 0.
+/// Costs lose a factor of about `1/k` in accuracy for `k < 1` and may overflow to NaN below `k = 0.01`.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(bound(deserialize = "A: Scalar + serde::Deserialize<'de>")))]
 pub struct NakaRushton<A> {
+    #[cfg_attr(feature = "serde", serde(deserialize_with = "super::parameter::deserialized::positive"))]
     max_rate: A,
+    #[cfg_attr(feature = "serde", serde(deserialize_with = "super::parameter::deserialized::positive"))]
     half_input: A,
+    #[cfg_attr(feature = "serde", serde(deserialize_with = "super::parameter::deserialized::positive"))]
     exponent: A,
 }
 
@@ -116,7 +122,7 @@ impl<A: Scalar> ActivationCost<A> for NakaRushton<A> {
             (v.powf(-self.exponent), -self.exponent - one)
         };
         let s = one + power;
-        self.max_rate / self.half_input * (self.exponent * v.powf(exponent) / (s * s))
+        self.max_rate * (self.exponent * v.powf(exponent) / (s * s) / self.half_input)
     }
     fn inverse(&self, x: A) -> A {
         if x < A::zero() || x > self.max_rate {
@@ -137,6 +143,9 @@ impl<A: Scalar> ActivationCost<A> for NakaRushton<A> {
         }
         let (one, s) = (A::one(), self.half_input);
         let v = z / s;
+        if v.is_infinite() {
+            return self.max_rate * z;
+        }
         if v <= one {
             self.max_rate * (s * self.rise(v))
         } else {

@@ -24,6 +24,34 @@ pub(super) fn non_negative<A: Scalar>(name: &str, value: A) -> Result<A> {
     }
 }
 
+pub(super) fn leak<A: Scalar>(name: &str, value: A) -> Result<A> {
+    if value > A::zero() && value <= A::one() {
+        Ok(value)
+    } else {
+        Err(Error::invalid(name, value, "numbers above 0 and at most 1"))
+    }
+}
+
+/// The same checks for parameters that are read from a file.
+#[cfg(feature = "serde")]
+pub(super) mod deserialized {
+    use serde::{Deserialize, Deserializer, de::Error};
+
+    use crate::Scalar;
+
+    macro_rules! checked {
+        ($($check:ident),*) => {$(
+            pub(in super::super) fn $check<'de, A: Scalar + Deserialize<'de>, D: Deserializer<'de>>(
+                deserializer: D,
+            ) -> Result<A, D::Error> {
+                super::$check("parameter", A::deserialize(deserializer)?).map_err(D::Error::custom)
+            }
+        )*};
+    }
+
+    checked!(finite, positive, non_negative, leak);
+}
+
 /// Bounds on slopes that a user vouches for.
 pub(super) fn declared_slopes<A: Scalar>(min: A, max: A) -> Result<SlopeRange<A>> {
     let min = non_negative("min", min)?;

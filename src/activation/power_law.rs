@@ -11,7 +11,10 @@ use crate::error::Result;
 /// With `k > 1` this is the supralinear rate function of stabilised supralinear networks. Its slopes are unbounded
 /// (at infinity for `k > 1`, at 0 for `k < 1`), so that nothing holds for every input and whatever needs a bound refuses it.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(bound(deserialize = "A: Scalar + serde::Deserialize<'de>")))]
 pub struct PowerLaw<A> {
+    #[cfg_attr(feature = "serde", serde(deserialize_with = "super::parameter::deserialized::positive"))]
     exponent: A,
 }
 
@@ -35,7 +38,13 @@ impl<A: Scalar> ActivationCost<A> for PowerLaw<A> {
         if z <= A::zero() { A::zero() } else { z.powf(self.exponent) }
     }
     fn derivative(&self, z: A) -> A {
-        if z <= A::zero() { A::zero() } else { self.exponent * z.powf(self.exponent - A::one()) }
+        if z <= A::zero() {
+            A::zero()
+        } else if z.is_nan() {
+            z
+        } else {
+            self.exponent * z.powf(self.exponent - A::one())
+        }
     }
     fn inverse(&self, x: A) -> A {
         if x < A::zero() { A::nan() } else { x.powf(A::one() / self.exponent) }

@@ -14,7 +14,10 @@ use crate::error::Result;
 /// `Psi(x) = x^2/2 + (Li_2(e^{-b x}) - pi^2/6)/b^2` on `x >= 0`, paired with `Psi*(z) = -Li_2(-e^{b z})/b^2`, where `Li_2` is
 /// the dilogarithm.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(bound(deserialize = "A: Scalar + serde::Deserialize<'de>")))]
 pub struct Softplus<A> {
+    #[cfg_attr(feature = "serde", serde(deserialize_with = "super::parameter::deserialized::positive"))]
     gain: A,
 }
 

@@ -24,7 +24,8 @@ pub(super) fn entropy_gap<A: Scalar>(r: A) -> A {
         // sum_{j>=2} (-r)^j / (j (j-1))
         return power_series(r * r, -r, |j| A::one() / ((j + A::of(1.0)) * (j + A::of(2.0))));
     }
-    if r == -A::one() { A::one() } else { (A::one() + r) * r.ln_1p() - r }
+    // Rounding may lead below -1.
+    if r <= -A::one() { A::one() } else { (A::one() + r) * r.ln_1p() - r }
 }
 
 /// `(1+r)^{1+p} - 1 - (1+p) r >= 0` for `-1 <= r <= 1`, `p > 0`: the Bregman divergence of `s^{1+p}` between `1+r` and 1.
@@ -40,7 +41,7 @@ pub(super) fn power_gap<A: Scalar>(r: A, p: A) -> A {
         }
         return sum;
     }
-    if r == -A::one() {
+    if r <= -A::one() {
         return p;
     }
     let growth = (p * r.ln_1p()).exp_m1();

@@ -8,7 +8,10 @@ use crate::error::Result;
 
 /// `phi(z) = tanh(b z)` with gain `b`; `Psi(x) = (x atanh x + ln(1 - x^2)/2) / b` on `[-1, 1]`.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(bound(deserialize = "A: Scalar + serde::Deserialize<'de>")))]
 pub struct Tanh<A> {
+    #[cfg_attr(feature = "serde", serde(deserialize_with = "super::parameter::deserialized::positive"))]
     gain: A,
 }
 
@@ -119,8 +122,9 @@ impl<A: Scalar> ActivationCost<A> for Tanh<A> {
             if below_one == A::zero() {
                 return (-(t + t)).exp() / self.gain;
             }
-            let w = below_one;
-            return w * (z + half * (w / two).ln() / self.gain) + half * (two - w) * (-w / two).ln_1p() / self.gain;
+            let (w, rest) = (below_one, one + x);
+            let tail = if rest == A::zero() { rest } else { rest * (-w / two).ln_1p() };
+            return w * (z + half * (w / two).ln() / self.gain) + half * tail / self.gain;
         }
         // A Kullback-Leibler divergence, summed from terms that are all positive.
         let m = t.tanh();

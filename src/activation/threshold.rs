@@ -8,7 +8,10 @@ use crate::error::Result;
 /// `phi(z) = sign(z) max(|z| - t, 0)`: every unit of rate costs `t`, in either direction (`E_act(x) = t |x|`), which
 /// makes sparse rates.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(bound(deserialize = "A: Scalar + serde::Deserialize<'de>")))]
 pub struct SoftThreshold<A> {
+    #[cfg_attr(feature = "serde", serde(deserialize_with = "super::parameter::deserialized::non_negative"))]
     threshold: A,
 }
 
@@ -104,7 +107,10 @@ impl<A: Scalar> ActivationCost<A> for SoftThreshold<A> {
 /// `phi(z) = max(0, z - t)`: no negative rates, and every unit of rate costs `t` (`E_act(x) = t x` on `x >= 0`).
 /// A negative threshold is a spontaneous drive.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(bound(deserialize = "A: Scalar + serde::Deserialize<'de>")))]
 pub struct RectifiedThreshold<A> {
+    #[cfg_attr(feature = "serde", serde(deserialize_with = "super::parameter::deserialized::finite"))]
     threshold: A,
 }
 
