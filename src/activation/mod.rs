@@ -3,6 +3,10 @@
 //! Every neuron `i` pays an *activation cost* `E_act(x) = Psi(x) - x^2/2` for firing at rate `x`. Its proximal operator
 //! is the activation function, `phi(z) = argmin_s (s - z)^2/2 + E_act(s)`, so that
 //! `phi = (Psi')^{-1}` and `Psi* (z) = int_0^z phi` is the convex conjugate of `Psi` (theory 1.1, 1.2).
+//!
+//! The activations of theory 1.5 have all of this in closed form, accurate near cancellation and at the ends of their
+//! domains: relative errors in `f64` are below 1e-12 beyond what the arguments' own rounding causes. Your own activations
+//! need only their function ([`ActivationCost`], [`from_fn`]) or only their cost ([`CostFunction`], [`FromCost`]).
 
 mod algebraic;
 mod arctan;

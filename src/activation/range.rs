@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 
 /// A closed interval of firing rates; ends may be infinite.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Domain<A> {
     /// Smallest rate, or its infimum.
