@@ -61,8 +61,8 @@ use crate::Scalar;
 /// | method | how | calls of `activate` | error |
 /// |---|---|---|---|
 /// | [`inverse`](Self::inverse) | bisection to the last digit | 70 | that of `phi` |
-/// | [`derivative`](Self::derivative) | extrapolated central differences | 52 | 1e-9 |
-/// | [`conjugate`](Self::conjugate), [`potential`](Self::potential), [`fenchel_young`](Self::fenchel_young) | adaptive quadrature | 15 to 10^4 | 1e-12 |
+/// | [`derivative`](Self::derivative) | extrapolated central differences | 52 | 1e-7 of the largest slope |
+/// | [`conjugate`](Self::conjugate), [`potential`](Self::potential), [`fenchel_young`](Self::fenchel_young) | adaptive quadrature | 15 to 10^4 | 1e-12; 1e-8 at rates that `phi` only tends to |
 /// | [`prox`](Self::prox) | bisection; beyond step 1 every local minimum on a grid | 70 to 10^4 | that of `phi` |
 /// | [`domain`](Self::domain) | values far out | 2 to 14 | |
 /// | [`slope_range`](Self::slope_range) | samples | 13,000 | not a bound |
