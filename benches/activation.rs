@@ -11,7 +11,7 @@ fn inputs() -> Vec<f64> {
     (0..NEURONS).map(|i| (i as f64 * 0.618).sin() * 3.0).collect()
 }
 
-fn compare(c: &mut Criterion, name: &str, activation: &dyn ActivationCost<f64>, plain: fn(f64) -> f64) {
+fn compare(c: &mut Criterion, name: &str, activation: &dyn ActivationCost<f64>, plain: impl Fn(f64) -> f64 + Copy) {
     let mut group = c.benchmark_group(name);
     let z = inputs();
     // The plain loop before and after, so that a drift of the machine shows.
