@@ -11,9 +11,9 @@
 //! ```
 //! use ndarray::array;
 //! use neuronash::activation::Relu;
-//! use neuronash::network::{FiringRateNetwork, Weights};
+//! use neuronash::network::FiringRateNetwork;
 //!
-//! let net = FiringRateNetwork::builder(Weights::dense(&array![[0.5, -1.0], [1.0, -0.5]])?)
+//! let net = FiringRateNetwork::builder(array![[0.5_f64, -1.0], [1.0, -0.5]])
 //!     .activation(Relu)
 //!     .input(&array![1.0, 0.0])
 //!     .build()?;
