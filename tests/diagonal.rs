@@ -560,3 +560,51 @@ fn two_thousand_rows() {
     let a = excitatory_inhibitory(2000, 0.5, 0.05, &mut rng);
     checked_large(&a);
 }
+
+/// The connectome of *C. elegans*, signed as `data/README.md` says: `w[post][pre]`.
+fn connectome() -> Array2<f64> {
+    let text = include_str!("../data/celegans_chemical_synapses.csv");
+    let rows: Vec<Vec<&str>> = text.lines().skip(1).map(|l| l.trim_end().split(',').collect()).collect();
+    let mut names: Vec<&str> = rows.iter().flat_map(|r| [r[0], r[1]]).collect();
+    names.sort_unstable();
+    names.dedup();
+    let index = |name: &str| names.binary_search(&name).unwrap();
+    let mut w = Array2::zeros((names.len(), names.len()));
+    for r in &rows {
+        let inhibitory = r[3] == "inhibitory" || (r[3] != "excitatory" && r[4] == "GABA");
+        let synapses: f64 = r[2].parse().unwrap();
+        w[[index(r[1]), index(r[0])]] += if inhibitory { -synapses } else { synapses };
+    }
+    w
+}
+
+#[test]
+fn margin_and_gain_of_the_connectome() {
+    let w = connectome();
+    let n = w.nrows();
+    let degree = w.mapv(f64::abs).sum_axis(ndarray::Axis(1));
+    let w = &w * (0.9 / degree.mean().unwrap());
+    let rho = ones(n);
+    let m = margin_shifted(&w, &rho).unwrap();
+    assert_eq!(m.stopped(), None, "{m}");
+    assert!(m.lower() <= m.upper() && m.upper() - m.lower() <= 1e-9 * m.upper(), "{m}");
+    m.verify(&w, &rho).unwrap();
+    let gain = m.max_gain();
+    assert!(gain.upper() - gain.lower() <= 1e-9 * gain.upper(), "{gain}");
+    assert!((0.9 * gain.lower() - 0.983).abs() < 5e-4, "{gain}");
+
+    // Verdicts, found by another road, agree with the margin on both sides.
+    let certificate = certify_shifted(&w, &rho).unwrap();
+    assert!(certificate.certificate().unwrap().margin_lower() <= m.upper());
+    assert!(certify_shifted(&(&w * (gain.lower() * (1.0 - 1e-4))), &rho).unwrap().is_stable());
+    assert!(!certify_shifted(&(&w * (gain.upper() * (1.0 + 1e-4))), &rho).unwrap().is_stable());
+}
+
+#[test]
+fn gain_of_the_connectome_with_normalised_inputs() {
+    let w = connectome();
+    let degree = w.mapv(f64::abs).sum_axis(ndarray::Axis(1)).mapv(|d| if d > 0.0 { d } else { 1.0 });
+    let gain = max_gain(&(&w / &degree.insert_axis(ndarray::Axis(1))), &ones(w.nrows())).unwrap();
+    assert!(gain.lower() <= gain.upper() && gain.upper() - gain.lower() <= 1e-9 * gain.upper(), "{gain}");
+    assert!((gain.lower() - 1.037).abs() < 5e-4, "{gain}");
+}

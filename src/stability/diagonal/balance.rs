@@ -10,6 +10,7 @@ use super::weights::{Weights, frexp, ldexp};
 /// `A` is diagonally stable iff `B` is. `P` also minimises the Frobenius norm of `sym(P A P^-1)` over all positive
 /// diagonal matrices, because the cross terms `a_ij a_ji` do not depend on it: `D = P^2 diag(rho)` is a good first
 /// guess of a certificate. (Osborne, "On pre-conditioning of matrices", J. ACM 7, 1960.)
+#[derive(Clone)]
 pub(super) struct Balanced {
     pub(super) b: Array2<f64>,
     /// `P = diag(p_i 2^(exponent_i))`.
@@ -57,6 +58,19 @@ impl Balanced {
         Self { b, p, exponent, rho, size }
     }
 
+    /// The same for `D^(1/2) B D^(-1/2)`: weights `d` for `B` are weights 1 for the result.
+    pub(super) fn rescaled(&self, d: &Array1<f64>) -> Self {
+        let root = d.mapv(f64::sqrt);
+        let mut scaled = self.clone();
+        Zip::indexed(&mut scaled.b).for_each(|(i, j), v| {
+            if i != j {
+                *v *= root[i] / root[j];
+            }
+        });
+        scaled.p *= &root;
+        scaled
+    }
+
     /// Weights for `A` from weights `d` for `B`.
     pub(super) fn weights(&self, d: &Array1<f64>) -> Option<Weights> {
         let values = Zip::from(d).and(&self.p).and(&self.rho).map_collect(|d, p, rho| d * p * p * frexp(*rho).0);
@@ -67,6 +81,11 @@ impl Balanced {
     /// The `delta` for which `B + delta_b I` belongs to `diag(rho) A + delta I`.
     pub(super) fn margin(&self, delta_b: f64) -> f64 {
         ldexp(delta_b, self.size)
+    }
+
+    /// The `delta_b` that belongs to `delta`: the inverse of [`margin`](Self::margin).
+    pub(super) fn shift(&self, delta: f64) -> f64 {
+        ldexp(delta, -self.size)
     }
 
     /// Turns a `Y` for `B` into one for `A`.

@@ -84,7 +84,8 @@ impl CertifierBuilder {
         self
     }
 
-    /// Interior-point steps per strongly connected block. Default 200; 8 to 20 are usual.
+    /// Interior-point steps per strongly connected block, and per convex problem where a margin takes a sequence of
+    /// them. Default 200; 8 to 20 are usual.
     pub fn iteration_limit(mut self, limit: usize) -> Self {
         self.iteration_limit = limit;
         self
@@ -246,7 +247,7 @@ impl<'a> Control<'a> {
         self.options.tolerance
     }
 
-    /// Starts the count of a new block.
+    /// Starts the count of a new block or problem.
     pub(super) fn next_block(&mut self) {
         self.in_block = 0;
     }

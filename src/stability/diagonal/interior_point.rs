@@ -11,8 +11,8 @@
 //! whose duality gap is `n theta - t = <Z, X> + d's`, and follow the central path `Z X = mu I`, `d_i s_i = mu`. Two
 //! questions share this one loop:
 //!
-//! - [`Goal::Sign`]: `delta = 0` is given; `t` is maximised and `theta` minimised. `B` is diagonally stable iff the
-//!   optimum is positive.
+//! - [`Goal::Sign`]: `delta` is given; `t` is maximised and `theta` minimised. `B_delta` is diagonally stable iff the
+//!   optimum is positive. A convex problem.
 //! - [`Goal::Margin`]: `delta` is an unknown too, tied by `t + n theta = 0`. The common optimum 0 of both
 //!   problems is reached where `delta` is the margin `sup{delta : B + delta I is LDS}`. The terms in which two unknowns
 //!   are multiplied leave residuals, which the next step removes.
@@ -23,10 +23,13 @@ use super::spectrum::largest_eigenvalue;
 use crate::linalg::{self, Backend, Lu};
 
 /// Which number the interior point looks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Goal {
-    /// The sign of the best `t` at `delta = 0`.
-    Sign,
+    /// The sign of the best `t` at the given `delta`.
+    Sign {
+        /// The shift of the diagonal.
+        delta: f64,
+    },
     /// The `delta` at which the best `t` is 0.
     Margin,
 }
@@ -80,9 +83,9 @@ impl<'a> InteriorPoint<'a> {
         let low = -largest_eigenvalue((-&s_matrix).view());
         let radius = 0.6 * (high - low).max(0.1 * high.abs().max(low.abs()));
         let (delta, t, theta) = match goal {
-            Goal::Sign => {
-                let least = b.diag().fold(f64::INFINITY, |m, &v| m.min(v));
-                (0.0, low - radius, (radius - 2.0 * least.min(0.0)) / size)
+            Goal::Sign { delta } => {
+                let least = delta + b.diag().fold(f64::INFINITY, |m, &v| m.min(v));
+                (delta, low - 2.0 * delta - radius, (radius - 2.0 * least.min(0.0)) / size)
             }
             Goal::Margin => {
                 let delta = -b.diag().sum() / size;
@@ -113,6 +116,16 @@ impl<'a> InteriorPoint<'a> {
     /// The duality gap `n theta - t`.
     pub(super) fn gap(&self) -> f64 {
         self.d.len() as f64 * self.theta - self.t
+    }
+
+    /// Bounds, true up to rounding, on the best `t` at a given `delta`.
+    pub(super) fn bounds(&self) -> (f64, f64) {
+        (self.t, self.d.len() as f64 * self.theta)
+    }
+
+    /// How fast the best `t` falls with `delta`: `2 sum d_i X_ii`.
+    pub(super) fn slope(&self) -> f64 {
+        2.0 * self.d.dot(&self.x.diag())
     }
 
     /// The mean of the complementarity products.
@@ -299,7 +312,7 @@ impl Newton {
         let delta_column = 2.0 * (response.dot(&at.d) + x.diag());
         let ones = Array1::ones(n);
         let (columns, corner) = match at.goal {
-            Goal::Sign => (stack![Axis(1), t_column, ones], [[xg_diag.sum(), 0.0], [0.0, 0.0]]),
+            Goal::Sign { .. } => (stack![Axis(1), t_column, ones], [[xg_diag.sum(), 0.0], [0.0, 0.0]]),
             // t = -tau and theta = tau/n.
             Goal::Margin => (
                 stack![Axis(1), &ones / n as f64 - &t_column, delta_column],
@@ -363,7 +376,7 @@ impl Newton {
             d = d + y - &(dp * &self.solved.column(0)) - &(dq * &self.solved.column(1));
             (p, q) = (p + dp, q + dq);
             let (t, theta, delta) = match at.goal {
-                Goal::Sign => (p, q, 0.0),
+                Goal::Sign { .. } => (p, q, 0.0),
                 Goal::Margin => (-p, p / n as f64, q),
             };
 

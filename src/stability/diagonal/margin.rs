@@ -205,6 +205,15 @@ impl Proved {
         better
     }
 
+    /// Cuts at the first of several candidates, from a few rounding errors above `bound` outwards, that `y` proves.
+    fn cut_near(&mut self, pencil: &Pencil, balanced: &Balanced, bound: f64, y: &Array2<f64>) {
+        for factor in [4.0, 64.0, 1024.0, 1.6e4, 2.6e5] {
+            if self.cut(pencil, balanced.margin(bound + factor * f64::EPSILON * (1.0 + bound.abs())), y) {
+                break;
+            }
+        }
+    }
+
     fn within(&self, wanted: &Wanted) -> bool {
         self.upper - self.lower <= wanted.distance(self.upper)
     }
@@ -292,17 +301,21 @@ fn block(pencil: &Pencil, enough: f64, wanted: &Wanted, control: &mut Control<'_
     if done(&proved) {
         return (proved, None);
     }
-    let stop = interior_point(pencil, &balanced, &mut proved, wanted, done, control);
+    let mut stop = free_shift(pencil, &balanced, &mut proved, wanted, &done, control);
+    if stop == Some(Stop::NearBoundary) {
+        stop = newton(pencil, &balanced, &mut proved, wanted, &done, control);
+    }
     (proved, stop)
 }
 
-/// Follows the central path to the margin, proving both bounds once they are about to be tight.
-fn interior_point(
+/// Follows the central path to the margin, proving both bounds once they are about to be tight. A fast road, but not
+/// a sure one: with `delta` free the problem is not convex.
+fn free_shift(
     pencil: &Pencil,
     balanced: &Balanced,
     proved: &mut Proved,
     wanted: &Wanted,
-    done: impl Fn(&Proved) -> bool,
+    done: &impl Fn(&Proved) -> bool,
     control: &mut Control<'_>,
 ) -> Option<Stop> {
     let mut point = InteriorPoint::new(balanced.b.view(), Goal::Margin);
@@ -310,7 +323,7 @@ fn interior_point(
     let (mut least_gap, mut idle) = (f64::INFINITY, 0);
     loop {
         if let ControlFlow::Break(stop) = control.proceed(&point) {
-            tighten(pencil, balanced, &point, proved);
+            prove(pencil, balanced, &point, proved);
             return Some(stop);
         }
         let stalled = point.step() == Step::Stalled;
@@ -327,9 +340,95 @@ fn interior_point(
                 return None;
             }
             if stalled || idle >= 3 {
+                prove(pencil, balanced, &point, proved);
                 return Some(Stop::NearBoundary);
             }
         }
+    }
+}
+
+/// Newton's method for the `delta` at which the best `t` is zero, every step a convex problem, kept between the
+/// bounds that are proved.
+///
+/// It comes from below. Above the margin the best `t` hardly depends on `delta`, for weights that vanish where the
+/// matrix fails make it tiny.
+fn newton(
+    pencil: &Pencil,
+    balanced: &Balanced,
+    proved: &mut Proved,
+    wanted: &Wanted,
+    done: &impl Fn(&Proved) -> bool,
+    control: &mut Control<'_>,
+) -> Option<Stop> {
+    const ROUNDS: usize = 40;
+    let mut delta = balanced.shift(proved.lower);
+    if !delta.is_finite() {
+        // As far below as the norm of `B`.
+        delta = balanced.shift(proved.upper) - balanced.b.iter().map(|v| v * v).sum::<f64>().sqrt();
+    }
+    let mut balanced = Cow::Borrowed(balanced);
+    let (mut least_width, mut idle_rounds) = (f64::INFINITY, 0);
+    for _ in 0..ROUNDS {
+        control.next_block();
+        if !delta.is_finite() {
+            return Some(Stop::Range);
+        }
+        let mut point = InteriorPoint::new(balanced.b.view(), Goal::Sign { delta });
+        let (mut least_gap, mut idle) = (f64::INFINITY, 0);
+        loop {
+            if let ControlFlow::Break(stop) = control.proceed(&point) {
+                prove(pencil, &balanced, &point, proved);
+                return Some(stop);
+            }
+            if point.step() == Step::Stalled {
+                break;
+            }
+            control.count();
+            let gap = point.gap();
+            idle = if gap < 0.9 * least_gap { 0 } else { idle + 1 };
+            least_gap = least_gap.min(gap);
+            let (low, high) = point.bounds();
+            let tight = balanced.shift(wanted.distance(balanced.margin(delta))) * point.slope();
+            if gap < (0.02 * (low + high).abs()).max(0.1 * tight) || idle >= 3 {
+                break;
+            }
+        }
+        let before = proved.lower;
+        prove(pencil, &balanced, &point, proved);
+        if done(proved) {
+            return None;
+        }
+        let (low, high) = (balanced.shift(proved.lower), balanced.shift(proved.upper));
+        let (t_low, t_high) = point.bounds();
+        delta += 0.5 * (t_low + t_high) / point.slope();
+        idle_rounds = if high - low < 0.7 * least_width { 0 } else { idle_rounds + 1 };
+        least_width = least_width.min(high - low);
+        // Once the bounds are close they say more than Newton's step, whose `t` has an error of about the gap. A round
+        // that stands still is repeated from elsewhere, where the roundings differ.
+        let Some(part) = [0.5, -4.0, 0.0, -64.0, -1000.0, -16.0, 0.9].get(idle_rounds) else { break };
+        if !(low..=high).contains(&delta) || high - low < 1e-6 * high.abs() {
+            delta = low + part * (high - low);
+        }
+        // In the metric of weights near the optimum `t` measures the margin itself.
+        if proved.lower > before {
+            balanced = Cow::Owned(balanced.rescaled(&point.d));
+        }
+    }
+    Some(Stop::NearBoundary)
+}
+
+/// Proves what the iterates say about the margin, however far they are from it.
+fn prove(pencil: &Pencil, balanced: &Balanced, point: &InteriorPoint<'_>, proved: &mut Proved) {
+    if let Some(weights) = balanced.weights(&point.d)
+        && let Some(candidate) = bounds::lower(pencil, &weights)
+    {
+        proved.raise(pencil, candidate, &weights);
+    }
+    tighten(pencil, balanced, point, proved);
+    if proved.upper - proved.lower < 1e-3 * proved.upper.abs()
+        && let Some((bound, y)) = witness::low_rank(balanced.b.view(), point.x.view())
+    {
+        proved.cut_near(pencil, balanced, bound, &balanced.witness(y));
     }
 }
 
@@ -354,14 +453,6 @@ fn tighten(pencil: &Pencil, balanced: &Balanced, point: &InteriorPoint<'_>, prov
         && let Some(y) = candidate.factor(point.x.view())
     {
         let y = balanced.witness(y);
-        for factor in [4.0, 64.0, 1024.0, 1.6e4, 2.6e5] {
-            if proved.cut(
-                pencil,
-                balanced.margin(candidate.bound + factor * f64::EPSILON * (1.0 + point.delta.abs())),
-                &y,
-            ) {
-                break;
-            }
-        }
+        proved.cut_near(pencil, balanced, candidate.bound, &y);
     }
 }

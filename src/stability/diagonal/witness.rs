@@ -2,7 +2,7 @@
 
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 
-use crate::linalg::{Backend, Lu};
+use crate::linalg::{self, Backend, Lu};
 
 /// A refutation `X = Y Y'` with `Y = diag(h) L` on its support, zero elsewhere, where `L L'` is the support's part
 /// of the approximate `X`.
@@ -59,6 +59,39 @@ pub(super) fn best(b: ArrayView2<'_, f64>, x: ArrayView2<'_, f64>, rescale: bool
         }
     }
     best
+}
+
+/// The best refutation from the dominant eigenvectors of `x`, and the bound that it promises for the margin of `b`.
+///
+/// The optimal `X` is singular, and the eigenvalues that an approximation has in its place are what its bound lacks:
+/// without them, and rescaled, the error of the bound is of second order.
+pub(super) fn low_rank(b: ArrayView2<'_, f64>, x: ArrayView2<'_, f64>) -> Option<(f64, Array2<f64>)> {
+    let n = x.nrows();
+    let (values, vectors) = linalg::eigh(x).ok()?;
+    let largest = values.last().copied()?;
+    let mut best_so_far: Option<(f64, Array2<f64>)> = None;
+    let mut previous = 0;
+    for power in 2..9 {
+        let kept: Vec<usize> = (0..n).filter(|&k| values[k] > largest * 0.1_f64.powi(power)).collect();
+        if kept.len() == previous {
+            continue;
+        }
+        previous = kept.len();
+        let mut root = vectors.select(Axis(1), &kept);
+        for (mut column, &k) in root.columns_mut().into_iter().zip(&kept) {
+            column *= values[k].sqrt();
+        }
+        if let Some(candidate) = best(b, linalg::product(root.view(), root.t()).view(), true)
+            && best_so_far.as_ref().is_none_or(|(bound, _)| candidate.bound < *bound)
+        {
+            let mut y = Array2::zeros(root.dim());
+            for (&i, &h) in candidate.support.iter().zip(&candidate.h) {
+                y.row_mut(i).assign(&(&root.row(i) * h));
+            }
+            best_so_far = Some((candidate.bound, y));
+        }
+    }
+    best_so_far
 }
 
 /// `max_i -(B H X H)_ii / (H X H)_ii`, with `product = B o X`.
