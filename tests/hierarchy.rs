@@ -299,3 +299,16 @@ fn large_networks_skip_what_is_too_costly() {
     assert!(report.holds(Condition::MetzlerInfinity));
     assert!(report.to_string().contains("skipped"));
 }
+
+#[cfg(feature = "serde")]
+#[test]
+fn reports_and_certificates_survive_serialisation() {
+    let net = network(&array![[0.1, -0.8], [0.9, 0.2]]);
+    let report = net.stability_report().unwrap();
+    let text = serde_json::to_string(&report).unwrap();
+    assert_eq!(serde_json::from_str::<neuronash::stability::StabilityReport>(&text).unwrap(), report);
+    let c = net.s_contraction().unwrap();
+    let back: neuronash::stability::contraction::SContraction =
+        serde_json::from_str(&serde_json::to_string(&c).unwrap()).unwrap();
+    back.verify_firing_rate(&net).unwrap();
+}

@@ -197,3 +197,28 @@ fn time_constants_scale_the_rate_and_bad_options_are_refused() {
     let family = SContractingWeights::new(&array![[1.0]], &array![1.0], 0.5).unwrap();
     assert!(family.weights(&array![[1.1]]).is_err());
 }
+
+#[test]
+fn rates_agree_with_a_general_conic_solver() {
+    let text = include_str!("../data/clarabel/s_contraction.csv");
+    let mut count = 0;
+    for line in text.lines().skip(1) {
+        let fields: Vec<&str> = line.split(',').collect();
+        let n: usize = fields[0].parse().unwrap();
+        let rate: f64 = fields[1].parse().unwrap();
+        let entries = fields[3].split(' ').map(|v| v.parse().unwrap()).collect();
+        let w = Array2::from_shape_vec((n, n), entries).unwrap();
+        let c = s_contraction(&w).unwrap();
+        assert!((c.rate() - rate).abs() < 5e-6 && (c.best_rate().upper - rate).abs() < 5e-6, "{rate}: {c}");
+        count += 1;
+    }
+    assert_eq!(count, 18);
+}
+
+#[test]
+fn single_precision_weights_are_taken_exactly() {
+    let w = array![[0.1f32, -0.8], [0.9, 0.2]];
+    let double = w.mapv(f64::from);
+    assert_eq!(s_contraction(&w).unwrap(), s_contraction(&double).unwrap());
+    s_contraction(&w).unwrap().verify(&double).unwrap();
+}
