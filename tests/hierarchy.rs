@@ -303,8 +303,10 @@ fn large_networks_skip_what_is_too_costly() {
 #[cfg(feature = "serde")]
 #[test]
 fn reports_and_certificates_survive_serialisation() {
-    let net = network(&array![[0.1, -0.8], [0.9, 0.2]]);
+    // Every gain is diagonally stable here, so that infinite bounds are among the numbers.
+    let net = network(&array![[-0.1, -0.8], [0.9, -0.2]]);
     let report = net.stability_report().unwrap();
+    assert!(report.finding(Condition::DiagonalStability).unwrap().largest_gain.unwrap().lower.is_infinite());
     let text = serde_json::to_string(&report).unwrap();
     assert_eq!(serde_json::from_str::<neuronash::stability::StabilityReport>(&text).unwrap(), report);
     let c = net.s_contraction().unwrap();

@@ -206,7 +206,7 @@ fn rates_agree_with_a_general_conic_solver() {
         let fields: Vec<&str> = line.split(',').collect();
         let n: usize = fields[0].parse().unwrap();
         let rate: f64 = fields[1].parse().unwrap();
-        let entries = fields[3].split(' ').map(|v| v.parse().unwrap()).collect();
+        let entries = fields[3].split(' ').map(|v| v.parse::<f64>().unwrap()).collect();
         let w = Array2::from_shape_vec((n, n), entries).unwrap();
         let c = s_contraction(&w).unwrap();
         assert!((c.rate() - rate).abs() < 5e-6 && (c.best_rate().upper - rate).abs() < 5e-6, "{rate}: {c}");
