@@ -55,7 +55,10 @@ impl Balanced {
                 *v *= p[i] / p[j];
             }
         });
-        Self { b, p, exponent, rho, size }
+        // Balancing may have shrunk the numbers a lot.
+        let shrunk = b.iter().filter(|&&v| v != 0.0).map(|&v| frexp(v).1).max().unwrap_or(0);
+        b.mapv_inplace(|v| ldexp(v, -shrunk));
+        Self { b, p, exponent, rho, size: size + shrunk }
     }
 
     /// The same for `D^(1/2) B D^(-1/2)`: weights `d` for `B` are weights 1 for the result.
