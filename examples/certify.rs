@@ -132,7 +132,9 @@ fn run(arguments: &Arguments) -> Result<(), String> {
     });
     if let Some(margin) = &margin {
         if arguments.margin {
-            report["margin_lower"] = json!(margin.lower());
+            // A search that was cut short may prove less than the certificate in hand.
+            let certified = verdict.certificate().map_or(f64::NEG_INFINITY, |c| c.margin_lower());
+            report["margin_lower"] = json!(margin.lower().max(certified));
             report["margin_upper"] = json!(margin.upper());
         }
         if arguments.max_gain {

@@ -34,7 +34,7 @@ pub(super) enum Goal {
     Margin,
 }
 
-/// The iterates, in THEORY's letters, and workspace.
+/// The iterates, in the letters of theory 3.7, and workspace.
 pub(super) struct InteriorPoint<'a> {
     goal: Goal,
     b: ArrayView2<'a, f64>,
