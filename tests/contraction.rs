@@ -1,5 +1,7 @@
 //! Log norms, Perron vectors and contraction rates against independent computations.
 
+mod connectome;
+
 mod contraction {
     mod log_norms;
     mod networks;

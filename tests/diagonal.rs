@@ -1,7 +1,10 @@
 //! Lyapunov diagonal stability: verdicts against closed forms, proofs against exact rational arithmetic.
 
+mod connectome;
+
 use std::ops::ControlFlow;
 
+use connectome::{connectome, scaled_connectomes};
 use ndarray::{Array1, Array2, ShapeBuilder, array};
 use neuronash::Error;
 use neuronash::stability::diagonal::{
@@ -561,23 +564,6 @@ fn two_thousand_rows() {
     checked_large(&a);
 }
 
-/// The connectome of *C. elegans*, signed as `data/README.md` says: `w[post][pre]`.
-fn connectome() -> Array2<f64> {
-    let text = include_str!("../data/celegans_chemical_synapses.csv");
-    let rows: Vec<Vec<&str>> = text.lines().skip(1).map(|l| l.trim_end().split(',').collect()).collect();
-    let mut names: Vec<&str> = rows.iter().flat_map(|r| [r[0], r[1]]).collect();
-    names.sort_unstable();
-    names.dedup();
-    let index = |name: &str| names.binary_search(&name).unwrap();
-    let mut w = Array2::zeros((names.len(), names.len()));
-    for r in &rows {
-        let inhibitory = r[3] == "inhibitory" || (r[3] != "excitatory" && r[4] == "GABA");
-        let synapses: f64 = r[2].parse().unwrap();
-        w[[index(r[1]), index(r[0])]] += if inhibitory { -synapses } else { synapses };
-    }
-    w
-}
-
 #[test]
 fn margin_and_gain_of_the_connectome() {
     let w = connectome();
@@ -602,9 +588,8 @@ fn margin_and_gain_of_the_connectome() {
 
 #[test]
 fn gain_of_the_connectome_with_normalised_inputs() {
-    let w = connectome();
-    let degree = w.mapv(f64::abs).sum_axis(ndarray::Axis(1)).mapv(|d| if d > 0.0 { d } else { 1.0 });
-    let gain = max_gain(&(&w / &degree.insert_axis(ndarray::Axis(1))), &ones(w.nrows())).unwrap();
+    let [_, w] = scaled_connectomes();
+    let gain = max_gain(&w, &ones(w.nrows())).unwrap();
     assert!(gain.lower() <= gain.upper() && gain.upper() - gain.lower() <= 1e-8 * gain.upper(), "{gain}");
     assert!((gain.lower() - 1.037).abs() < 5e-4, "{gain}");
 }

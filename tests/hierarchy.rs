@@ -1,9 +1,11 @@
 //! Stability conditions of matrices, what they imply for each other, and the report on a network.
 
+mod connectome;
 #[path = "contraction/support.rs"]
 #[allow(dead_code)]
 mod support;
 
+use connectome::scaled_connectomes;
 use ndarray::{Array2, Axis, array};
 use neuronash::activation::{Relu, Tanh};
 use neuronash::network::{FiringRateNetwork, Weights};

@@ -5,6 +5,7 @@ use neuronash::stability::contraction::{Norm, NormKind, log_norm, perron};
 use proptest::prelude::*;
 
 use super::support::*;
+use crate::connectome::scaled_connectomes;
 
 const KINDS: [NormKind; 2] = [NormKind::One, NormKind::Infinity];
 
