@@ -60,6 +60,8 @@ pub mod circuits;
 pub mod dynamics;
 pub mod equilibrium;
 mod error;
+#[cfg(feature = "serde")]
+mod extended;
 pub mod game;
 mod linalg;
 pub mod network;

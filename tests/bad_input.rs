@@ -11,6 +11,9 @@ use neuronash::activation::{
     ActivationCost, ClippedLinear, LeakyRelu, Logistic, NakaRushton, PowerLaw, RectifiedThreshold, Relu, SoftThreshold,
     Softplus, Tanh,
 };
+use neuronash::circuits::cortical_column::Coupling;
+use neuronash::circuits::lateral_inhibition::contrast;
+use neuronash::circuits::{ColumnDesign, CorticalColumn, LateralInhibition};
 use neuronash::game::{split, symmetrizing_weights, zero_sum_weights};
 use neuronash::network::read::{self, EdgeList};
 use neuronash::network::{FiringRateNetwork, HopfieldNetwork, Members, Weights};
@@ -81,6 +84,15 @@ fn exercise(net: &FiringRateNetwork<f64>, x: &Array1<f64>) {
     let _ = (net.weights().product(x), net.weights().transposed_product(x), net.weights().dale().to_string());
     let _ = (game.energies(x), game.energy(x.len(), x), game.energy(0, x), game.pseudo_gradient(x));
     let _ = (game.best_response(0, x).map(|r| r.to_string()), game.best_responses(x).map(|r| r.to_string()));
+    for neuron in [0, net.len() - 1, net.len(), usize::MAX] {
+        let exists = neuron < net.len();
+        assert_eq!(net.population_of(neuron).is_some(), exists);
+        assert_eq!(net.activation(neuron).is_some(), exists);
+        assert!(exists || net.weights().row(neuron).next().is_none());
+        assert_eq!(net.weights().dale().polarity(neuron).is_some(), exists);
+        assert!(exists || net.weights().get(neuron, 0) == 0.0 && net.weights().get(0, neuron) == 0.0);
+        assert!(exists || (game.energy(neuron, x).is_err() && game.best_response(neuron, x).is_err()));
+    }
     let _ = (game.exploitability(x).map(|e| e.to_string()), game.is_nash(x, 1e-9).map(|t| t.to_string()));
     if let Ok(Ok(potential)) = game.potential(1e-9) {
         let _ = (potential.energy(x), potential.gradient(x));
@@ -233,6 +245,35 @@ proptest! {
         expect_parse(EdgeList::<f64>::new().read_from(&bytes[..], "the file"));
         expect_parse(read::matrix_market_from::<f64>(&bytes[..], "the file"));
         expect_parse(read::npy_from::<f64>(&bytes[..], "the file"));
+    }
+
+    #[test]
+    fn circuits(
+        columns in prop_oneof![4 => 0usize..4, 1 => any::<usize>(), 1 => Just(usize::MAX / 2)],
+        depth in prop_oneof![4 => 0usize..4, 1 => Just(usize::MAX), 1 => Just(usize::MAX / 2)],
+        p in [number(), number(), number(), number(), number()],
+        input in vector(number(), 0..5),
+    ) {
+        let [a, b, c, d, e] = p;
+        let layer = LateralInhibition::builder(columns).w_ee(a).w_ei(b).w_ei_lateral(c).w_ie(d).w_ii(e).build();
+        if let Ok(layer) = layer && columns < 4 {
+            let _ = (layer.network(&input), layer.margin(), layer.certifying_ratio(a), layer.contrast_gain());
+            let _ = (layer.layers_needed(a, b), layer.predicted_winner(&input, c), contrast(&input));
+            if let Ok(Some(certificate)) = layer.certify() {
+                certificate.verify(&layer).unwrap();
+                prop_assert!(certificate.weights(usize::MAX).is_err());
+            }
+            let coupling = Coupling { gain: b, offset: c };
+            if let Ok(column) = CorticalColumn::uniform(layer, depth, coupling) {
+                let _ = (column.network(&input), column.predicted_contrast(&input), column.layers_needed(&input, a));
+                if let Some(certificate) = column.certify().unwrap().certificate() {
+                    certificate.verify(&column).unwrap();
+                    prop_assert!(certificate.weights(usize::MAX).is_err());
+                }
+            }
+        }
+        let design = ColumnDesign::new(columns).contrast_gain(a).margin(b).w_ee(c).w_ii(d).w_ie(e);
+        let _ = (design.largest_contrast_gain(), design.layers(depth).solve());
     }
 
     #[test]

@@ -434,7 +434,7 @@ mod lateral_inhibition {
             // Nearer to the border the engine may leave it open, but must not contradict.
             prop_assert!(!with(margin - 1e-9).is_not_stable() && !with(margin + 1e-9).is_stable());
             if let Some(certificate) = circuit.certify_margin((margin * 0.999).max(0.0)).unwrap() {
-                let slack = is_certified(&circuit.network(&Array1::zeros(k)).unwrap(), &certificate.weights(k), certificate.margin);
+                let slack = is_certified(&circuit.network(&Array1::zeros(k)).unwrap(), &certificate.weights(k).unwrap(), certificate.margin);
                 prop_assert!(slack);
                 let ratios = circuit.certifying_ratios(certificate.margin).unwrap().unwrap();
                 prop_assert!(ratios.lower < certificate.ratio && certificate.ratio < ratios.upper);
@@ -615,7 +615,7 @@ mod cortical_column {
                 ColumnVerdict::Stable(certificate) => {
                     prop_assert!(engine.is_stable());
                     certificate.verify(&column).unwrap();
-                    let weights = certificate.weights(k).unwrap();
+                    let weights = certificate.weights(k).unwrap().unwrap();
                     prop_assert!(is_certified(&net, &weights, certificate.margin()));
                 }
                 ColumnVerdict::NotStable(refutation) => {
@@ -673,7 +673,7 @@ mod cortical_column {
         let certificate = column.certify().unwrap().certificate().unwrap().clone();
         certificate.verify(&column).unwrap();
         assert!(certificate.margin() > 0.0 && certificate.margin() < column.margin().unwrap());
-        assert_eq!(certificate.weights(3).unwrap().len(), column.neurons());
+        assert_eq!(certificate.weights(3).unwrap().unwrap().len(), column.neurons());
         let refuses = |other: CorticalColumn<f64>| {
             assert!(matches!(certificate.verify(&other), Err(Error::NotProved { .. })));
         };
@@ -692,7 +692,7 @@ mod cortical_column {
         assert_eq!(column.margin().unwrap(), margin);
         let certificate = column.certify_margin(0.99 * margin).unwrap().unwrap();
         certificate.verify(&column).unwrap();
-        assert!(certificate.weights(2).is_none(), "weights of so deep a column underflow");
+        assert!(certificate.weights(2).unwrap().is_none(), "weights of so deep a column underflow");
     }
 
     #[test]

@@ -150,7 +150,7 @@ fn state(net: &FiringRateNetwork<f64>, seed: u64) -> Array1<f64> {
 /// The worst of 1,000 deviations: how far below `least` one of them takes the neuron.
 fn advantage(game: Game<'_, f64>, i: usize, x: &Array1<f64>, least: f64, seed: u64) -> f64 {
     let mut rng = rng(seed);
-    let Domain { lower, upper, .. } = game.network().activation(i).domain();
+    let Domain { lower, upper, .. } = game.network().activation(i).unwrap().domain();
     let mut x = x.clone();
     let here = x[i];
     let mut worst = f64::NEG_INFINITY;
@@ -180,7 +180,7 @@ proptest! {
             let w = net.weights();
             let c: f64 = (0..n).filter(|&j| j != i).map(|j| w.get(i, j) * x[j]).sum::<f64>() + net.input()[i];
             let interaction = 0.5 * x[i] * x[i] - 0.5 * w.get(i, i) * x[i] * x[i] - c * x[i];
-            let total = -0.5 * w.get(i, i) * x[i] * x[i] - c * x[i] + net.activation(i).potential(x[i]);
+            let total = -0.5 * w.get(i, i) * x[i] * x[i] - c * x[i] + net.activation(i).unwrap().potential(x[i]);
             for (found, expected) in [
                 (one.interaction, interaction),
                 (all.interaction[i], interaction),
@@ -212,7 +212,7 @@ proptest! {
             let interaction = slope(&|d| at(d).interaction);
             prop_assert!((interaction - f[i]).abs() < 1e-7, "{interaction} {}", f[i]);
             let total = slope(&|d| at(d).total);
-            let expected = net.activation(i).inverse(x[i]) - z[i];
+            let expected = net.activation(i).unwrap().inverse(x[i]) - z[i];
             prop_assert!((total - expected).abs() < 1e-5 * (1.0 + expected.abs()), "{total} {expected}");
         }
     }
@@ -244,7 +244,7 @@ proptest! {
             // Stationary, because tanh has no corners and the rectifier's is at zero.
             let w = net.weights().get(i, i);
             let c = net.drive(&x).unwrap()[i] - w * x[i];
-            let image = net.activation(i).activate(w * rate + c);
+            let image = net.activation(i).unwrap().activate(w * rate + c);
             prop_assert!((image - rate).abs() < 1e-9 * (1.0 + w.abs()), "{image} {rate}");
         }
     }
@@ -306,8 +306,8 @@ proptest! {
                 let rate = response.rate().unwrap();
                 let energy = game.energy(0, &array![rate]).unwrap().total;
                 prop_assert!((energy - response.energy()).abs() <= 1e-13 * (1.0 + rate * rate * (1.0 + w.abs())));
-                let image = net.activation(0).activate(w * rate + u);
-                let slope = net.activation(0).derivative(w * rate + u).max(1.0);
+                let image = net.activation(0).unwrap().activate(w * rate + u);
+                let slope = net.activation(0).unwrap().derivative(w * rate + u).max(1.0);
                 let error = 1e-13 * slope * (1.0 + w.abs() + u.abs() + rate.abs());
                 prop_assert!((image - rate).abs() <= error, "{name} {w} {u}: {response}, image {image}");
                 let advantage = advantage(game, 0, &array![rate], response.energy(), seed);
@@ -405,7 +405,7 @@ proptest! {
             let all = potential.energy(&moved).unwrap() - potential.energy(&x).unwrap();
             let own = net.game().energy(i, &moved).unwrap().total - net.game().energy(i, &x).unwrap().total;
             prop_assert!((all - found[i] * own).abs() < 1e-11 * (1.0 + found.sum()), "{all} {own}");
-            let expected = found[i] * (net.activation(i).inverse(x[i]) - net.drive(&x).unwrap()[i]);
+            let expected = found[i] * (net.activation(i).unwrap().inverse(x[i]) - net.drive(&x).unwrap()[i]);
             prop_assert!((gradient[i] - expected).abs() < 1e-12 * (1.0 + expected.abs()));
         }
         // Any change of one weight on a cycle is noticed.

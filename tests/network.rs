@@ -401,7 +401,7 @@ fn populations_have_names() {
     assert_eq!(net.population("E").unwrap().members().iter().collect::<Vec<_>>(), [4, 0, 2]);
     assert_eq!(net.population("I").unwrap().members().len(), 1);
     assert!(net.population("e").is_none());
-    assert_eq!(net.population_of(2).name(), "E");
+    assert_eq!(net.population_of(2).unwrap().name(), "E");
     assert_eq!(net.populations().iter().map(|p| p.name()).collect::<Vec<_>>(), ["E", "I", "rest"]);
     let x = net.activate(&array![-1.0, 1.0, 2.0, -3.0, 4.0]).unwrap();
     assert_eq!(x, array![0.0, 1f64.tanh(), 2.0, -3.0, 4.0]);

@@ -5,10 +5,16 @@ use crate::Scalar;
 /// `phi(z) = slope z + intercept` for drives `z` in `[lower, upper]`; ends may be infinite.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(
+    feature = "serde",
+    serde(bound(serialize = "A: Scalar + serde::Serialize", deserialize = "A: Scalar + serde::Deserialize<'de>"))
+)]
 pub struct LinearPiece<A> {
     /// Smallest drive of the piece.
+    #[cfg_attr(feature = "serde", serde(with = "crate::extended"))]
     pub lower: A,
     /// Largest drive of the piece.
+    #[cfg_attr(feature = "serde", serde(with = "crate::extended"))]
     pub upper: A,
     /// `phi'` on the piece.
     pub slope: A,

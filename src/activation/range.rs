@@ -6,11 +6,17 @@ use crate::error::{Error, Result};
 /// A closed interval of firing rates; ends may be infinite.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(
+    feature = "serde",
+    serde(bound(serialize = "A: Scalar + serde::Serialize", deserialize = "A: Scalar + serde::Deserialize<'de>"))
+)]
 #[non_exhaustive]
 pub struct Domain<A> {
     /// Smallest rate, or its infimum.
+    #[cfg_attr(feature = "serde", serde(with = "crate::extended"))]
     pub lower: A,
     /// Largest rate, or its supremum.
+    #[cfg_attr(feature = "serde", serde(with = "crate::extended"))]
     pub upper: A,
 }
 
@@ -34,11 +40,17 @@ impl<A: Scalar> Domain<A> {
 /// Bounds `min <= phi' <= max`, and whether they are known or only sampled.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(
+    feature = "serde",
+    serde(bound(serialize = "A: Scalar + serde::Serialize", deserialize = "A: Scalar + serde::Deserialize<'de>"))
+)]
 #[non_exhaustive]
 pub struct SlopeRange<A> {
     /// Smallest slope (an infimum).
+    #[cfg_attr(feature = "serde", serde(with = "crate::extended"))]
     pub min: A,
     /// Largest slope (a supremum); infinite when the slopes are unbounded.
+    #[cfg_attr(feature = "serde", serde(with = "crate::extended"))]
     pub max: A,
     /// Whether the bounds follow from a formula or a declaration (`true`), or from samples only (`false`).
     pub exact: bool,

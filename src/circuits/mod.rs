@@ -8,7 +8,6 @@
 pub mod balance;
 pub mod cortical_column;
 pub mod lateral_inhibition;
-mod outward;
 mod parameters;
 pub mod wilson_cowan;
 

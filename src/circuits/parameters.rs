@@ -21,6 +21,14 @@ pub(super) fn magnitude<A: Scalar>(argument: &str, value: A) -> Result<A> {
     }
 }
 
+/// A number of things, each of `factor` numbers of type `T`, that the memory's addresses suffice for.
+pub(super) fn countable<T>(argument: &str, count: usize, factor: usize) -> Result<usize> {
+    match count.checked_mul(factor) {
+        Some(entries) if Vec::<T>::new().try_reserve_exact(entries).is_ok() => Ok(count),
+        _ => Err(Error::invalid(argument, count, "numbers whose arrays fit in memory")),
+    }
+}
+
 /// A finite number above zero.
 pub(super) fn positive<A: Scalar>(argument: &str, value: A) -> Result<A> {
     if finite(argument, value)? > A::zero() {

@@ -12,6 +12,11 @@ use crate::error::Result;
 
 /// The rates that minimise a neuron's energy globally while the others stay as they are (theory 2.1).
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(
+    feature = "serde",
+    serde(bound(serialize = "A: Scalar + serde::Serialize", deserialize = "A: Scalar + serde::Deserialize<'de>"))
+)]
 #[non_exhaustive]
 pub enum BestResponse<A> {
     /// The energy has a minimum.
@@ -21,11 +26,13 @@ pub enum BestResponse<A> {
         /// about `8 sqrt(epsilon)` as one.
         minimisers: Vec<Domain<A>>,
         /// The least energy.
+        #[cfg_attr(feature = "serde", serde(with = "crate::extended"))]
         energy: A,
     },
     /// The energy falls for ever, so there is no best response.
     Unbounded {
         /// The end of the domain towards which it falls, `+inf` or `-inf`; `+inf` if it falls towards both.
+        #[cfg_attr(feature = "serde", serde(with = "crate::extended"))]
         towards: A,
     },
 }
@@ -89,12 +96,19 @@ impl<A: Scalar> fmt::Display for BestResponse<A> {
 
 /// The best responses of all neurons to the same rates.
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(
+    feature = "serde",
+    serde(bound(serialize = "A: Scalar + serde::Serialize", deserialize = "A: Scalar + serde::Deserialize<'de>"))
+)]
 #[non_exhaustive]
 pub struct BestResponses<A> {
     /// One best response of each neuron, shape `[n]`: [`BestResponse::rate`], or the infinite end of the domain towards
     /// which the energy falls for ever.
+    #[cfg_attr(feature = "serde", serde(with = "crate::extended::array"))]
     pub rates: Array1<A>,
     /// The least energies, shape `[n]`; `-inf` where the energy is unbounded below.
+    #[cfg_attr(feature = "serde", serde(with = "crate::extended::array"))]
     pub energies: Array1<A>,
     /// The neurons with several best responses or none, with all that is known about them.
     pub special: Vec<(usize, BestResponse<A>)>,

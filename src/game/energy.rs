@@ -12,26 +12,40 @@ use crate::error::Result;
 /// The energy of one neuron and its two parts.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(
+    feature = "serde",
+    serde(bound(serialize = "A: Scalar + serde::Serialize", deserialize = "A: Scalar + serde::Deserialize<'de>"))
+)]
 #[non_exhaustive]
 pub struct NeuronEnergy<A> {
     /// Interaction cost `x_i^2/2 - w_ii x_i^2/2 - c_i x_i`.
+    #[cfg_attr(feature = "serde", serde(with = "crate::extended"))]
     pub interaction: A,
     /// Activation cost `E_act_i(x_i) = Psi_i(x_i) - x_i^2/2`; `+inf` for a rate outside the activation's domain.
+    #[cfg_attr(feature = "serde", serde(with = "crate::extended"))]
     pub activation: A,
     /// Their sum; `+inf` for a rate outside the activation's domain.
+    #[cfg_attr(feature = "serde", serde(with = "crate::extended"))]
     pub total: A,
 }
 
 /// The energies of all neurons, each of shape `[n]`.
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(
+    feature = "serde",
+    serde(bound(serialize = "A: Scalar + serde::Serialize", deserialize = "A: Scalar + serde::Deserialize<'de>"))
+)]
 #[non_exhaustive]
 pub struct Energies<A> {
     /// Interaction costs `x_i^2/2 - w_ii x_i^2/2 - c_i x_i`.
+    #[cfg_attr(feature = "serde", serde(with = "crate::extended::array"))]
     pub interaction: Array1<A>,
     /// Activation costs `E_act_i(x_i) = Psi_i(x_i) - x_i^2/2`; `+inf` for rates outside their activation's domain.
+    #[cfg_attr(feature = "serde", serde(with = "crate::extended::array"))]
     pub activation: Array1<A>,
     /// Their sums; `+inf` for rates outside their activation's domain.
+    #[cfg_attr(feature = "serde", serde(with = "crate::extended::array"))]
     pub total: Array1<A>,
 }
 

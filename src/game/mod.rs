@@ -103,7 +103,7 @@ impl<'a, A: Scalar> Game<'a, A> {
         let z = self.drive(x)?;
         let self_weights = self.net.weights().diagonal();
         Ok((0..self.net.len())
-            .map(|i| OwnEnergy::new(self_weights[i], z[i] - self_weights[i] * x[i], self.net.activation(i)))
+            .map(|i| OwnEnergy::new(self_weights[i], z[i] - self_weights[i] * x[i], self.net.circuit().activation(i)))
             .collect())
     }
 
@@ -113,7 +113,7 @@ impl<'a, A: Scalar> Game<'a, A> {
         self.check(x)?;
         let others: A = self.net.weights().row(neuron).filter(|&(j, _)| j != neuron).map(|(j, w)| w * x[j]).sum();
         let self_weight = self.net.weights().get(neuron, neuron);
-        Ok(OwnEnergy::new(self_weight, others + self.net.input()[neuron], self.net.activation(neuron)))
+        Ok(OwnEnergy::new(self_weight, others + self.net.input()[neuron], self.net.circuit().activation(neuron)))
     }
 }
 

@@ -12,19 +12,25 @@ use crate::error::{Error, Result};
 /// What every neuron would gain by moving, alone, to its best response (theory 2.2).
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(
+    feature = "serde",
+    serde(bound(serialize = "A: Scalar + serde::Serialize", deserialize = "A: Scalar + serde::Deserialize<'de>"))
+)]
 #[non_exhaustive]
 pub struct Exploitability<A> {
     /// `E_i(x) - min_s E_i(s, x_-i) >= 0`, shape `[n]`; `+inf` where the rate is outside the activation's domain or the
     /// energy is unbounded below.
+    #[cfg_attr(feature = "serde", serde(with = "crate::extended::array"))]
     pub gains: Array1<A>,
     /// A best response of each neuron, shape `[n]`, as in [`BestResponses::rates`](super::BestResponses::rates).
+    #[cfg_attr(feature = "serde", serde(with = "crate::extended::array"))]
     pub best_responses: Array1<A>,
 }
 
 impl<A: Scalar> Exploitability<A> {
     /// The largest gain; zero exactly at Nash equilibria.
     pub fn max(&self) -> A {
-        self.gains[self.neuron()]
+        self.gains.get(self.neuron()).copied().unwrap_or_else(A::zero)
     }
 
     /// The neuron with the largest gain, the first of several.
@@ -53,6 +59,10 @@ impl<A: Scalar> fmt::Display for Exploitability<A> {
 /// The outcome of a test for a Nash equilibrium, and the reason.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(
+    feature = "serde",
+    serde(bound(serialize = "A: Scalar + serde::Serialize", deserialize = "A: Scalar + serde::Deserialize<'de>"))
+)]
 #[non_exhaustive]
 pub struct NashTest<A> {
     /// The neuron that gains most by moving.
@@ -60,10 +70,13 @@ pub struct NashTest<A> {
     /// Its rate.
     pub rate: A,
     /// Its best response; infinite where its energy falls for ever.
+    #[cfg_attr(feature = "serde", serde(with = "crate::extended"))]
     pub best_response: A,
     /// What it gains; `+inf` if its rate is outside its activation's domain or its energy is unbounded below.
+    #[cfg_attr(feature = "serde", serde(with = "crate::extended"))]
     pub gain: A,
     /// The largest gain that still counts as none.
+    #[cfg_attr(feature = "serde", serde(with = "crate::extended"))]
     pub tolerance: A,
 }
 

@@ -60,7 +60,7 @@ impl<A: Scalar> Potential<'_, A> {
         let product = self.net.weights().dot(x.view());
         let input = self.net.input();
         let share = |i: usize| {
-            let psi = self.net.activation(i).potential(x[i]);
+            let psi = self.net.circuit().activation(i).potential(x[i]);
             self.weights[i] * (psi - x[i] * (A::of(0.5) * product[i] + input[i]))
         };
         Ok((0..x.len()).map(share).sum())
@@ -73,6 +73,8 @@ impl<A: Scalar> Potential<'_, A> {
     /// Rates of the wrong length or not finite.
     pub fn gradient<S: Data<Elem = A>>(&self, x: &ArrayBase<S, Ix1>) -> Result<Array1<A>> {
         let z = self.net.game().drive(x)?;
-        Ok(Array1::from_shape_fn(x.len(), |i| self.weights[i] * (self.net.activation(i).inverse(x[i]) - z[i])))
+        Ok(Array1::from_shape_fn(x.len(), |i| {
+            self.weights[i] * (self.net.circuit().activation(i).inverse(x[i]) - z[i])
+        }))
     }
 }

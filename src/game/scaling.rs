@@ -12,6 +12,10 @@ use crate::network::Weights;
 /// Why no positive diagonal `M` makes `M W` symmetric (or skew-symmetric off the diagonal).
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(
+    feature = "serde",
+    serde(bound(serialize = "A: Scalar + serde::Serialize", deserialize = "A: Scalar + serde::Deserialize<'de>"))
+)]
 #[non_exhaustive]
 pub enum Obstruction<A> {
     /// One neuron acts on another that does not act back.
@@ -33,8 +37,10 @@ pub enum Obstruction<A> {
         /// The neurons `i_1, ..., i_k` of the cycle; the last one is connected to the first.
         neurons: Vec<usize>,
         /// `|w_{i1 i2} w_{i2 i3} ... w_{ik i1}|`.
+        #[cfg_attr(feature = "serde", serde(with = "crate::extended"))]
         forwards: A,
         /// `|w_{i2 i1} w_{i3 i2} ... w_{i1 ik}|`.
+        #[cfg_attr(feature = "serde", serde(with = "crate::extended"))]
         backwards: A,
     },
 }

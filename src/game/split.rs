@@ -13,6 +13,11 @@ use crate::network::{Weights, WeightsView, finite_vector};
 /// `S` is the potential part, in which all neurons pull the same way, `K` the zero-sum part, in which one neuron wins
 /// what another loses. Only `S` matters for stability (theory 3.1).
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(
+    feature = "serde",
+    serde(bound(serialize = "A: Scalar + serde::Serialize", deserialize = "A: Scalar + serde::Deserialize<'de>"))
+)]
 #[non_exhaustive]
 pub struct Split<A> {
     /// `S = (D W + W' D)/2`, shape `[n, n]`; sparse if the weights are.

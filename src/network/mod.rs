@@ -7,6 +7,8 @@ mod hopfield;
 mod population;
 mod product;
 pub mod read;
+#[cfg(feature = "serde")]
+mod stored;
 mod weights;
 
 pub use dale::{DaleReport, Polarity};
@@ -68,14 +70,15 @@ macro_rules! network_form {
                 self.circuit.populations.iter().find(|p| p.name() == name)
             }
 
-            /// The population of one neuron (`neuron < n`).
-            pub fn population_of(&self, neuron: usize) -> &Population<A> {
-                &self.circuit.populations[self.circuit.population_of[neuron] as usize]
+            /// The population of one neuron; `None` if there is no such neuron.
+            pub fn population_of(&self, neuron: usize) -> Option<&Population<A>> {
+                let population = *self.circuit.population_of.get(neuron)?;
+                self.circuit.populations.get(population as usize)
             }
 
-            /// The activation of one neuron (`neuron < n`).
-            pub fn activation(&self, neuron: usize) -> &dyn ActivationCost<A> {
-                self.circuit.activation(neuron)
+            /// The activation of one neuron; `None` if there is no such neuron.
+            pub fn activation(&self, neuron: usize) -> Option<&dyn ActivationCost<A>> {
+                Some(self.population_of(neuron)?.activation())
             }
 
             /// `Phi(z)`, shape `[n]`.

@@ -7,6 +7,7 @@ use crate::activation::ActivationCost;
 
 /// Which neurons belong to a population.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Members {
     /// Neighbours in the numbering.

@@ -19,6 +19,11 @@ use crate::error::{Error, Result};
 /// # Ok::<(), neuronash::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize))]
+#[cfg_attr(
+    feature = "serde",
+    serde(try_from = "super::stored::Unchecked<A>", bound(deserialize = "A: Scalar + serde::Deserialize<'de>"))
+)]
 pub struct Weights<A> {
     storage: Storage<A>,
 }
@@ -62,7 +67,13 @@ impl<A: Scalar> Weights<A> {
             return Err(non_finite(i, j, value));
         }
         let weights = weights.into_csr();
-        let weights = if weights.indptr().is_proper() { weights } else { weights.to_owned() };
+        let weights = if weights.indptr().is_proper() {
+            weights
+        } else {
+            let (shape, starts) = (weights.shape(), weights.proper_indptr().into_owned());
+            let (_, columns, values) = weights.into_raw_storage();
+            CsMat::new(shape, starts, columns, values)
+        };
         Ok(Self { storage: Storage::Sparse(weights) })
     }
 

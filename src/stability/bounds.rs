@@ -7,10 +7,10 @@ use std::fmt;
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Bounds {
     /// Not more than the number.
-    #[cfg_attr(feature = "serde", serde(with = "extended"))]
+    #[cfg_attr(feature = "serde", serde(with = "crate::extended"))]
     pub lower: f64,
     /// Not less than the number.
-    #[cfg_attr(feature = "serde", serde(with = "extended"))]
+    #[cfg_attr(feature = "serde", serde(with = "crate::extended"))]
     pub upper: f64,
 }
 
@@ -30,35 +30,5 @@ impl fmt::Display for Bounds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let digits = f.precision().unwrap_or(6);
         write!(f, "[{:.digits$}, {:.digits$}]", self.lower, self.upper)
-    }
-}
-
-/// Numbers that may be infinite, in formats whose numbers may not: as the texts `inf` and `-inf` where a person may read them.
-#[cfg(feature = "serde")]
-pub(crate) mod extended {
-    use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-
-    pub(crate) fn serialize<S: Serializer>(x: &f64, serializer: S) -> Result<S::Ok, S::Error> {
-        if x.is_finite() || !serializer.is_human_readable() {
-            x.serialize(serializer)
-        } else {
-            serializer.collect_str(x)
-        }
-    }
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Extended {
-            Number(f64),
-            Text(String),
-        }
-        if !deserializer.is_human_readable() {
-            return f64::deserialize(deserializer);
-        }
-        match Extended::deserialize(deserializer)? {
-            Extended::Number(x) => Ok(x),
-            Extended::Text(text) => text.parse().map_err(de::Error::custom),
-        }
     }
 }

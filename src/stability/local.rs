@@ -106,7 +106,7 @@ impl<A: Scalar> Linearisation<A> {
 
     /// The largest real part of an eigenvalue, in units of 1/time.
     pub fn spectral_abscissa(&self) -> A {
-        self.eigenvalues[0].re
+        self.eigenvalues.first().map_or_else(A::neg_infinity, |v| v.re)
     }
 
     /// The slopes `Lambda`, shape `[n]`.

@@ -77,12 +77,43 @@ impl fmt::Display for NetworkVerdict {
 
 /// Weights `D` and a margin `delta > 0` that are proved to satisfy `sym(D (R^{-1} - W)) >= delta D R^{-1}` (theory 3.3).
 #[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(try_from = "StoredCertificate"))]
 pub struct NetworkCertificate {
     weights: Array1<f64>,
     slope_bounds: Array1<f64>,
     margin: f64,
     method: diagonal::Method,
+}
+
+/// A certificate as it stands in a file. What can be seen without the network is checked.
+#[cfg(feature = "serde")]
+#[derive(serde::Deserialize)]
+struct StoredCertificate {
+    weights: Array1<f64>,
+    slope_bounds: Array1<f64>,
+    margin: f64,
+    method: diagonal::Method,
+}
+
+#[cfg(feature = "serde")]
+impl TryFrom<StoredCertificate> for NetworkCertificate {
+    type Error = Error;
+
+    fn try_from(stored: StoredCertificate) -> Result<Self> {
+        let StoredCertificate { weights, slope_bounds, margin, method } = stored;
+        if slope_bounds.len() != weights.len() {
+            return Err(Error::shape("slope_bounds", format!("[{}]", weights.len()), &[slope_bounds.len()]));
+        }
+        for (name, numbers) in [("weights", &weights), ("slope_bounds", &slope_bounds)] {
+            if let Some(i) = numbers.iter().position(|&v| !(v > 0.0 && v.is_finite())) {
+                return Err(Error::invalid(format!("{name}[{i}]"), numbers[i], "finite numbers above 0"));
+            }
+        }
+        if !(margin > 0.0 && margin.is_finite()) {
+            return Err(Error::invalid("margin", margin, "finite numbers above 0"));
+        }
+        Ok(Self { weights, slope_bounds, margin, method })
+    }
 }
 
 impl NetworkCertificate {

@@ -201,6 +201,7 @@ impl StabilityReport {
 /// # Ok::<(), neuronash::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct ReportOptions {
     largest: BTreeMap<Condition, usize>,

@@ -11,10 +11,11 @@ use std::fmt;
 use ndarray::Array1;
 
 use super::super::lateral_inhibition::RatioCertificate;
-use super::super::outward::{add_down, div_down, mul_down};
+use super::super::parameters::{countable, magnitude};
 use super::CorticalColumn;
 use crate::Scalar;
 use crate::error::{Error, Result};
+use crate::linalg::rounding::{add_down, div_down, mul_down};
 use crate::stability::diagonal::{Refutation, Verdict, certify_shifted};
 
 /// Whether a [`CorticalColumn`] is Lyapunov diagonally stable, with the proof.
@@ -84,7 +85,7 @@ impl<A: Scalar> CorticalColumn<A> {
     /// # Errors
     /// A negative margin, or an activation whose slopes are unbounded.
     pub fn certify_margin(&self, margin: f64) -> Result<Option<ColumnCertificate>> {
-        super::super::parameters::magnitude("margin", margin)?;
+        magnitude("margin", margin)?;
         let mut layers = Vec::with_capacity(self.depth());
         for layer in self.layers() {
             let largest = layer.margin()?.to_double();
@@ -140,7 +141,11 @@ impl ColumnCertificate {
 
     /// The weights `D` of all neurons of a column with `columns` columns, shape `[2 k L]`, 1 for the E neurons of the first
     /// layer. `None` if those of the last layers are too small for a normal floating-point number.
-    pub fn weights(&self, columns: usize) -> Option<Array1<f64>> {
+    ///
+    /// # Errors
+    /// More columns than memory can hold.
+    pub fn weights(&self, columns: usize) -> Result<Option<Array1<f64>>> {
+        countable::<f64>("columns", columns, self.layers.len().saturating_mul(2))?;
         let mut scale = 1.0;
         let mut weights = Vec::with_capacity(2 * columns * self.layers.len());
         for (l, layer) in self.layers.iter().enumerate() {
@@ -149,11 +154,11 @@ impl ColumnCertificate {
             }
             let pair = [scale, scale * layer.ratio];
             if !pair.iter().all(|d| d.is_normal()) {
-                return None;
+                return Ok(None);
             }
             weights.extend(pair.iter().cycle().take(2 * columns));
         }
-        Some(Array1::from_vec(weights))
+        Ok(Some(Array1::from_vec(weights)))
     }
 
     /// Proves the column stable from this certificate alone, in `O(L)` operations with outward rounding: the inequalities

@@ -30,6 +30,7 @@ use crate::error::{Error, Result};
 /// # Ok::<(), neuronash::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[must_use]
 pub struct ColumnDesign<A> {
     columns: usize,
@@ -42,6 +43,7 @@ pub struct ColumnDesign<A> {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 enum Depth<A> {
     Layers(usize),
     Contrasts { initial: A, target: A },

@@ -15,7 +15,7 @@ use sprs::TriMat;
 
 use super::LateralInhibition;
 use super::lateral_inhibition::contrast;
-use super::parameters::{finite, positive};
+use super::parameters::{countable, finite, positive};
 use crate::Scalar;
 use crate::error::{Error, Result};
 use crate::network::{FiringRateNetwork, Members, Weights};
@@ -86,11 +86,12 @@ impl<A: Scalar> CorticalColumn<A> {
     /// A column of `depth >= 1` layers that are all alike.
     ///
     /// # Errors
-    /// A depth of 0, a gain that is not positive, an offset that is not finite.
+    /// A depth of 0 or beyond what memory can hold, a gain that is not positive, an offset that is not finite.
     pub fn uniform(layer: LateralInhibition<A>, depth: usize, coupling: Coupling<A>) -> Result<Self> {
         if depth == 0 {
             return Err(Error::invalid("depth", depth, "1 or more layers"));
         }
+        countable::<LateralInhibition<A>>("depth", depth, 1)?;
         Self::new(vec![layer; depth], vec![coupling; depth - 1])
     }
 

@@ -4,10 +4,11 @@ use std::fmt;
 
 use ndarray::Array1;
 
-use super::super::outward::{add_down, add_up, div_down, mul_down, mul_up};
+use super::super::parameters::{countable, magnitude};
 use super::LateralInhibition;
 use crate::Scalar;
 use crate::error::{Error, Result};
+use crate::linalg::rounding::{add_down, add_up, div_down, mul_down, mul_up};
 
 /// A proof that `D = I_k (x) diag(1, ratio)` certifies the circuit with this margin (theory 3.3, 6.2), for every input.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -35,7 +36,7 @@ impl<A: Scalar> LateralInhibition<A> {
     /// # Errors
     /// A negative margin, or an activation whose slopes are unbounded.
     pub fn certify_margin(&self, margin: f64) -> Result<Option<RatioCertificate>> {
-        super::super::parameters::magnitude("margin", margin)?;
+        magnitude("margin", margin)?;
         let Some(ratio) = self.certifying_ratio(A::of(margin))? else { return Ok(None) };
         let certificate = RatioCertificate { ratio: ratio.to_double(), margin };
         Ok(certificate.verify(self).is_ok().then_some(certificate))
@@ -44,8 +45,12 @@ impl<A: Scalar> LateralInhibition<A> {
 
 impl RatioCertificate {
     /// The weights `D` of all neurons of a circuit with this number of columns, shape `[2k]`.
-    pub fn weights(&self, columns: usize) -> Array1<f64> {
-        Array1::from_shape_fn(2 * columns, |i| if i % 2 == 0 { 1.0 } else { self.ratio })
+    ///
+    /// # Errors
+    /// More columns than memory can hold.
+    pub fn weights(&self, columns: usize) -> Result<Array1<f64>> {
+        let n = 2 * countable::<f64>("columns", columns, 2)?;
+        Ok(Array1::from_shape_fn(n, |i| if i % 2 == 0 { 1.0 } else { self.ratio }))
     }
 
     /// Proves `sym(D (R^{-1} - W)) >= margin D R^{-1}` for the exact numbers that the circuit's parameters are, and that both sides

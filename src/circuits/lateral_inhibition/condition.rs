@@ -85,7 +85,7 @@ impl<A: Scalar> Modes<A> {
             A::zero().max(-self.difference * self.c)
         } else if self.common + A::of(3.0) * self.difference >= A::zero() {
             let lateral = self.common - self.difference;
-            self.c * lateral * (lateral / (A::of(8.0) * sum))
+            self.c * (lateral * (lateral / (A::of(8.0) * sum)))
         } else {
             -self.difference * self.c
         }
@@ -98,7 +98,8 @@ impl<A: Scalar> Modes<A> {
         let scaled = self.smallest_p() * self.rho_e * self.rho_i;
         let root = (a + e).hypot(A::of(2.0) * scaled.sqrt());
         let s = if a >= e { (a - e + root) / A::of(2.0) } else { A::of(2.0) * (a * e + scaled) / (e - a + root) };
-        A::one() - s
+        // Weights whose products overflow are far beyond any stability.
+        if s.is_nan() { A::neg_infinity() } else { A::one() - s }
     }
 }
 

@@ -64,22 +64,34 @@ pub struct LateralInhibitionBuilder<A: Scalar> {
 /// How strongly E rates follow the E inputs, mode by mode (theory 6.1).
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(
+    feature = "serde",
+    serde(bound(serialize = "A: Scalar + serde::Serialize", deserialize = "A: Scalar + serde::Deserialize<'de>"))
+)]
 #[non_exhaustive]
 pub struct ModalGains<A> {
     /// `G_c`: change of every E rate per unit of input common to all columns.
+    #[cfg_attr(feature = "serde", serde(with = "crate::extended"))]
     pub common: A,
     /// `G_d`: change of a difference of E rates per unit difference of inputs.
+    #[cfg_attr(feature = "serde", serde(with = "crate::extended"))]
     pub difference: A,
 }
 
 /// The open interval of `d` for which the weights `D = I_k (x) diag(1, d)` certify the circuit (theory 6.2).
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(
+    feature = "serde",
+    serde(bound(serialize = "A: Scalar + serde::Serialize", deserialize = "A: Scalar + serde::Deserialize<'de>"))
+)]
 #[non_exhaustive]
 pub struct CertifyingRatios<A> {
     /// Every certifying `d` is above this (0 or more).
+    #[cfg_attr(feature = "serde", serde(with = "crate::extended"))]
     pub lower: A,
     /// Every certifying `d` is below this (infinite when E does not excite I).
+    #[cfg_attr(feature = "serde", serde(with = "crate::extended"))]
     pub upper: A,
 }
 
@@ -379,10 +391,14 @@ impl<A: Scalar> LateralInhibitionBuilder<A> {
     /// Checks everything once.
     ///
     /// # Errors
-    /// Fewer than two columns, weights that are negative or not finite, time constants that are not positive.
+    /// Fewer than two columns or more than a weight matrix can have, weights that are negative or not finite, time constants that are not positive.
     pub fn build(self) -> Result<LateralInhibition<A>> {
         if self.columns < 2 {
             return Err(Error::invalid("columns", self.columns, "2 or more: lateral inhibition needs a neighbour"));
+        }
+        let entries = self.columns.checked_mul(self.columns).and_then(|pairs| pairs.checked_mul(4));
+        if entries.is_none_or(|entries| entries > isize::MAX as usize / size_of::<A>()) {
+            return Err(Error::invalid("columns", self.columns, "numbers whose weight matrix can be addressed"));
         }
         for (name, weight) in [
             ("w_ee", self.w_ee),

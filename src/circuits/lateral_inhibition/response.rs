@@ -35,7 +35,7 @@ impl<A: Scalar> LateralInhibition<A> {
     pub fn respond<S: Data<Elem = A>>(&self, input: &ArrayBase<S, Ix1>) -> Result<LateralResponse<A>> {
         let network = self.network(input)?;
         if let Some(certificate) = self.certify()?.filter(|certificate| certificate.margin > 0.0) {
-            let weights = certificate.weights(self.columns());
+            let weights = certificate.weights(self.columns())?;
             // In closed form because the symmetry splits the circuit into modes of two neurons.
             let proof = NetworkCertificate::proved(network.circuit(), weights, certificate.margin, Method::TwoByTwo)?;
             let equilibrium = network.equilibrium().certificate(&proof).solve()?;

@@ -25,10 +25,16 @@ const MOST: usize = 8192;
 /// resolution may be listed as one.
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(
+    feature = "serde",
+    serde(bound(serialize = "A: Scalar + serde::Serialize", deserialize = "A: Scalar + serde::Deserialize<'de>"))
+)]
 #[non_exhaustive]
 pub struct Equilibria<A> {
     points: Vec<OperatingPoint<A>>,
+    #[cfg_attr(feature = "serde", serde(with = "crate::extended::pairs"))]
     continua: Vec<[A; 2]>,
+    #[cfg_attr(feature = "serde", serde(with = "crate::extended::pair"))]
     searched: [A; 2],
     resolution: A,
     proved_unique: bool,
@@ -95,7 +101,10 @@ impl<A: Scalar> WilsonCowan<A> {
         let mut continua = Vec::new();
         for continuum in &all.continua {
             if let Continuum::Line { base, direction, lower, upper, .. } = continuum {
-                let ends = [*lower, *upper].map(|t| [base[0] + t * direction[0], base[1] + t * direction[1]]);
+                // An endless line that is parallel to an axis stays at its rate.
+                let along =
+                    |i: usize, t: A| if direction[i] == A::zero() { base[i] } else { base[i] + t * direction[i] };
+                let ends = [*lower, *upper].map(|t| [along(0, t), along(1, t)]);
                 rates.extend(ends.iter().filter(|x| x.iter().all(|v| v.is_finite())));
                 continua.push([ends[0][0].min(ends[1][0]), ends[0][0].max(ends[1][0])]);
             }

@@ -49,14 +49,23 @@ pub enum Relation {
 /// An equilibrium of a [`WilsonCowan`] circuit, with the linearisation `J = T^{-1}(Lambda W - I)` there.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(
+    feature = "serde",
+    serde(bound(serialize = "A: Scalar + serde::Serialize", deserialize = "A: Scalar + serde::Deserialize<'de>"))
+)]
 #[non_exhaustive]
 pub struct OperatingPoint<A> {
     rates: [A; 2],
     drives: [A; 2],
+    #[cfg_attr(feature = "serde", serde(with = "crate::extended::pair"))]
     slopes: [A; 2],
+    #[cfg_attr(feature = "serde", serde(with = "crate::extended"))]
     trace: A,
+    #[cfg_attr(feature = "serde", serde(with = "crate::extended"))]
     determinant: A,
+    #[cfg_attr(feature = "serde", serde(with = "crate::extended::square"))]
     response: [[A; 2]; 2],
+    #[cfg_attr(feature = "serde", serde(with = "crate::extended"))]
     local_self_excitation: A,
     regime: Regime,
 }

@@ -159,8 +159,11 @@ impl fmt::Display for Parameter {
 impl<A: Scalar> fmt::Display for RegimeMap<A> {
     /// One letter per cell (m, i, o, b, c, and `-` for none), the first parameter to the right, the second upward.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let span =
-            |(name, values): &(Parameter, Vec<A>)| format!("{name} {} .. {}", values[0], values[values.len() - 1]);
+        let span = |(name, values): &(Parameter, Vec<A>)| match values.as_slice() {
+            [] => format!("{name}, no values"),
+            [only] => format!("{name} {only}"),
+            [first, .., last] => format!("{name} {first} .. {last}"),
+        };
         writeln!(f, "right: {}; up: {}", span(&self.first), span(&self.second))?;
         for j in (0..self.second.1.len()).rev() {
             let line: String = self.cells.column(j).iter().map(|cell| letter(cell.regime)).collect();

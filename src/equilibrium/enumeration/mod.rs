@@ -160,7 +160,7 @@ impl<A: Scalar> Enumeration<'_, A> {
         let n = net.len();
         let mut pieces: Vec<Vec<Piece>> = Vec::with_capacity(n);
         for i in 0..n {
-            let activation = net.activation(i);
+            let activation = net.circuit().activation(i);
             let Some(of_neuron) = activation.linear_pieces() else {
                 return Err(Error::invalid(
                     format!("activation of neuron {i}"),

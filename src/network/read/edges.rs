@@ -49,9 +49,43 @@ pub struct Edge<'a> {
 
 /// Weights whose neurons have names.
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(
+    feature = "serde",
+    serde(
+        try_from = "Unchecked<A>",
+        bound(serialize = "A: Scalar + serde::Serialize", deserialize = "A: Scalar + serde::Deserialize<'de>")
+    )
+)]
 pub struct NamedWeights<A> {
     names: Vec<String>,
     weights: Weights<A>,
+}
+
+/// Names and weights as they stand in a file.
+#[cfg(feature = "serde")]
+#[derive(serde::Deserialize)]
+#[serde(bound(deserialize = "A: Scalar + serde::Deserialize<'de>"))]
+struct Unchecked<A> {
+    names: Vec<String>,
+    weights: Weights<A>,
+}
+
+#[cfg(feature = "serde")]
+impl<A: Scalar> TryFrom<Unchecked<A>> for NamedWeights<A> {
+    type Error = Error;
+
+    fn try_from(Unchecked { names, weights }: Unchecked<A>) -> Result<Self> {
+        if names.len() != weights.len() {
+            return Err(Error::shape("names", format!("[{}]", weights.len()), &[names.len()]));
+        }
+        match names.windows(2).find(|pair| pair[0] >= pair[1]) {
+            Some(pair) => {
+                Err(Error::invalid("names", format!("{:?} before {:?}", pair[0], pair[1]), "names in increasing order"))
+            }
+            None => Ok(Self { names, weights }),
+        }
+    }
 }
 
 impl<A: Scalar> Default for EdgeList<'_, A> {

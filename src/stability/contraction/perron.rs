@@ -44,10 +44,28 @@ impl Perron {
 
 /// How long and how closely to search for a Perron vector. The bounds are proved whatever the options.
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(try_from = "StoredOptions"))]
 #[non_exhaustive]
 pub struct PerronOptions {
     tolerance: f64,
     max_iterations: usize,
+}
+
+/// Options as they stand in a file.
+#[cfg(feature = "serde")]
+#[derive(serde::Deserialize)]
+struct StoredOptions {
+    tolerance: f64,
+    max_iterations: usize,
+}
+
+#[cfg(feature = "serde")]
+impl TryFrom<StoredOptions> for PerronOptions {
+    type Error = Error;
+
+    fn try_from(stored: StoredOptions) -> Result<Self> {
+        Ok(Self::default().with_tolerance(stored.tolerance)?.with_max_iterations(stored.max_iterations))
+    }
 }
 
 impl Default for PerronOptions {

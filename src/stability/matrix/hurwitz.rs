@@ -12,9 +12,9 @@ use crate::stability::contraction::{Norm, log_norm};
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Hurwitz {
-    #[cfg_attr(feature = "serde", serde(with = "crate::stability::bounds::extended"))]
+    #[cfg_attr(feature = "serde", serde(with = "crate::extended"))]
     abscissa: f64,
-    #[cfg_attr(feature = "serde", serde(with = "crate::stability::bounds::extended"))]
+    #[cfg_attr(feature = "serde", serde(with = "crate::extended"))]
     proved_below: f64,
     lyapunov: Option<Array2<f64>>,
 }

@@ -21,11 +21,31 @@ use crate::network::square;
 /// # Ok::<(), neuronash::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(try_from = "Stored"))]
 pub struct SContractingWeights {
+    #[cfg_attr(feature = "serde", serde(skip_serializing))]
     root_p: Array2<f64>,
     p: Array2<f64>,
     q: Array1<f64>,
     rate: f64,
+}
+
+/// The family as it stands in a file.
+#[cfg(feature = "serde")]
+#[derive(serde::Deserialize)]
+struct Stored {
+    p: Array2<f64>,
+    q: Array1<f64>,
+    rate: f64,
+}
+
+#[cfg(feature = "serde")]
+impl TryFrom<Stored> for SContractingWeights {
+    type Error = Error;
+
+    fn try_from(stored: Stored) -> Result<Self> {
+        Self::new(&stored.p, &stored.q, stored.rate)
+    }
 }
 
 impl SContractingWeights {

@@ -203,9 +203,26 @@ impl fmt::Display for SContraction {
 
 /// How closely to search for the largest S-contraction rate.
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(try_from = "StoredOptions"))]
 #[non_exhaustive]
 pub struct SContractionOptions {
     tolerance: f64,
+}
+
+/// Options as they stand in a file.
+#[cfg(feature = "serde")]
+#[derive(serde::Deserialize)]
+struct StoredOptions {
+    tolerance: f64,
+}
+
+#[cfg(feature = "serde")]
+impl TryFrom<StoredOptions> for SContractionOptions {
+    type Error = Error;
+
+    fn try_from(stored: StoredOptions) -> Result<Self> {
+        Self::default().with_tolerance(stored.tolerance)
+    }
 }
 
 impl Default for SContractionOptions {

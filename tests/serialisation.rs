@@ -1,0 +1,196 @@
+//! What is written with feature `serde` reads back the same, and what is read is checked like any other input.
+#![cfg(feature = "serde")]
+
+use std::fmt::Debug;
+
+use ndarray::{Array1, Array2, array};
+use neuronash::activation::{ActivationCost, ClippedLinear, Domain, PowerLaw, Relu, Tanh};
+use neuronash::circuits::{ColumnDesign, LateralInhibition, WilsonCowan};
+use neuronash::game::{split, symmetrizing_weights};
+use neuronash::network::{FiringRateNetwork, Members, Weights};
+use neuronash::stability::contraction::{PerronOptions, SContractingWeights, SContractionOptions};
+use neuronash::stability::{Condition, NetworkCertificate, NetworkVerdict, ReportOptions};
+use proptest::prelude::*;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, from_str, json, to_string};
+
+fn there_and_back<T: Serialize + DeserializeOwned>(value: &T) -> T {
+    let text = to_string(value).unwrap();
+    from_str(&text).unwrap_or_else(|error| panic!("{error} in {text}"))
+}
+
+fn survives<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: T) {
+    assert_eq!(there_and_back(&value), value);
+}
+
+/// For types whose parts are all printed by `Debug`, but that cannot be compared.
+fn survives_as_printed<T: Serialize + DeserializeOwned + Debug>(value: T) {
+    assert_eq!(format!("{:?}", there_and_back(&value)), format!("{value:?}"));
+}
+
+fn refused<T: DeserializeOwned + Debug>(stored: Value) -> String {
+    serde_json::from_value::<T>(stored).unwrap_err().to_string()
+}
+
+#[test]
+fn weights_and_what_is_made_of_them() {
+    let dense = Weights::dense(&array![[0.5, -1.0 / 3.0], [1e-300, 0.0]]).unwrap();
+    let sparse = Weights::from_triplets(3, [(2, 0, 0.1f32), (0, 1, -2.0), (2, 2, 1.0)]).unwrap();
+    let named = serde_json::to_value(&sparse).unwrap();
+    assert_eq!(named["sparse"]["row_starts"], json!([0, 1, 1, 3]));
+    survives(split(&dense, &array![1.0, 3.0]).unwrap());
+    survives(split(&sparse, &array![1.0, 3.0, 1.0]).unwrap());
+    survives(symmetrizing_weights(&dense, 0.0).unwrap().unwrap_err());
+    survives(dense.dale());
+    survives(dense);
+    survives(sparse);
+    survives(Members::from(1..3));
+    survives(Members::from(vec![4, 0]));
+}
+
+#[cfg(feature = "csv")]
+#[test]
+fn named_weights() {
+    use neuronash::network::read::{EdgeList, NamedWeights};
+    let named = EdgeList::<f64>::new().read_from("pre,post,weight\nA,B,3\nC,B,-2\n".as_bytes(), "three").unwrap();
+    let stored = serde_json::to_value(&named).unwrap();
+    survives(named);
+    let renamed = |names: Value| refused::<NamedWeights<f64>>(json!({"names": names, "weights": stored["weights"]}));
+    assert!(renamed(json!(["A", "B"])).contains("`names` has shape [2]"));
+    assert!(renamed(json!(["A", "C", "B"])).contains("increasing order"));
+    assert!(renamed(json!(["A", "A", "B"])).contains("increasing order"));
+}
+
+#[test]
+fn answers_of_the_game_with_infinite_parts() {
+    let w = array![[2.0f64, -1.0, 0.0], [1.0, 0.5, 0.0], [0.0, 0.0, 2.0]];
+    let net = FiringRateNetwork::builder(w)
+        .population("linear", 0..2, Relu)
+        .population("torn", 2..3, Tanh::new())
+        .build()
+        .unwrap();
+    let (game, x) = (net.game(), array![1.0, -2.0, 0.0]);
+    let all = game.best_responses(&x).unwrap();
+    assert!(all.unbounded().count() == 1 && all.ties().count() == 1);
+    survives(all);
+    for i in 0..3 {
+        survives(game.best_response(i, &x).unwrap());
+        survives(game.energy(i, &x).unwrap());
+    }
+    let energies = game.energies(&x).unwrap();
+    assert!(energies.total[1].is_infinite());
+    survives(energies);
+    survives(game.exploitability(&x).unwrap());
+    survives(game.is_nash(&x, 1e-9).unwrap());
+    survives(game.is_nash(&x, f64::INFINITY).unwrap());
+}
+
+#[test]
+fn single_precision_and_the_ends_of_activations() {
+    survives(Domain::<f32>::everything());
+    survives(ActivationCost::<f32>::slope_range(&PowerLaw::new(0.3f32).unwrap()));
+    survives(ActivationCost::<f32>::linear_pieces(&Relu).unwrap());
+    survives(ActivationCost::<f64>::linear_pieces(&ClippedLinear::new(-0.1, 1.0 / 3.0).unwrap()).unwrap());
+    let net = FiringRateNetwork::builder(array![[3.0f32]]).activation(Relu).build().unwrap();
+    survives(net.game().best_responses(&array![0.1f32]).unwrap());
+}
+
+#[test]
+fn circuits() {
+    let layer = LateralInhibition::<f64>::builder(3).w_ee(0.5).w_ei(0.1).w_ei_lateral(0.3).build().unwrap();
+    let ratios = layer.certifying_ratios(0.0).unwrap().unwrap();
+    assert!(ratios.upper.is_infinite());
+    survives(ratios);
+    survives(layer.gains().unwrap());
+    survives(layer.certify().unwrap());
+    survives(layer.respond(&array![1.0, 0.5, 0.2]).unwrap());
+    let design = ColumnDesign::<f64>::new(2).contrast_gain(3.0).margin(0.2).contrasts(0.01, 0.9);
+    survives(design);
+    let designed = design.solve().unwrap();
+    survives(designed.certificate);
+    // A line of equilibria, and a determinant of zero.
+    let circuit = WilsonCowan::<f64>::builder().w_ee(1.0).build().unwrap();
+    let equilibria = circuit.equilibria().unwrap();
+    assert!(equilibria.continua()[0][1].is_infinite());
+    let printed = format!("{equilibria:?}");
+    assert_eq!(format!("{:?}", there_and_back(&equilibria)), printed);
+}
+
+#[test]
+fn options_are_checked() {
+    survives(PerronOptions::default().with_tolerance(1e-3).unwrap().with_max_iterations(7));
+    survives(SContractionOptions::default().with_tolerance(1e-3).unwrap());
+    survives(ReportOptions::default().without(Condition::SContraction).up_to(Condition::Hurwitz, 17));
+    survives(SContractingWeights::new(&array![[2.0, 0.5], [0.5, 1.0]], &array![1.0, 3.0], 0.3).unwrap());
+    assert!(refused::<PerronOptions>(json!({"tolerance": 1.0, "max_iterations": 3})).contains("`tolerance` is 1"));
+    assert!(refused::<SContractionOptions>(json!({"tolerance": 0.0})).contains("`tolerance` is 0"));
+    let stored = |p: Array2<f64>, q: Array1<f64>, rate: f64| json!({"p": p, "q": q, "rate": rate});
+    let p = array![[2.0, 0.5], [0.5, 1.0]];
+    assert!(refused::<SContractingWeights>(stored(-&p, array![1.0, 3.0], 0.3)).contains("positive definite"));
+    assert!(refused::<SContractingWeights>(stored(p.clone(), array![1.0, 0.0], 0.3)).contains("`q[1]`"));
+    assert!(refused::<SContractingWeights>(stored(p, array![1.0, 3.0], 1.5)).contains("`rate`"));
+}
+
+#[test]
+fn certificates_of_networks_are_checked() {
+    let net = FiringRateNetwork::builder(array![[0.5, -4.0], [3.0, 0.0]]).activation(Relu).build().unwrap();
+    let certificate = net.certify().unwrap().into_certificate().unwrap();
+    let stored = serde_json::to_value(&certificate).unwrap();
+    survives(certificate);
+    survives_as_printed::<NetworkVerdict>(net.certify().unwrap());
+    let unstable = FiringRateNetwork::builder(array![[2.0]]).activation(Relu).build().unwrap();
+    survives_as_printed::<NetworkVerdict>(unstable.certify().unwrap());
+    let with = |field: &str, value: Value| {
+        let mut changed = stored.clone();
+        changed[field] = value;
+        refused::<NetworkCertificate>(changed)
+    };
+    assert!(with("margin", json!(0.0)).contains("`margin` is 0"));
+    assert!(with("weights", json!(array![1.0, -1.0])).contains("`weights[1]` is -1"));
+    assert!(with("slope_bounds", json!(array![1.0])).contains("`slope_bounds` has shape [1]"));
+}
+
+#[test]
+fn weights_are_checked() {
+    let dense = |rows: usize, columns: usize, data: Value| {
+        refused::<Weights<f64>>(json!({"dense": {"v": 1, "dim": [rows, columns], "data": data}}))
+    };
+    assert!(dense(1, 2, json!([1.0, 2.0])).contains("square"));
+    assert!(dense(0, 0, json!([])).contains("empty"));
+    assert!(dense(2, 2, json!([1.0, 2.0, 3.0])).contains("data and dimension"));
+    let sparse = |row_starts: Value, columns: Value, values: Value| {
+        refused::<Weights<f64>>(json!({"sparse": {"row_starts": row_starts, "columns": columns, "values": values}}))
+    };
+    assert!(sparse(json!([]), json!([]), json!([])).contains("`weights` is"));
+    assert!(sparse(json!([0]), json!([]), json!([])).contains("empty"));
+    assert!(sparse(json!([0, 1, 2]), json!([0, 2]), json!([1.0, 1.0])).contains("`weights` is"));
+    assert!(sparse(json!([0, 2, 2]), json!([1, 0]), json!([1.0, 1.0])).contains("`weights` is"));
+    assert!(sparse(json!([0, 2, 2]), json!([1, 1]), json!([1.0, 1.0])).contains("`weights` is"));
+    assert!(sparse(json!([0, 2, 1]), json!([0, 1]), json!([1.0, 1.0])).contains("`weights` is"));
+    assert!(sparse(json!([0, 1, 1]), json!([0]), json!([1.0, 1.0])).contains("`weights` is"));
+    // A number beyond the range of the type must not come in as infinite.
+    let single = refused::<Weights<f32>>(json!({"dense": {"v": 1, "dim": [1, 1], "data": [1e300]}}));
+    assert!(single.contains("`weights`[0][0] is inf"), "{single}");
+}
+
+proptest! {
+    #[test]
+    fn no_stored_matrix_makes_the_reader_panic(
+        row_starts in proptest::collection::vec(prop_oneof![4 => 0usize..5, 1 => any::<usize>()], 0..5),
+        columns in proptest::collection::vec(prop_oneof![9 => 0usize..4, 1 => any::<usize>()], 0..6),
+        values in proptest::collection::vec(-2.0..2.0f64, 0..6),
+        dim in [prop_oneof![4 => 0usize..4, 1 => any::<usize>()], prop_oneof![4 => 0usize..4, 1 => any::<usize>()]],
+    ) {
+        let sparse = json!({"sparse": {"row_starts": row_starts, "columns": columns, "values": values}});
+        let dense = json!({"dense": {"v": 1, "dim": dim, "data": values}});
+        for stored in [sparse, dense] {
+            if let Ok(weights) = serde_json::from_value::<Weights<f64>>(stored) {
+                // What is accepted is sound.
+                prop_assert_eq!(weights.product(&Array1::ones(weights.len())).unwrap().len(), weights.len());
+                prop_assert_eq!(weights.to_dense().dim(), (weights.len(), weights.len()));
+                prop_assert_eq!(&there_and_back(&weights), &weights);
+            }
+        }
+    }
+}
