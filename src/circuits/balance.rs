@@ -222,7 +222,7 @@ impl RegulationBound {
     /// `sqrt(sum_{i in p} rho_i/d_i) sqrt(sum_{j in q} d_j rho_j) / (m delta)`.
     ///
     /// # Errors
-    /// A certificate for another number of neurons or for smaller slopes.
+    /// A certificate of other weights or of smaller slopes.
     pub fn new<A: Scalar>(network: &FiringRateNetwork<A>, certificate: &NetworkCertificate) -> Result<Self> {
         network.lyapunov(certificate)?;
         let (d, rho) = (certificate.weights(), certificate.slope_bounds());

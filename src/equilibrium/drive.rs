@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use ndarray::{Array1, Array2, Axis};
 
+use super::precision::{Drive, Precision};
 use super::report::{Attempt, Equilibrium, NotConverged, Outcome, SolveReport, StopReason, Uniqueness};
 use super::{MethodName, Metric, Observer, Progress};
 use crate::Scalar;
@@ -66,6 +67,7 @@ pub(super) struct Column<'a, A: Scalar> {
     stages: std::vec::IntoIter<Stage<A>>,
     stage: Stage<A>,
     phase: Phase<A>,
+    precision: Precision<'a, A>,
     best: Option<Point<A>>,
     attempts: Vec<Attempt>,
     iterations: usize,
@@ -80,10 +82,10 @@ enum Phase<A: Scalar> {
     /// The drive of this iterate is needed.
     Product(Array1<A>),
     /// The drive is known.
-    Evaluate(Array1<A>, Array1<A>),
-    /// Looks like an equilibrium, and must pass the check.
+    Evaluate(Array1<A>, Drive<A>),
+    /// Looks like an equilibrium, and must pass the check: a product by `W` at its image.
     Check(Box<Point<A>>),
-    /// Stopped without one; the check product tells whether rounding errors are to blame.
+    /// Stopped without one; a product at the best iterate gives its residual and tells whether rounding errors are to blame.
     Failed(StopReason),
     Done(Box<Outcome<A>>),
 }
@@ -94,11 +96,12 @@ impl<'a, A: Scalar> Column<'a, A> {
         index: usize,
         task: Task<'a, A>,
         initial: Option<Array1<A>>,
+        precision: Precision<'a, A>,
         stages: Vec<Stage<A>>,
     ) -> Option<Self> {
         let phase = match initial {
             Some(x) => Phase::Product(x),
-            None => Phase::Evaluate(Array1::zeros(task.input.len()), task.input.clone()),
+            None => Phase::Evaluate(Array1::zeros(task.input.len()), Drive { z: task.input.clone(), full: true }),
         };
         let mut stages = stages.into_iter();
         Some(Self {
@@ -107,6 +110,7 @@ impl<'a, A: Scalar> Column<'a, A> {
             task,
             stages,
             phase,
+            precision,
             best: None,
             attempts: Vec::new(),
             iterations: 0,
@@ -149,48 +153,47 @@ pub(super) fn run<A: Scalar>(
         .collect())
 }
 
-/// One product for all iterates that wait for one.
+/// The drives of all iterates that wait for one: several are served by one product.
 fn multiply<A: Scalar>(circuit: &Circuit<A>, columns: &mut [&mut Column<'_, A>]) {
-    let waiting: Vec<&mut &mut Column<'_, A>> =
-        columns.iter_mut().filter(|c| matches!(c.phase, Phase::Product(_))).collect();
-    let states: Vec<_> = waiting
-        .iter()
-        .filter_map(|c| match &c.phase {
-            Phase::Product(x) => Some(x.view()),
-            _ => None,
-        })
-        .collect();
-    let drives: Vec<Array1<A>> = match states.as_slice() {
-        [] => return,
-        [x] => vec![circuit.weights.dot(*x)],
-        many => {
-            let mut block = Array2::zeros((circuit.len(), many.len()));
-            for (mut column, x) in block.axis_iter_mut(Axis(1)).zip(many) {
-                column.assign(x);
-            }
-            circuit.weights.dot_matrix(block.view()).axis_iter(Axis(1)).map(|z| z.to_owned()).collect()
+    let mut waiting: Vec<(&mut Column<'_, A>, Array1<A>)> = Vec::with_capacity(columns.len());
+    for column in columns {
+        match std::mem::replace(&mut column.phase, Phase::Failed(StopReason::Diverged)) {
+            Phase::Product(x) => waiting.push((column, x)),
+            other => column.phase = other,
         }
-    };
-    for (column, mut z) in waiting.into_iter().zip(drives) {
-        z += &column.task.input;
-        if let Phase::Product(x) = std::mem::replace(&mut column.phase, Phase::Failed(StopReason::Diverged)) {
-            column.phase = Phase::Evaluate(x, z);
+    }
+    if waiting.len() < 2 {
+        for (column, x) in waiting {
+            let drive = column.precision.drive(&x, &column.task.input);
+            column.phase = Phase::Evaluate(x, drive);
         }
+        return;
+    }
+    let mut states = Array2::zeros((circuit.len(), waiting.len()));
+    for (mut state, (_, x)) in states.axis_iter_mut(Axis(1)).zip(&waiting) {
+        state.assign(x);
+    }
+    let products = circuit.weights.dot_matrix(states.view());
+    for ((column, x), product) in waiting.into_iter().zip(products.axis_iter(Axis(1))) {
+        column.phase = Phase::Evaluate(x, Drive { z: &product + &column.task.input, full: true });
     }
 }
 
 impl<A: Scalar> Column<'_, A> {
     /// One step of the method from the evaluated iterate.
     fn advance(&mut self, limits: &Limits<'_>, start: Instant) -> Result<()> {
-        let Phase::Evaluate(x, z) = std::mem::replace(&mut self.phase, Phase::Failed(StopReason::Diverged)) else {
+        let Phase::Evaluate(x, drive) = std::mem::replace(&mut self.phase, Phase::Failed(StopReason::Diverged)) else {
             return Ok(());
         };
-        let mut g = z.clone();
+        let mut g = drive.z.clone();
         self.task.circuit.activate(g.view_mut());
         let residual = distance(&x, &g);
-        let point = Point { x, z, g, residual };
         self.iterations += 1;
         self.iterations_of_stage += 1;
+        if !self.precision.see(&x, &drive, residual) {
+            self.distrust();
+        }
+        let point = Point { x, z: drive.z, g, residual };
         if residual < self.best_of_stage {
             if residual < 0.999 * self.best_of_stage {
                 self.last_progress = self.iterations_of_stage;
@@ -219,6 +222,12 @@ impl<A: Scalar> Column<'_, A> {
         self.step(&point, limits, start)
     }
 
+    /// Forgets residuals that single precision may have understated.
+    fn distrust(&mut self) {
+        self.best = None;
+        (self.best_of_stage, self.last_progress) = (f64::INFINITY, self.iterations_of_stage);
+    }
+
     /// A check costs a product, so after a failed one the residual must fall, or some iterations pass.
     fn worth_a_check(&self, residual: f64) -> bool {
         self.failed_candidate.is_none_or(|(before, at)| residual <= 0.3 * before || self.iterations >= at + 10)
@@ -235,6 +244,11 @@ impl<A: Scalar> Column<'_, A> {
         let failure = if !point.residual.is_finite() {
             StopReason::Diverged
         } else if self.iterations_of_stage - self.last_progress >= self.stage.patience {
+            if self.precision.give_up_rounding() {
+                self.distrust();
+                self.phase = Phase::Product(point.x.clone());
+                return Ok(());
+            }
             StopReason::Stalled
         } else if self.iterations_of_stage >= self.stage.budget {
             StopReason::IterationLimit
@@ -308,16 +322,16 @@ fn check<A: Scalar>(
 ) -> Result<()> {
     let mut pairs = Vec::new();
     for column in columns.iter() {
-        let point = match &column.phase {
-            Phase::Check(point) => Some(point.as_ref()),
-            _ => column.best.as_ref(),
+        let state = match &column.phase {
+            Phase::Check(point) => Some((&point.g, &point.z)),
+            _ => column.best.as_ref().map(|best| (&best.x, &best.z)),
         };
         let zeros = || vec![0.0; circuit.len()];
-        pairs.push(point.map_or_else(
+        pairs.push(state.map_or_else(
             || (zeros(), zeros()),
-            |point| {
+            |(y, z)| {
                 let certificate = column.task.metric.map(Metric::certificate);
-                (point.g.iter().map(|v| v.to_double()).collect(), activation_scale(&point.g, &point.z, certificate))
+                (y.iter().map(|v| v.to_double()).collect(), activation_scale(y, z, certificate))
             },
         ));
     }
@@ -366,6 +380,7 @@ impl<A: Scalar> Column<'_, A> {
             return Ok(());
         }
         self.failed_candidate = Some((point.residual, self.iterations));
+        self.precision.move_to(&point.g, drive, residual);
         self.step(&point, limits, start)
     }
 
@@ -378,6 +393,12 @@ impl<A: Scalar> Column<'_, A> {
     ) -> Result<()> {
         let size =
             product.magnitude.iter().zip(&self.task.input).map(|(m, u)| m + u.to_double().abs()).fold(0.0, f64::max);
+        if let Some(best) = &mut self.best {
+            best.z = drive_of(product, &self.task.input);
+            best.g.assign(&best.z);
+            self.task.circuit.activate(best.g.view_mut());
+            best.residual = distance(&best.x, &best.g);
+        }
         let best = self.best.as_ref().map_or(f64::INFINITY, |best| best.residual);
         let stop = match reason {
             StopReason::Stalled if best <= 16.0 * A::epsilon().to_double() * size => StopReason::PrecisionLimit,

@@ -10,6 +10,7 @@ use ndarray::{Array2, ArrayBase, Axis, Data, Ix1, Ix2};
 use super::anderson::AndersonIteration;
 use super::drive::{Column, Iterate, Limits, Stage, Task, run};
 use super::newton::NewtonIteration;
+use super::precision::Precision;
 use super::report::{Equilibrium, Outcome};
 use super::splitting::{ForwardBackwardIteration, LinearResolvent, PeacemanRachfordIteration};
 use super::{Anderson, FixedPoint, Method, Metric, Observer, Progress};
@@ -113,7 +114,8 @@ impl<'a, A: Scalar> EquilibriumSolver<'a, A> {
     /// The certificate of this network, from its `certify()`: the report then says that the equilibrium is the only one and
     /// bounds the distance to it, the fast methods cannot fail, and the splitting methods can be used.
     ///
-    /// Sizes and slope bounds are checked; that the weights of the network are those that were certified is not.
+    /// A certificate of other weights or of smaller slopes is an error. The check is free for the network that was certified and
+    /// for copies of it with another input; a network that was built anew reads its weights once, at its first use.
     pub fn certificate(mut self, certificate: &'a NetworkCertificate) -> Self {
         self.certificate = Some(certificate);
         self
@@ -166,7 +168,10 @@ impl<'a, A: Scalar> EquilibriumSolver<'a, A> {
         for (k, input) in inputs.axis_iter(Axis(1)).enumerate() {
             let task = Task { circuit: self.circuit, input: input.to_owned(), metric: metric.as_ref() };
             let initial = self.initial.as_ref().map(|x| x.column(k).to_owned());
-            columns.extend(Column::new(k, task, initial, plan.stages()));
+            // Products for many inputs at once are bound by arithmetic, not by reading the weights.
+            let weights = &self.circuit.weights;
+            let precision = if m == 1 { Precision::mixed(weights) } else { Precision::full(weights) };
+            columns.extend(Column::new(k, task, initial, precision, plan.stages()));
         }
         let limits = Limits {
             tolerance: self.tolerance,

@@ -2,6 +2,7 @@
 
 mod circuit;
 mod dale;
+mod fingerprint;
 mod firing_rate;
 mod hopfield;
 mod population;

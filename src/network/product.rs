@@ -121,6 +121,65 @@ impl<A: Scalar> Weights<A> {
     }
 }
 
+/// Dense weights in single precision, for products that are corrected later: half the memory to read.
+#[derive(Debug)]
+pub(crate) struct RoundedWeights {
+    n: usize,
+    entries: Vec<f32>,
+}
+
+/// Largest weights between these bounds leave room for sums of products in the range of `f32`, on either side.
+const ROUNDABLE: std::ops::RangeInclusive<f32> = 1e-24..=1e24;
+
+impl RoundedWeights {
+    /// `None` for sparse weights, whose products read more than the weights; for weights that are in single precision; and
+    /// for those that are out of the range of `f32`.
+    pub(super) fn of<A: Scalar>(weights: &Weights<A>) -> Option<Self> {
+        let WeightsView::Dense(w) = weights.view() else { return None };
+        if A::epsilon().to_double() >= f64::from(f32::EPSILON) {
+            return None;
+        }
+        let (n, all) = (w.ncols(), w.as_slice()?);
+        let (mut entries, mut largest) = (vec![0.0; all.len()], vec![0.0; n]);
+        let round =
+            |i: usize, largest: &mut f32, copy: &mut [f32]| *largest = round_row(&all[i * n..(i + 1) * n], copy);
+        #[cfg(feature = "rayon")]
+        {
+            use rayon::prelude::*;
+            let rows = largest.par_iter_mut().zip(entries.par_chunks_mut(n)).with_min_len(ROWS).enumerate();
+            rows.for_each(|(i, (largest, copy))| round(i, largest, copy));
+        }
+        #[cfg(not(feature = "rayon"))]
+        for (i, (largest, copy)) in largest.iter_mut().zip(entries.chunks_mut(n)).enumerate() {
+            round(i, largest, copy);
+        }
+        let largest = largest.into_iter().fold(0.0, f32::max);
+        ROUNDABLE.contains(&largest).then_some(Self { n, entries })
+    }
+
+    /// `W v` for the vector `v` of length `n`; its entries are brought to size 1 before they are rounded.
+    pub(crate) fn dot<A: Scalar>(&self, v: &Array1<A>) -> Array1<A> {
+        let size = v.iter().fold(0.0, |m: f64, v| m.max(v.to_double().abs()));
+        let mut out = Array1::zeros(self.n);
+        if size > 0.0 && size.is_finite() {
+            let unit: Vec<f32> = v.iter().map(|v| (v.to_double() / size) as f32).collect();
+            let row = |i: usize| &self.entries[i * self.n..(i + 1) * self.n];
+            if let Some(out) = out.as_slice_mut() {
+                by_rows(out, self.entries.len(), |i| A::of(size * f64::from(inner(row(i), &unit))));
+            }
+        }
+        out
+    }
+}
+
+/// Rounds a row into `copy`; returns its largest magnitude, infinite if one is out of range.
+fn round_row<A: Scalar>(row: &[A], copy: &mut [f32]) -> f32 {
+    for (w, copy) in row.iter().zip(&mut *copy) {
+        *copy = w.to_double() as f32;
+    }
+    copy.iter().fold(0.0, |largest, w| largest.max(w.abs()))
+}
+
 fn sparse_row<A>(w: &CsMat<A>, i: usize) -> (&[usize], &[A]) {
     let range = w.indptr().outer_inds_sz(i);
     (&w.indices()[range.clone()], &w.data()[range])
@@ -130,12 +189,15 @@ fn sparse_row<A>(w: &CsMat<A>, i: usize) -> (&[usize], &[A]) {
 #[cfg(feature = "rayon")]
 const PARALLEL_FROM: usize = 1 << 16;
 
+/// Rows that a thread takes at once.
+#[cfg(feature = "rayon")]
+const ROWS: usize = 32;
+
 /// Fills `out[i] = f(i)`.
 fn by_rows<A: Scalar>(out: &mut [A], stored: usize, f: impl Fn(usize) -> A + Sync) {
     #[cfg(feature = "rayon")]
     if stored >= PARALLEL_FROM {
         use rayon::prelude::*;
-        const ROWS: usize = 32;
         out.par_chunks_mut(ROWS).enumerate().for_each(|(chunk, targets)| {
             for (k, target) in targets.iter_mut().enumerate() {
                 *target = f(chunk * ROWS + k);

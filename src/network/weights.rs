@@ -1,8 +1,12 @@
 //! Synaptic weights, dense or sparse.
 
+use std::sync::OnceLock;
+
 use ndarray::{Array1, Array2, ArrayBase, ArrayView2, Data, Ix2};
 use sprs::{CsMat, TriMat};
 
+use super::fingerprint::fingerprint;
+use super::product::RoundedWeights;
 use crate::Scalar;
 use crate::error::{Error, Result};
 
@@ -26,6 +30,28 @@ use crate::error::{Error, Result};
 )]
 pub struct Weights<A> {
     storage: Storage<A>,
+    derived: Derived,
+}
+
+/// What has been computed from the weights and is kept for the next time.
+#[derive(Debug, Default)]
+struct Derived {
+    rounded: OnceLock<Option<RoundedWeights>>,
+    fingerprint: OnceLock<u64>,
+}
+
+/// A copy computes its own, if it is needed.
+impl Clone for Derived {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+/// Weights are equal whatever has been computed from them.
+impl PartialEq for Derived {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 /// How the weights are stored.
@@ -74,7 +100,7 @@ impl<A: Scalar> Weights<A> {
             let (_, columns, values) = weights.into_raw_storage();
             CsMat::new(shape, starts, columns, values)
         };
-        Ok(Self { storage: Storage::Sparse(weights) })
+        Ok(Self { storage: Storage::Sparse(weights), derived: Derived::default() })
     }
 
     /// Sparse weights of `n` neurons from entries `(i, j, w)`, the weight `w` onto `i` from `j`, in any order.
@@ -173,6 +199,16 @@ impl<A: Scalar> Weights<A> {
         }
     }
 
+    /// The weights in single precision, made at the first call; see [`RoundedWeights::of`] for when there are none.
+    pub(crate) fn rounded(&self) -> Option<&RoundedWeights> {
+        self.derived.rounded.get_or_init(|| RoundedWeights::of(self)).as_ref()
+    }
+
+    /// A number that tells these weights from others, computed at the first call: the same for the same real matrix.
+    pub(crate) fn fingerprint(&self) -> u64 {
+        *self.derived.fingerprint.get_or_init(|| fingerprint(self))
+    }
+
     /// Takes a matrix as it is, or copied if its memory order is not the standard one.
     pub(crate) fn from_dense(weights: Array2<A>) -> Result<Self> {
         square("weights", weights.nrows(), weights.ncols())?;
@@ -180,7 +216,7 @@ impl<A: Scalar> Weights<A> {
             return Err(non_finite(i, j, value));
         }
         let weights = if weights.is_standard_layout() { weights } else { weights.as_standard_layout().into_owned() };
-        Ok(Self { storage: Storage::Dense(weights) })
+        Ok(Self { storage: Storage::Dense(weights), derived: Derived::default() })
     }
 }
 

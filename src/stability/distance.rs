@@ -85,24 +85,29 @@ pub(crate) fn checked_products<A: Scalar>(weights: &Weights<A>, pairs: &[(Vec<f6
         .collect()
 }
 
-/// Sums in interleaved parts, so that it vectorises.
+/// `<row, y>` and `<|row|, m>`, in interleaved parts and block by block: each sum vectorises by itself, and the row comes
+/// from memory once.
 fn dense_row<A: Scalar>(row: &[A], y: &[f64], m: &[f64]) -> (f64, f64) {
-    const LANES: usize = 8;
-    let (mut values, mut magnitudes) = ([0.0; LANES], [0.0; LANES]);
-    let whole = row.len() - row.len() % LANES;
-    for ((w, y), m) in row[..whole].chunks_exact(LANES).zip(y.chunks_exact(LANES)).zip(m.chunks_exact(LANES)) {
+    const BLOCK: usize = 128;
+    let (mut value, mut magnitude) = ([0.0; LANES], [0.0; LANES]);
+    for ((row, y), m) in row.chunks(BLOCK).zip(y.chunks(BLOCK)).zip(m.chunks(BLOCK)) {
+        add_products(&mut value, row, y, |w| w);
+        add_products(&mut magnitude, row, m, f64::abs);
+    }
+    (value.into_iter().sum(), magnitude.into_iter().sum())
+}
+
+const LANES: usize = 16;
+
+fn add_products<A: Scalar>(sums: &mut [f64; LANES], row: &[A], y: &[f64], f: impl Fn(f64) -> f64) {
+    let (rows, ys) = (row.chunks_exact(LANES), y.chunks_exact(LANES));
+    let rest = rows.remainder().iter().zip(ys.remainder());
+    rest.zip(&mut *sums).for_each(|((w, y), sum)| *sum += f(w.to_double()) * y);
+    for (w, y) in rows.zip(ys) {
         for k in 0..LANES {
-            let v = w[k].to_double();
-            values[k] += v * y[k];
-            magnitudes[k] += v.abs() * m[k];
+            sums[k] += f(w[k].to_double()) * y[k];
         }
     }
-    let (mut value, mut magnitude) = (values.iter().sum::<f64>(), magnitudes.iter().sum::<f64>());
-    for j in whole..row.len() {
-        value += row[j].to_double() * y[j];
-        magnitude += row[j].to_double().abs() * m[j];
-    }
-    (value, magnitude)
 }
 
 /// `|phi(z)| + rho |z|`, at least the smallest normal number: times the accuracy, the error of a computed activation.

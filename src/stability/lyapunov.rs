@@ -44,7 +44,7 @@ impl<A: Scalar> FiringRateNetwork<A> {
     /// ```
     ///
     /// # Errors
-    /// A certificate for another number of neurons or for smaller slopes.
+    /// A certificate of other weights or of smaller slopes.
     pub fn lyapunov<'a>(&'a self, certificate: &NetworkCertificate) -> Result<LyapunovFunction<'a, A>> {
         LyapunovFunction::new(&self.circuit, certificate)
     }
@@ -175,7 +175,7 @@ impl<A: Scalar> HopfieldNetwork<A> {
     /// `[n]`.
     ///
     /// # Errors
-    /// A certificate for another number of neurons or for smaller slopes; an equilibrium of the wrong length or not
+    /// A certificate of other weights or of smaller slopes; an equilibrium of the wrong length or not
     /// finite.
     pub fn lyapunov<'a, S: Data<Elem = A>>(
         &'a self,

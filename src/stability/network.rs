@@ -76,6 +76,10 @@ impl fmt::Display for NetworkVerdict {
 }
 
 /// Weights `D` and a margin `delta > 0` that are proved to satisfy `sym(D (R^{-1} - W)) >= delta D R^{-1}` (theory 3.3).
+///
+/// It holds for one synaptic matrix `W` and all activations with at most the slopes `R`; it can be used with every network
+/// that has them, whatever its input, its time constants, its precision and the way in which its weights are stored. It keeps a
+/// 64-bit hash of `W`, by which a network with other weights is refused; the hash protects from mistakes, not from forgery.
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(try_from = "StoredCertificate"))]
 pub struct NetworkCertificate {
@@ -83,6 +87,7 @@ pub struct NetworkCertificate {
     slope_bounds: Array1<f64>,
     margin: f64,
     method: diagonal::Method,
+    fingerprint: u64,
 }
 
 /// A certificate as it stands in a file. What can be seen without the network is checked.
@@ -93,6 +98,7 @@ struct StoredCertificate {
     slope_bounds: Array1<f64>,
     margin: f64,
     method: diagonal::Method,
+    fingerprint: u64,
 }
 
 #[cfg(feature = "serde")]
@@ -100,7 +106,7 @@ impl TryFrom<StoredCertificate> for NetworkCertificate {
     type Error = Error;
 
     fn try_from(stored: StoredCertificate) -> Result<Self> {
-        let StoredCertificate { weights, slope_bounds, margin, method } = stored;
+        let StoredCertificate { weights, slope_bounds, margin, method, fingerprint } = stored;
         if slope_bounds.len() != weights.len() {
             return Err(Error::shape("slope_bounds", format!("[{}]", weights.len()), &[slope_bounds.len()]));
         }
@@ -112,7 +118,7 @@ impl TryFrom<StoredCertificate> for NetworkCertificate {
         if !(margin > 0.0 && margin.is_finite()) {
             return Err(Error::invalid("margin", margin, "finite numbers above 0"));
         }
-        Ok(Self { weights, slope_bounds, margin, method })
+        Ok(Self { weights, slope_bounds, margin, method, fingerprint })
     }
 }
 
@@ -144,7 +150,8 @@ impl NetworkCertificate {
         margin: f64,
         method: diagonal::Method,
     ) -> Result<Self> {
-        Ok(Self { weights, slope_bounds: bounded_slopes(circuit)?, margin, method })
+        let fingerprint = circuit.weights.fingerprint();
+        Ok(Self { weights, slope_bounds: bounded_slopes(circuit)?, margin, method, fingerprint })
     }
 
     /// `|v|_{D/R} = (sum_i (d_i / rho_i) v_i^2)^{1/2}`, rounded outward.
@@ -173,11 +180,15 @@ impl NetworkCertificate {
         norm / least.sqrt() * (1.0 + 8.0 * f64::EPSILON)
     }
 
-    /// An error unless the certificate has the sizes and slope bounds of this circuit.
+    /// An error unless this circuit has the weights that were certified, and slopes that are no larger.
     pub(crate) fn fits<A: Scalar>(&self, circuit: &Circuit<A>) -> Result<()> {
         let rho = bounded_slopes(circuit)?;
         if rho.len() != self.weights.len() {
             return Err(Error::shape("certificate", format!("[{}]", rho.len()), &[self.weights.len()]));
+        }
+        if circuit.weights.fingerprint() != self.fingerprint {
+            let allowed = "the certificate of a network with these weights, from its `certify()`";
+            return Err(Error::invalid("certificate", "that of other weights", allowed));
         }
         match rho.iter().zip(&self.slope_bounds).position(|(rho, bound)| rho > bound) {
             None => Ok(()),
@@ -210,13 +221,17 @@ fn certify<A: Scalar>(circuit: &Circuit<A>) -> Result<NetworkVerdict> {
         WeightsView::Sparse(w) => diagonal::certify_sparse_shifted(w, &bounds)?,
     };
     Ok(match verdict {
-        Verdict::Stable(certificate) => NetworkVerdict::Stable(of_matrix(&certificate, rho)?),
+        Verdict::Stable(certificate) => NetworkVerdict::Stable(of_matrix(circuit, &certificate, rho)?),
         Verdict::NotStable(refutation) => NetworkVerdict::NotStable(refutation),
         Verdict::Undecided(undecided) => NetworkVerdict::Undecided(undecided),
     })
 }
 
-fn of_matrix(certificate: &Certificate, slope_bounds: Array1<f64>) -> Result<NetworkCertificate> {
+fn of_matrix<A: Scalar>(
+    circuit: &Circuit<A>,
+    certificate: &Certificate,
+    slope_bounds: Array1<f64>,
+) -> Result<NetworkCertificate> {
     if !certificate.weights_are_representable() {
         let reason = "the matrix is stable, but its weights D span more than the range of f64".into();
         return Err(Error::NotProved { reason });
@@ -226,6 +241,7 @@ fn of_matrix(certificate: &Certificate, slope_bounds: Array1<f64>) -> Result<Net
         slope_bounds,
         margin: certificate.margin_lower(),
         method: certificate.method(),
+        fingerprint: circuit.weights.fingerprint(),
     })
 }
 

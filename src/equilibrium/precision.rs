@@ -1,0 +1,105 @@
+//! Drives of the iterates: a large dense matrix is read in single precision where that is enough.
+//!
+//! Around a reference `x0` whose drive `z0 = W x0 + u` is known, `W x + u = z0 + W (x - x0)`. Near the reference the product is small, and so is
+//! what single precision spoils of it, relative to the drive. A product by a matrix larger than the caches takes the time that
+//! it takes to read the matrix, and the rounded copy halves that. Whenever the residual has fallen far enough, the next iterate
+//! is evaluated in full precision and becomes the reference, as in the iterative refinement of linear systems. What a solve
+//! reports rests on full precision alone.
+
+use ndarray::Array1;
+
+use crate::Scalar;
+use crate::network::Weights;
+
+/// Smaller matrices fit into the caches, and a copy does not pay.
+const ROUND_FROM: usize = 500;
+/// The fall of the residual after which the next iterate becomes the reference: well above what single precision spoils.
+const SPAN: f64 = 1e-4;
+/// The number of iterates after which the next one becomes the reference in any case.
+const AGE: usize = 20;
+
+/// How the drives of one input are computed.
+pub(super) struct Precision<'a, A> {
+    weights: &'a Weights<A>,
+    /// Whether single precision may be used.
+    mixed: bool,
+    reference: Option<Reference<A>>,
+}
+
+/// The last iterate whose drive was computed in full.
+struct Reference<A> {
+    x: Array1<A>,
+    z: Array1<A>,
+    residual: f64,
+    /// The residual of the last iterate, and the number of iterates since the reference.
+    last_residual: f64,
+    age: usize,
+}
+
+/// A drive and whether it was computed in full precision.
+pub(super) struct Drive<A> {
+    pub(super) z: Array1<A>,
+    pub(super) full: bool,
+}
+
+impl<'a, A: Scalar> Precision<'a, A> {
+    /// Always in full.
+    pub(super) fn full(weights: &'a Weights<A>) -> Self {
+        Self { weights, mixed: false, reference: None }
+    }
+
+    /// In single precision where the weights allow it and it pays.
+    pub(super) fn mixed(weights: &'a Weights<A>) -> Self {
+        Self { weights, mixed: weights.len() >= ROUND_FROM, reference: None }
+    }
+
+    /// `W x + u`.
+    pub(super) fn drive(&mut self, x: &Array1<A>, input: &Array1<A>) -> Drive<A> {
+        if let Some(reference) = self.reference.as_ref().filter(|r| self.mixed && r.serves()) {
+            if let Some(rounded) = self.weights.rounded() {
+                return Drive { z: rounded.dot(&(x - &reference.x)) + &reference.z, full: false };
+            }
+            self.mixed = false;
+        }
+        Drive { z: self.weights.dot(x.view()) + input, full: true }
+    }
+
+    /// Hears of the residual of an iterate. False if single precision has misled the solver: the residual in full precision
+    /// is no better than at the last reference. From then on all drives are computed in full.
+    pub(super) fn see(&mut self, x: &Array1<A>, drive: &Drive<A>, residual: f64) -> bool {
+        if !self.mixed {
+            return true;
+        }
+        let mut better = true;
+        if let Some(reference) = &mut self.reference {
+            reference.last_residual = residual;
+            reference.age += 1;
+            if !drive.full {
+                return true;
+            }
+            better = reference.age == 1 || residual <= 0.5 * reference.residual;
+        }
+        self.mixed = better;
+        self.reference =
+            Some(Reference { x: x.clone(), z: drive.z.clone(), residual, last_residual: residual, age: 0 });
+        better
+    }
+
+    /// Takes a state as the reference that is no iterate, but has its drive in full precision.
+    pub(super) fn move_to(&mut self, x: &Array1<A>, z: Array1<A>, residual: f64) {
+        if self.mixed {
+            self.reference = Some(Reference { x: x.clone(), z, residual, last_residual: residual, age: 0 });
+        }
+    }
+
+    /// Goes on in full precision; whether it was in use before.
+    pub(super) fn give_up_rounding(&mut self) -> bool {
+        std::mem::take(&mut self.mixed)
+    }
+}
+
+impl<A> Reference<A> {
+    fn serves(&self) -> bool {
+        self.age < AGE && (self.age == 0 || self.last_residual > SPAN * self.residual)
+    }
+}
