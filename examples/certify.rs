@@ -7,6 +7,7 @@
 //! `FILE` is `.csv` (numbers, one row a line), `.mtx` (Matrix Market) or `.npy`. It holds the matrix `A`, or with
 //! `--network` the synaptic matrix `W` of a network with slopes in [0, 1], and then `A = W - I`. `--margin` adds proved
 //! bounds on `sup{delta : A + delta I is LDS}`, `--max-gain` on the largest `g` for which `g W - I` is LDS, `W = A + I`.
+//! A gain without limit has the largest double as its lower bound and no upper one (`null`).
 //! `--weights-out` writes the certificate's weights to a file, one a line.
 //!
 //! Exit code 0 for any verdict, 2 for bad input.
@@ -126,7 +127,6 @@ fn run(arguments: &Arguments) -> Result<(), String> {
         "margin_upper": null,
         "max_gain_lower": null,
         "max_gain_upper": null,
-        "max_gain_unbounded": null,
         "weights": null,
         "witness": null,
     });
@@ -138,11 +138,10 @@ fn run(arguments: &Arguments) -> Result<(), String> {
             report["margin_upper"] = json!(margin.upper());
         }
         if arguments.max_gain {
-            // JSON has no infinity: a bound that does not exist is null, and the third field says which case it is.
+            // JSON has no infinity: an upper bound that does not exist is null, and any number is a lower bound then.
             let gain = margin.max_gain();
-            report["max_gain_lower"] = json!(gain.lower());
+            report["max_gain_lower"] = json!(gain.lower().min(f64::MAX));
             report["max_gain_upper"] = json!(gain.upper());
-            report["max_gain_unbounded"] = json!(gain.is_unbounded());
         }
     }
     let mut weights = None;
