@@ -67,7 +67,8 @@ fn report<I: AsRef<OsStr>>(arguments: impl IntoIterator<Item = I>) -> Value {
     let value: Value = serde_json::from_str(&text).unwrap();
     let mut fields: Vec<&str> = value.as_object().unwrap().keys().map(String::as_str).collect();
     let mut expected = FIELDS.to_vec();
-    (fields.sort_unstable(), expected.sort_unstable());
+    fields.sort_unstable();
+    expected.sort_unstable();
     assert_eq!(fields, expected);
     value
 }

@@ -219,8 +219,19 @@ fn the_report_tells_diagonal_stability_from_contraction() {
     assert!(report.has_unique_equilibrium() && report.is_globally_stable() && report.fastest_contraction().is_none());
     assert_eq!(report.findings().len(), Condition::ALL.len());
     let text = report.to_string();
+    assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
     for condition in Condition::ALL {
         assert!(text.contains(&condition.to_string()), "{text}");
+    }
+}
+
+#[test]
+fn the_report_hands_over_the_proof() {
+    for w in [array![[0.0, 4.0], [-4.0, 0.0]], array![[0.0, -2.0], [-2.0, 0.0]]] {
+        let net = network(&w);
+        assert_eq!(net.stability_report().unwrap().verdict(), Some(&net.certify().unwrap()));
+        let brief = ReportOptions::default().only(&[Condition::RowDominance]).firing_rate(&net).unwrap();
+        assert!(brief.verdict().is_none());
     }
 }
 
@@ -299,7 +310,8 @@ fn large_networks_skip_what_is_too_costly() {
     );
     assert!(matches!(&report.finding(Condition::DiagonalStability).unwrap().answer, Answer::Skipped(_)));
     assert!(report.holds(Condition::MetzlerInfinity));
-    assert!(report.to_string().contains("skipped"));
+    let text = report.to_string();
+    assert!(text.contains("skipped") && text.lines().all(|line| line.chars().count() <= 100), "{text}");
 }
 
 #[cfg(feature = "serde")]

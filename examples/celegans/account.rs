@@ -62,21 +62,22 @@ pub fn wiring(connectome: &Connectome) {
 pub fn stability(
     connectome: &Connectome,
     network: &FiringRateNetwork<f64>,
-    verdict: &NetworkVerdict,
+    report: &StabilityReport,
     options: &Options,
 ) -> Outcomes<Vec<(Condition, f64)>> {
     heading(&format!("Stability at gain {}", options.gain));
-    let report = network.stability_report()?;
     println!("{report}");
 
     println!("\nLargest gain under each condition (below it, the condition holds):");
-    let gains = largest_gains(&report, options.gain);
+    let gains = largest_gains(report, options.gain);
     for &(condition, gain) in &gains {
         println!("  {gain:>7.3}  {condition}");
     }
 
-    println!("\nThe proof: {verdict}");
-    if let Some(certificate) = verdict.certificate() {
+    if let Some(verdict) = report.verdict() {
+        println!("\nThe proof: {verdict}");
+    }
+    if let Some(certificate) = report.verdict().and_then(NetworkVerdict::certificate) {
         let weights = certificate.weights();
         let ((low, least), (high, most)) = extremes(weights.iter());
         let name = |i: usize| &connectome.names[i];

@@ -59,10 +59,11 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     .build()?;
 
     account::wiring(&connectome);
-    let verdict = network.certify()?;
-    let gains = account::stability(&connectome, &network, &verdict, options)?;
-    let rest = account::rest(&connectome, &network, &verdict, options)?;
-    account::relations(&connectome, &network, &verdict)?;
+    let report = network.stability_report()?;
+    let verdict = report.verdict().ok_or("the weights of the proof span more than the range of a double")?;
+    let gains = account::stability(&connectome, &network, &report, options)?;
+    let rest = account::rest(&connectome, &network, verdict, options)?;
+    account::relations(&connectome, &network, verdict)?;
 
     let gains = figures::gains(&gains, options)?;
     let rates = figures::rates(&connectome, &network, rest.as_ref(), options)?;

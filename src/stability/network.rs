@@ -4,7 +4,7 @@ use std::fmt;
 
 use ndarray::{Array1, ArrayView1};
 
-use super::diagonal::{self, Certificate, Refutation, Undecided, Verdict};
+use super::diagonal::{self, Refutation, Undecided, Verdict};
 use crate::Scalar;
 use crate::error::{Error, Result};
 use crate::network::{Circuit, FiringRateNetwork, HopfieldNetwork, WeightsView};
@@ -34,7 +34,7 @@ certify!(FiringRateNetwork);
 certify!(HopfieldNetwork);
 
 /// The answer to "does this network settle, whatever its input?".
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum NetworkVerdict {
@@ -48,6 +48,22 @@ pub enum NetworkVerdict {
 }
 
 impl NetworkVerdict {
+    /// What the verdict on the circuit's `W - R^{-1}` says about the network.
+    pub(crate) fn of_matrix<A: Scalar>(circuit: &Circuit<A>, verdict: Verdict) -> Result<Self> {
+        Ok(match verdict {
+            Verdict::Stable(certificate) if !certificate.weights_are_representable() => {
+                let reason = "the matrix is stable, but its weights D span more than the range of f64".into();
+                return Err(Error::NotProved { reason });
+            }
+            Verdict::Stable(certificate) => {
+                let (weights, margin) = (certificate.weights().to_owned(), certificate.margin_lower());
+                Self::Stable(NetworkCertificate::proved(circuit, weights, margin, certificate.method())?)
+            }
+            Verdict::NotStable(refutation) => Self::NotStable(refutation),
+            Verdict::Undecided(undecided) => Self::Undecided(undecided),
+        })
+    }
+
     /// The certificate, if there is one.
     pub fn certificate(&self) -> Option<&NetworkCertificate> {
         if let NetworkVerdict::Stable(certificate) = self { Some(certificate) } else { None }
@@ -214,35 +230,13 @@ impl fmt::Display for NetworkCertificate {
 }
 
 fn certify<A: Scalar>(circuit: &Circuit<A>) -> Result<NetworkVerdict> {
-    let rho = bounded_slopes(circuit)?;
+    bounded_slopes(circuit)?;
     let bounds = circuit.slope_bounds(NEED)?;
     let verdict = match circuit.weights.view() {
         WeightsView::Dense(w) => diagonal::certify_shifted(&w, &bounds)?,
         WeightsView::Sparse(w) => diagonal::certify_sparse_shifted(w, &bounds)?,
     };
-    Ok(match verdict {
-        Verdict::Stable(certificate) => NetworkVerdict::Stable(of_matrix(circuit, &certificate, rho)?),
-        Verdict::NotStable(refutation) => NetworkVerdict::NotStable(refutation),
-        Verdict::Undecided(undecided) => NetworkVerdict::Undecided(undecided),
-    })
-}
-
-fn of_matrix<A: Scalar>(
-    circuit: &Circuit<A>,
-    certificate: &Certificate,
-    slope_bounds: Array1<f64>,
-) -> Result<NetworkCertificate> {
-    if !certificate.weights_are_representable() {
-        let reason = "the matrix is stable, but its weights D span more than the range of f64".into();
-        return Err(Error::NotProved { reason });
-    }
-    Ok(NetworkCertificate {
-        weights: certificate.weights().to_owned(),
-        slope_bounds,
-        margin: certificate.margin_lower(),
-        method: certificate.method(),
-        fingerprint: circuit.weights.fingerprint(),
-    })
+    NetworkVerdict::of_matrix(circuit, verdict)
 }
 
 /// `rho` as exact `f64` numbers, all positive.

@@ -9,8 +9,8 @@ use std::time::Instant;
 use crate::Scalar;
 use crate::error::Result;
 use crate::network::{FiringRateNetwork, HopfieldNetwork};
-use crate::stability::Bounds;
 use crate::stability::contraction::Norm;
+use crate::stability::{Bounds, NetworkVerdict};
 
 use conditions::Subject;
 
@@ -147,6 +147,7 @@ pub struct Finding {
 pub struct StabilityReport {
     neurons: usize,
     findings: Vec<Finding>,
+    verdict: Option<NetworkVerdict>,
 }
 
 impl StabilityReport {
@@ -158,6 +159,12 @@ impl StabilityReport {
     /// The line of one condition.
     pub fn finding(&self, condition: Condition) -> Option<&Finding> {
         self.findings.iter().find(|f| f.condition == condition)
+    }
+
+    /// The verdict on diagonal stability with its proof, as [`FiringRateNetwork::certify`] would give it; `None` if no
+    /// condition of the report rests on it, or if the weights of the proof span more than the range of `f64`.
+    pub fn verdict(&self) -> Option<&NetworkVerdict> {
+        self.verdict.as_ref()
     }
 
     /// Whether the condition is proved to hold.
@@ -246,7 +253,7 @@ impl ReportOptions {
     /// # Errors
     /// An activation whose slopes are unbounded, known from samples only, or all zero; failures of the linear algebra.
     pub fn firing_rate<A: Scalar>(&self, net: &FiringRateNetwork<A>) -> Result<StabilityReport> {
-        self.report(&Subject::firing_rate(net)?)
+        self.report(Subject::firing_rate(net)?)
     }
 
     /// The report on a Hopfield network.
@@ -254,10 +261,10 @@ impl ReportOptions {
     /// # Errors
     /// As [`firing_rate`](Self::firing_rate).
     pub fn hopfield<A: Scalar>(&self, net: &HopfieldNetwork<A>) -> Result<StabilityReport> {
-        self.report(&Subject::hopfield(net)?)
+        self.report(Subject::hopfield(net)?)
     }
 
-    fn report(&self, subject: &Subject<'_>) -> Result<StabilityReport> {
+    fn report(&self, subject: Subject<'_>) -> Result<StabilityReport> {
         let mut findings = Vec::new();
         for (&condition, &largest) in &self.largest {
             let start = Instant::now();
@@ -277,7 +284,7 @@ impl ReportOptions {
             finding.seconds = start.elapsed().as_secs_f64();
             findings.push(finding);
         }
-        Ok(StabilityReport { neurons: subject.len(), findings })
+        Ok(StabilityReport { neurons: subject.len(), findings, verdict: subject.into_network_verdict() })
     }
 }
 

@@ -13,7 +13,7 @@ use crate::Scalar;
 use crate::error::{Error, Result};
 
 /// The answer to "is this matrix Lyapunov diagonally stable?".
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Verdict {
@@ -125,7 +125,7 @@ impl fmt::Display for Method {
 /// assert!(d.iter().all(|&d| d > 0.0));
 /// # Ok::<(), neuronash::Error>(())
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Certificate {
     weights: Weights,
@@ -263,7 +263,7 @@ impl fmt::Display for Certificate {
 /// assert!(ax.diag().iter().all(|&v| v >= 0.0));
 /// # Ok::<(), neuronash::Error>(())
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Refutation {
     witness: Array2<f64>,
@@ -342,7 +342,7 @@ impl fmt::Display for Refutation {
 
 /// No verdict, but proved bounds on the margin `delta*(A; R) = sup{delta : A + delta R^-1 is LDS}`, `R = I` for a
 /// plain matrix.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Undecided {
     lower: f64,

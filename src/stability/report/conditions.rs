@@ -1,5 +1,7 @@
 //! How each condition is examined.
 
+use std::cell::OnceCell;
+
 use ndarray::{Array1, Array2};
 
 use super::{Answer, Condition, Finding};
@@ -9,9 +11,10 @@ use crate::linalg;
 use crate::linalg::rounding::{div_down, div_up, mul_down, mul_up, sub_down, sub_up};
 use crate::network::{FiringRateNetwork, HopfieldNetwork};
 use crate::stability::contraction::{Contraction, Norm, NormKind, SContraction, log_norm, perron};
+use crate::stability::diagonal::{self, Verdict};
 use crate::stability::matrix::{PMatrix, enclosed, refuting_minor};
 use crate::stability::network::bounded_slopes;
-use crate::stability::{Bounds, diagonal};
+use crate::stability::{Bounds, NetworkVerdict};
 
 /// Relative accuracy of the largest diagonally stable gain.
 const GAIN_ACCURACY: f64 = 1e-6;
@@ -27,6 +30,8 @@ pub(super) struct Subject<'a> {
     tau: Array1<f64>,
     /// The norm in which a slope multiplies a whole row of the majorant.
     slope_norm: NormKind,
+    verdict: OnceCell<Verdict>,
+    network_verdict: Box<dyn Fn(Verdict) -> Result<NetworkVerdict> + 'a>,
     contraction: Box<dyn Fn(NormKind) -> Result<Contraction> + 'a>,
     s_contraction: Box<dyn Fn() -> Result<SContraction> + 'a>,
 }
@@ -40,7 +45,18 @@ macro_rules! subject_of {
             let tau = net.time_constants().mapv(Scalar::to_double);
             let contraction = Box::new(|kind| net.contraction(kind));
             let s_contraction = Box::new(|| net.s_contraction());
-            Ok(Self { w, weights, rho, tau, slope_norm: $slope_norm, contraction, s_contraction })
+            let network_verdict = Box::new(|verdict| NetworkVerdict::of_matrix(&net.circuit, verdict));
+            Ok(Self {
+                w,
+                weights,
+                rho,
+                tau,
+                slope_norm: $slope_norm,
+                verdict: OnceCell::new(),
+                network_verdict,
+                contraction,
+                s_contraction,
+            })
         }
     };
 }
@@ -145,20 +161,19 @@ impl<'a> Subject<'a> {
 
     fn diagonal_stability(&self, finding: &mut Finding) -> Result<()> {
         let margin = diagonal::margin_shifted(&self.weights, &self.rho)?;
-        let bounds = Bounds { lower: margin.lower(), upper: margin.upper() };
-        finding.answer = positive(bounds);
+        let mut bounds = Bounds { lower: margin.lower(), upper: margin.upper() };
+        let verdict = self.verdict()?;
+        if let Some(certificate) = verdict.certificate() {
+            bounds.lower = bounds.lower.max(certificate.margin_lower());
+        }
+        finding.answer = match verdict {
+            Verdict::Stable(_) => Answer::Holds,
+            Verdict::NotStable(_) => Answer::Fails,
+            Verdict::Undecided(_) => positive(bounds),
+        };
         finding.margin = Some(bounds);
         let gain = margin.max_gain();
         finding.largest_gain = Some(self.narrowed(Bounds { lower: gain.lower(), upper: gain.upper() })?);
-        if finding.answer == Answer::Undecided {
-            // The verdict looks closer than the margin does.
-            let verdict = diagonal::certify_shifted(&self.weights, &self.rho)?;
-            if verdict.is_stable() {
-                finding.answer = Answer::Holds;
-            } else if verdict.is_not_stable() {
-                finding.answer = Answer::Fails;
-            }
-        }
         Ok(())
     }
 
@@ -212,8 +227,23 @@ impl<'a> Subject<'a> {
         Ok(())
     }
 
+    /// The verdict on `W - R^{-1}`, which several conditions rest on; found once.
+    fn verdict(&self) -> Result<&Verdict> {
+        if let Some(verdict) = self.verdict.get() {
+            return Ok(verdict);
+        }
+        let verdict = diagonal::certify_shifted(&self.weights, &self.rho)?;
+        Ok(self.verdict.get_or_init(|| verdict))
+    }
+
+    /// What is known about the network as a whole; `None` if no condition asked, or if the weights of the proof span more
+    /// than the range of `f64`.
+    pub(super) fn into_network_verdict(self) -> Option<NetworkVerdict> {
+        (self.network_verdict)(self.verdict.into_inner()?).ok()
+    }
+
     fn is_diagonally_stable(&self) -> Result<bool> {
-        Ok(diagonal::certify_shifted(&self.weights, &self.rho)?.is_stable())
+        Ok(self.verdict()?.is_stable())
     }
 
     fn hurwitz(&self, finding: &mut Finding) -> Result<()> {

@@ -33,29 +33,35 @@ impl fmt::Display for Answer {
     }
 }
 
+/// One line a condition, at most 100 characters wide; then what the words of the last column mean.
 impl fmt::Display for StabilityReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "Stability of a network of {} neurons", self.neurons)?;
         writeln!(
             f,
-            "{:<23} {:<9} {:>12} {:>12} {:>9}  implies, if it holds",
+            "{:<22} {:<9} {:>11} {:>12} {:>8}  implies, if it holds",
             "condition", "answer", "rate/margin", "largest gain", "seconds"
         )?;
         for finding in &self.findings {
-            let implied = match &finding.answer {
-                Answer::Skipped(why) => why.clone(),
-                _ => implied(finding),
-            };
             writeln!(
                 f,
-                "{:<23} {:<9} {:>12} {:>12} {:>9.3}  {}",
+                "{:<22} {:<9} {:>11} {:>12} {:>8.3}  {}",
                 finding.condition,
                 finding.answer,
                 number(finding.margin),
                 number(finding.largest_gain),
                 finding.seconds,
-                implied
+                remark(finding)
             )?;
+        }
+        let shown = |word: &Word| self.findings.iter().any(|finding| says(finding, *word));
+        for word in Word::ALL.iter().filter(|word| shown(word)) {
+            write!(f, "\n  {:<10} {}", word.name(), word.meaning())?;
+        }
+        for finding in &self.findings {
+            if let Some(norm) = &finding.norm {
+                write!(f, "\n  {} contracts in the {norm} norm", finding.condition)?;
+            }
         }
         Ok(())
     }
@@ -66,29 +72,62 @@ fn number(bounds: Option<Bounds>) -> String {
     match bounds {
         None => "-".into(),
         Some(b) if b.lower == f64::INFINITY => "any".into(),
-        Some(b) => format!("{:.6}", b.lower),
+        Some(b) if b.lower.abs() < 1e4 => format!("{:.6}", b.lower),
+        Some(b) => format!("{:.4e}", b.lower),
     }
 }
 
-fn implied(finding: &Finding) -> String {
-    let implication = finding.condition.implies();
-    let mut parts = Vec::new();
-    if implication.unique_equilibrium {
-        parts.push("one equilibrium for every input".to_owned());
-    }
-    match implication.exponentially_stable {
-        Some(Measure::Norm) => {
-            let norm = finding.norm.as_ref().map_or_else(|| "a norm".to_owned(), |n| format!("the {n} norm"));
-            parts.push(format!("global exponential stability in {norm}"));
+/// What a condition implies, in words that are explained below the table; or why it was skipped.
+fn remark(finding: &Finding) -> String {
+    match &finding.answer {
+        Answer::Skipped(why) => why.clone(),
+        _ => {
+            Word::ALL.iter().filter(|word| says(finding, **word)).map(|word| word.name()).collect::<Vec<_>>().join(", ")
         }
-        Some(Measure::Lyapunov) => parts.push("global exponential stability by a Lyapunov function".to_owned()),
-        None => {}
     }
-    if implication.local_only {
-        parts.push("stable where all slopes are largest".to_owned());
+}
+
+#[derive(Clone, Copy)]
+enum Word {
+    Unique,
+    Contracts,
+    Settles,
+    Local,
+    AnyTau,
+}
+
+impl Word {
+    const ALL: [Word; 5] = [Word::Unique, Word::Contracts, Word::Settles, Word::Local, Word::AnyTau];
+
+    fn name(self) -> &'static str {
+        match self {
+            Word::Unique => "unique",
+            Word::Contracts => "contracts",
+            Word::Settles => "settles",
+            Word::Local => "local",
+            Word::AnyTau => "any tau",
+        }
     }
-    if implication.all_time_constants {
-        parts.push("for all time constants".to_owned());
+
+    fn meaning(self) -> &'static str {
+        match self {
+            Word::Unique => "one equilibrium for every input",
+            Word::Contracts => "any two trajectories approach each other exponentially in a norm",
+            Word::Settles => "global exponential stability by a Lyapunov function",
+            Word::Local => "stable where all slopes are largest, which says nothing about other states",
+            Word::AnyTau => "whatever the time constants",
+        }
     }
-    parts.join(", ")
+}
+
+fn says(finding: &Finding, word: Word) -> bool {
+    let implication = finding.condition.implies();
+    !matches!(finding.answer, Answer::Skipped(_))
+        && match word {
+            Word::Unique => implication.unique_equilibrium,
+            Word::Contracts => implication.exponentially_stable == Some(Measure::Norm),
+            Word::Settles => implication.exponentially_stable == Some(Measure::Lyapunov),
+            Word::Local => implication.local_only,
+            Word::AnyTau => implication.all_time_constants,
+        }
 }
