@@ -10,6 +10,22 @@ use num_complex::Complex;
 
 use super::Backend;
 
+/// Matrices of fewer rows are factorised by one thread, in place.
+const ROOM_FROM: usize = 64;
+const ROOM: usize = 64 << 20;
+
+/// Calls a function on a thread whose stack is deep enough for OpenBLAS.
+///
+/// Its LU factorisation on several threads calls itself once for each halving of the matrix, and every call takes about half a
+/// megabyte of stack (measured with 0.3.21, built for up to 128 threads). That runs over the end of the 2 MiB which Rust gives
+/// its threads, and past their guard page. Memory for the stack is taken only as far as it is used.
+fn with_room<T: Send>(work: impl Fn() -> T + Sync) -> T {
+    std::thread::scope(|scope| match std::thread::Builder::new().stack_size(ROOM).spawn_scoped(scope, &work) {
+        Ok(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+        Err(_) => work(),
+    })
+}
+
 macro_rules! backend {
     ($scalar:ty) => {
         impl Backend for $scalar {
@@ -63,7 +79,8 @@ macro_rules! backend {
             }
 
             fn lu(a: ArrayView2<'_, Self>) -> Self::Lu {
-                a.as_standard_layout().factorize().ok()
+                let factorize = || a.as_standard_layout().factorize().ok();
+                if a.nrows() < ROOM_FROM { factorize() } else { with_room(factorize) }
             }
 
             fn lu_solve(lu: &Self::Lu, b: ArrayView2<'_, Self>, transposed: bool) -> Array2<Self> {

@@ -78,3 +78,22 @@ fn factorisations_take_strided_views() {
     let x = Lu::new(a, "a").solve_vec(Array1::ones(6).view()).unwrap();
     assert_abs_diff_eq!((a.dot(&x) - 1.0).iter().fold(0.0, |m: f64, v| m.max(v.abs())), 0.0, epsilon = 1e-11);
 }
+
+/// As from a worker of a thread pool; the backend may use threads of its own on top.
+#[test]
+fn small_stacks_suffice_for_large_matrices() {
+    let n = 500;
+    let a = Array2::from_shape_fn((n, n), |(i, j)| 1.0 / (1.0 + i.abs_diff(j) as f64) + if i == j { 2.0 } else { 0.0 });
+    let solved = |a: &Array2<f64>| {
+        let x = Lu::new(a.view(), "a").solve_vec(Array1::ones(n).view()).unwrap();
+        let inverse = f64::inverse_spd(a.view()).unwrap();
+        (a.dot(&x) - 1.0).iter().chain(&(inverse.dot(a) - Array2::<f64>::eye(n))).fold(0.0, |m: f64, v| m.max(v.abs()))
+    };
+    std::thread::scope(|scope| {
+        let callers = [(); 4]
+            .map(|()| std::thread::Builder::new().stack_size(512 << 10).spawn_scoped(scope, || solved(&a)).unwrap());
+        for caller in callers {
+            assert_abs_diff_eq!(caller.join().unwrap(), 0.0, epsilon = 1e-11);
+        }
+    });
+}
