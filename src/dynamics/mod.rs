@@ -7,6 +7,7 @@
 //! - [`Game::play`](crate::game::Game::play) plays in rounds: best responses or proximal pseudo-gradient steps, all at
 //!   once or one neuron after the other, damped or not.
 
+mod combination;
 mod cycle;
 mod field;
 mod input;

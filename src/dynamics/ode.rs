@@ -10,6 +10,8 @@ use differential_equations::ode::{ODE, OrdinaryNumericalMethod};
 use differential_equations::status::Status;
 use differential_equations::traits::Real;
 
+use super::combination::Combination;
+
 /// The right-hand side of `x' = f(t, x)`.
 pub(crate) trait Field<A> {
     /// Writes `f(t, x)` into `dx`.
@@ -83,13 +85,13 @@ macro_rules! integrate {
 integrate!(f32);
 integrate!(f64);
 
-type Method<T> = ExplicitRungeKutta<Ordinary, DormandPrince, T, Vec<T>, 5, 7, 7>;
+type Method<T> = ExplicitRungeKutta<Ordinary, DormandPrince, T, Combination<T>, 5, 7, 7>;
 
 struct Equation<'f, T>(&'f dyn Field<T>);
 
-impl<T: Real> ODE<T, Vec<T>> for Equation<'_, T> {
-    fn diff(&self, t: T, x: &Vec<T>, dx: &mut Vec<T>) {
-        self.0.derivative(t, x, dx);
+impl<T: Real> ODE<T, Combination<T>> for Equation<'_, T> {
+    fn diff(&self, t: T, x: &Combination<T>, dx: &mut Combination<T>) {
+        dx.assign(|dx| self.0.derivative(t, x.values(), dx));
     }
 }
 
@@ -103,12 +105,12 @@ struct Flow<'f, T: Real> {
 impl<'f, T: Real> Flow<'f, T> {
     fn start(field: &'f dyn Field<T>, t: T, limit: T, x: &[T], control: StepControl<T>) -> Self {
         let mut flow = Self { equation: Equation(field), method: Method::dopri5(), control, limit };
-        flow.restart(t, x.to_vec(), control.first_step);
+        flow.restart(t, Combination::of(x), control.first_step);
         flow
     }
 
     /// Starts afresh from a state: what the method remembers of earlier steps is forgotten.
-    fn restart(&mut self, t: T, x: Vec<T>, step: T) {
+    fn restart(&mut self, t: T, x: Combination<T>, step: T) {
         let step = step.min(self.control.longest_step).min(self.limit - t);
         self.method = Method::dopri5()
             .rtol(self.control.relative)
@@ -157,13 +159,13 @@ impl<T: Real> Stepper<T> for Flow<'_, T> {
     }
 
     fn state(&self) -> &[T] {
-        self.method.y()
+        self.method.y().values()
     }
 
     fn interpolate(&mut self, t: T) -> Vec<T> {
         match self.method.interpolate(t) {
-            Ok(x) => x,
-            Err(_) => self.method.y().clone(),
+            Ok(x) => x.values().to_vec(),
+            Err(_) => self.state().to_vec(),
         }
     }
 }
