@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use ndarray::{Array1, Array2, array};
 use neuronash::activation::{ActivationCost, Identity, Logistic, Relu, Softplus, Tanh};
 use neuronash::dynamics::{Limit, Simulation, StopReason, Trajectory};
-use neuronash::network::FiringRateNetwork;
+use neuronash::network::{FiringRateNetwork, Weights};
 use neuronash::{Error, Scalar};
 use proptest::prelude::*;
 use serde_json::Value;
@@ -650,4 +650,37 @@ mod energy {
         let want = net.game().energies(&net.activate(&y).unwrap()).unwrap().total;
         assert_eq!(run.energies().unwrap().row(0), want);
     }
+}
+
+/// Long vectors are worked on in parts and by several threads.
+#[test]
+fn long_states_follow_the_closed_form() {
+    let n = 40_000;
+    let tau = Array1::from_shape_fn(n, |i| 1.0 + (i % 5) as f64);
+    let u = Array1::from_shape_fn(n, |i| 1.0 + (i % 7) as f64);
+    let own = |i: usize| 0.1 * (i % 9) as f64;
+    let weights = Weights::from_triplets(n, (0..n).map(|i| (i, i, own(i)))).unwrap();
+    let net = FiringRateNetwork::builder(weights).activation(Relu).time_constants(&tau).input(&u).build().unwrap();
+    let times = array![0.0, 0.7, 1.9, 3.0];
+    let run = net.simulate().until(3.0).relative_tolerance(1e-9).record_at(&times).run().unwrap();
+    for (t, x) in times.iter().zip(run.states().rows()) {
+        for i in 0..n {
+            let rate = (1.0 - own(i)) / tau[i];
+            let expected = u[i] / (1.0 - own(i)) * (1.0 - (-rate * t).exp());
+            assert!((x[i] - expected).abs() < 1e-6, "neuron {i} at {t}: {} {expected}", x[i]);
+        }
+    }
+}
+
+#[test]
+fn the_order_in_which_populations_are_listed_changes_nothing() {
+    let n = 30;
+    let w = Array2::from_shape_fn((n, n), |(i, j)| ((7 * i + 3 * j) % 11) as f64 / 40.0 - 0.12);
+    let u = Array1::from_shape_fn(n, |i| 0.1 * (i % 4) as f64);
+    let builder = || FiringRateNetwork::builder(&w).input(&u);
+    let ranges = builder().population("a", 0..12, Relu).population("b", 12..30, Tanh::new()).build().unwrap();
+    let (a, b) = ((0..12).rev().collect::<Vec<_>>(), (12..30).map(|i| 12 + (i * 5) % 18).collect::<Vec<_>>());
+    let lists = builder().population("b", b, Tanh::new()).population("a", a, Relu).build().unwrap();
+    let end = |net: &FiringRateNetwork<f64>| net.simulate().until(5.0).run().unwrap().final_state().to_owned();
+    assert_eq!(end(&ranges), end(&lists));
 }

@@ -241,3 +241,91 @@ impl<T: Real> fmt::Debug for Combination<T> {
         f.debug_list().entries(self.values()).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// What the library may do to a state.
+    #[derive(Debug, Clone)]
+    enum Operation {
+        Add(f64, usize, usize),
+        Scale(f64, usize),
+        Fill(f64, usize),
+        Copy(usize, usize),
+        Assign(f64, usize),
+        Set(usize, f64, usize),
+        Look(usize),
+    }
+
+    fn operation() -> impl Strategy<Value = Operation> {
+        let (c, k) = (-2.0..2.0_f64, 0..4_usize);
+        prop_oneof![
+            4 => (c.clone(), k.clone(), k.clone()).prop_map(|(c, from, to)| Operation::Add(c, from, to)),
+            1 => (c.clone(), k.clone()).prop_map(|(c, k)| Operation::Scale(c, k)),
+            1 => (prop_oneof![Just(0.0), c.clone()], k.clone()).prop_map(|(c, k)| Operation::Fill(c, k)),
+            1 => (k.clone(), k.clone()).prop_map(|(from, to)| Operation::Copy(from, to)),
+            1 => (c.clone(), k.clone()).prop_map(|(c, k)| Operation::Assign(c, k)),
+            1 => (any::<usize>(), c, k.clone()).prop_map(|(i, c, k)| Operation::Set(i, c, k)),
+            1 => k.prop_map(Operation::Look),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn combinations_are_what_vectors_are(
+            n in prop_oneof![Just(1_usize), 2..50_usize, Just(PART + 3)],
+            operations in prop::collection::vec(operation(), 0..40),
+        ) {
+            let mut vectors = vec![(0..n).map(|i| (i % 7) as f64 - 2.0).collect::<Vec<f64>>(); 4];
+            let first = Combination::of(&vectors[0]);
+            let mut states = [first.clone(), first.clone(), first.clone(), first];
+            // What rounding may make of the largest numbers seen.
+            let mut size = 10.0_f64;
+            for operation in operations {
+                match operation {
+                    Operation::Add(c, from, to) => {
+                        let (v, state) = (vectors[from].clone(), states[from].clone());
+                        vectors[to].iter_mut().zip(&v).for_each(|(a, b)| *a += c * b);
+                        states[to].add_scaled(c, &state);
+                    }
+                    Operation::Scale(c, k) => {
+                        vectors[k].iter_mut().for_each(|v| *v *= c);
+                        states[k].scale_by(c);
+                    }
+                    Operation::Fill(c, k) => {
+                        vectors[k].fill(c);
+                        states[k].fill(c);
+                    }
+                    Operation::Copy(from, to) => {
+                        vectors[to] = vectors[from].clone();
+                        states[to] = states[from].clone();
+                    }
+                    Operation::Assign(c, k) => {
+                        vectors[k] = (0..n).map(|i| c * i as f64).collect();
+                        states[k].assign(|out| out.iter_mut().enumerate().for_each(|(i, v)| *v = c * i as f64));
+                    }
+                    Operation::Set(i, c, k) => {
+                        vectors[k][i % n] = c;
+                        states[k].set_component(i % n, c);
+                    }
+                    Operation::Look(k) => prop_assert_eq!(states[k].values().len(), n),
+                }
+                size = vectors.iter().flatten().fold(size, |m, v| m.max(v.abs()));
+            }
+            let near = |a: f64, b: f64, scale: f64| (a - b).abs() <= 1e-12 * scale;
+            for (state, v) in states.iter().zip(&vectors) {
+                prop_assert!(state.values().iter().zip(v).all(|(a, b)| near(*a, *b, size)));
+                let norm: f64 = v.iter().map(|v| v * v).sum();
+                prop_assert!(near(state.norm_squared(), norm, n as f64 * size * size));
+            }
+            let (atol, rtol) = (Tolerance::Scalar(0.5), Tolerance::Scalar(0.1));
+            let scaled = |i: usize| vectors[2][i] / (0.5 + 0.1 * vectors[0][i].abs().max(vectors[1][i].abs()));
+            let expected: f64 = (0..n).map(|i| scaled(i).powi(2)).sum();
+            let found = states[0].error_norm(&states[1], &states[2], &atol, &rtol);
+            prop_assert!(near(found, expected, n as f64 * size * size));
+        }
+    }
+}

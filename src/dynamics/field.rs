@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 
-use ndarray::{Array1, ArrayView1, ArrayViewMut1, Zip};
+use ndarray::{Array1, ArrayView1, ArrayViewMut1, Zip, s};
 
 use super::input::Current;
 use super::ode::Field;
@@ -28,8 +28,7 @@ pub(super) enum Form {
 
 /// A flow of a circuit under an input.
 ///
-/// One evaluation is one product by `W`, one pass of the activations, and two passes over the vectors; nothing is
-/// allocated.
+/// One evaluation is one product by `W` and one to three passes over the vectors; nothing is allocated.
 pub(super) struct NetworkField<'f, A> {
     circuit: &'f Circuit<A>,
     form: Form,
@@ -116,38 +115,45 @@ impl<'f, A: Scalar> NetworkField<'f, A> {
         self.fault.borrow_mut().get_or_insert(error);
     }
 
-    fn target(&self, x: &[A], mut dx: ArrayViewMut1<'_, A>) {
-        let x = ArrayView1::from(x);
-        match self.form {
-            Form::FiringRate => {
-                self.circuit.weights.dot_into(x, dx.view_mut());
-                self.add_input(dx.view_mut());
-                self.circuit.activate(dx);
-            }
-            Form::BestResponse => {
-                self.circuit.weights.dot_into(x, dx.view_mut());
-                self.add_input(dx.view_mut());
-                let responses: Vec<Option<A>> = self
-                    .selfish
-                    .iter()
-                    .map(|&(i, w)| best_rate(w, dx[i] - w * x[i], self.circuit.activation(i)))
-                    .collect();
-                self.circuit.activate(dx.view_mut());
-                for (&(i, _), response) in self.selfish.iter().zip(responses) {
-                    dx[i] = response.unwrap_or_else(|| {
-                        self.report(unbounded(i));
-                        A::nan()
-                    });
-                }
-            }
-            Form::Hopfield => {
-                let mut rates = self.scratch.borrow_mut();
-                rates.assign(&x);
-                self.circuit.activate(rates.view_mut());
-                self.circuit.weights.dot_into(rates.view(), dx.view_mut());
-                self.add_input(dx.view_mut());
-            }
+    /// `T^{-1} (-x + Phi(W x + u))`: the product, and one pass over the vectors.
+    fn firing_rate(&self, x: &[A], dx: &mut [A]) {
+        self.circuit.weights.dot_into(ArrayView1::from(x), ArrayViewMut1::from(&mut *dx));
+        let input = self.input.value();
+        let (input, rates) = (input.view(), self.rates.view());
+        self.circuit.activate_between(
+            ArrayViewMut1::from(dx),
+            |neurons, part| part.iter_mut().zip(input.slice(s![neurons])).for_each(|(z, &u)| *z += u),
+            |neurons, part| {
+                let here = x[neurons.clone()].iter().zip(rates.slice(s![neurons]));
+                part.iter_mut().zip(here).for_each(|(y, (&x, &rate))| *y = (*y - x) * rate);
+            },
+        );
+    }
+
+    /// `T^{-1} (-x + BR(x))`.
+    fn best_response(&self, x: &[A], dx: &mut [A]) {
+        self.circuit.weights.dot_into(ArrayView1::from(x), ArrayViewMut1::from(&mut *dx));
+        self.add_input(ArrayViewMut1::from(&mut *dx));
+        let response = |&(i, w): &(usize, A)| best_rate(w, dx[i] - w * x[i], self.circuit.activation(i));
+        let responses: Vec<Option<A>> = self.selfish.iter().map(response).collect();
+        self.circuit.activate(ArrayViewMut1::from(&mut *dx));
+        for (&(i, _), response) in self.selfish.iter().zip(responses) {
+            dx[i] = response.unwrap_or_else(|| {
+                self.report(unbounded(i));
+                A::nan()
+            });
         }
+        self.towards(x, dx);
+    }
+
+    /// `T^{-1} (-y + W Phi(y) + u)`.
+    fn hopfield(&self, y: &[A], dy: &mut [A]) {
+        let mut rates = self.scratch.borrow_mut();
+        rates.assign(&ArrayView1::from(y));
+        self.circuit.activate(rates.view_mut());
+        self.circuit.weights.dot_into(rates.view(), ArrayViewMut1::from(&mut *dy));
+        self.add_input(ArrayViewMut1::from(&mut *dy));
+        self.towards(y, dy);
     }
 }
 
@@ -157,8 +163,11 @@ impl<A: Scalar> Field<A> for NetworkField<'_, A> {
         if let Err(error) = self.input.move_to(t) {
             self.report(error);
         }
-        self.target(x, ArrayViewMut1::from(&mut *dx));
-        self.towards(x, dx);
+        match self.form {
+            Form::FiringRate => self.firing_rate(x, dx),
+            Form::Hopfield => self.hopfield(x, dx),
+            Form::BestResponse => self.best_response(x, dx),
+        }
         if let Some(seen) = &self.residual {
             seen.set((t, largest_residual(dx, self.circuit.time_constants.view())));
         }

@@ -1,5 +1,7 @@
 //! What both forms of a network consist of, and its one validation.
 
+use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::Arc;
 
 use ndarray::{Array1, ArrayView1, ArrayViewMut1};
@@ -33,27 +35,63 @@ impl<A: Scalar> Circuit<A> {
 
     /// Replaces every `z_i` by `phi_i(z_i)`.
     pub(crate) fn activate(&self, z: ArrayViewMut1<'_, A>) {
-        self.map_populations(z, |activation, part| activation.activate_slice(part));
+        self.map_populations(z, |activation, _, part| activation.activate_slice(part));
     }
 
     /// Replaces every `z_i` by `phi_i'(z_i)`.
     pub(crate) fn slopes(&self, z: ArrayViewMut1<'_, A>) {
-        self.map_populations(z, |activation, part| activation.derivative_slice(part));
+        self.map_populations(z, |activation, _, part| activation.derivative_slice(part));
     }
 
-    /// Applies one call per population: in place for neighbours, through a buffer for scattered members.
-    fn map_populations(&self, mut z: ArrayViewMut1<'_, A>, f: impl Fn(&dyn ActivationCost<A>, &mut [A]) + Sync) {
-        for population in &self.populations {
-            if let Members::Range(range) = &population.members
-                && let Some(slice) = z.as_slice_mut()
-            {
-                in_chunks(&mut slice[range.clone()], |part| f(&*population.activation, part));
-                continue;
+    /// Replaces every `z_i` by what `after` makes of `phi_i` of what `before` makes of it, in one pass over the memory.
+    ///
+    /// Both get neighbouring neurons and their values.
+    pub(crate) fn activate_between(
+        &self,
+        z: ArrayViewMut1<'_, A>,
+        before: impl Fn(Range<usize>, &mut [A]) + Sync,
+        after: impl Fn(Range<usize>, &mut [A]) + Sync,
+    ) {
+        let each = |neurons: &Neurons<'_>, part: &mut [A], f: &(dyn Fn(Range<usize>, &mut [A]) + Sync)| match neurons {
+            Neurons::Range(range) => f(range.clone(), part),
+            Neurons::List(list) => {
+                list.iter().zip(part).for_each(|(&i, v)| f(i..i + 1, std::slice::from_mut(v)));
             }
-            let mut buffer: Vec<A> = population.members.iter().map(|i| z[i]).collect();
-            in_chunks(&mut buffer, |part| f(&*population.activation, part));
-            for (i, v) in population.members.iter().zip(buffer) {
-                z[i] = v;
+        };
+        self.map_populations(z, |activation, neurons, part| {
+            each(&neurons, part, &before);
+            activation.activate_slice(part);
+            each(&neurons, part, &after);
+        });
+    }
+
+    /// Applies one call per population, or per part of a large one: in place for neighbours, through a buffer for scattered
+    /// members.
+    fn map_populations(
+        &self,
+        mut z: ArrayViewMut1<'_, A>,
+        f: impl Fn(&dyn ActivationCost<A>, Neurons<'_>, &mut [A]) + Sync,
+    ) {
+        for population in &self.populations {
+            let activation = &*population.activation;
+            match (&population.members, z.as_slice_mut()) {
+                (Members::Range(range), Some(slice)) => in_chunks(&mut slice[range.clone()], |start, part| {
+                    let start = range.start + start;
+                    f(activation, Neurons::Range(start..start + part.len()), part);
+                }),
+                (members, _) => {
+                    let members: Cow<'_, [usize]> = match members {
+                        Members::Range(range) => Cow::Owned(range.clone().collect()),
+                        Members::List(list) => Cow::Borrowed(list),
+                    };
+                    let mut buffer: Vec<A> = members.iter().map(|&i| z[i]).collect();
+                    in_chunks(&mut buffer, |start, part| {
+                        f(activation, Neurons::List(&members[start..start + part.len()]), part);
+                    });
+                    for (&i, v) in members.iter().zip(buffer) {
+                        z[i] = v;
+                    }
+                }
             }
         }
     }
@@ -76,18 +114,24 @@ impl<A: Scalar> Circuit<A> {
     }
 }
 
-/// Applies `f` to neighbouring parts of a slice, on several threads if it is long.
-fn in_chunks<A: Send>(slice: &mut [A], f: impl Fn(&mut [A]) + Sync) {
+/// The neurons of a part of a population.
+enum Neurons<'a> {
+    Range(Range<usize>),
+    List(&'a [usize]),
+}
+
+/// Applies `f` to the places and values of neighbouring parts of a slice, on several threads if it is long.
+fn in_chunks<A: Send>(slice: &mut [A], f: impl Fn(usize, &mut [A]) + Sync) {
     #[cfg(feature = "rayon")]
     {
         use rayon::prelude::*;
         const CHUNK: usize = 1 << 13;
         if slice.len() > 2 * CHUNK {
-            slice.par_chunks_mut(CHUNK).for_each(&f);
+            slice.par_chunks_mut(CHUNK).enumerate().for_each(|(k, part)| f(k * CHUNK, part));
             return;
         }
     }
-    f(slice);
+    f(0, slice);
 }
 
 /// Gathers the parts of a network; `FiringRateNetwork::builder` and `HopfieldNetwork::builder` start one.
