@@ -32,6 +32,38 @@ pub(super) fn leak<A: Scalar>(name: &str, value: A) -> Result<A> {
     }
 }
 
+/// Constructors of an activation whose one parameter is a gain.
+macro_rules! with_gain {
+    ($activation:ident, $units:literal) => {
+        impl<A: Scalar> Default for $activation<A> {
+            fn default() -> Self {
+                Self { gain: A::one() }
+            }
+        }
+
+        impl<A: Scalar> $activation<A> {
+            /// Gain 1.
+            pub fn new() -> Self {
+                Self::default()
+            }
+
+            #[doc = concat!("A positive, finite gain, in units of ", $units, ".")]
+            ///
+            /// # Errors
+            /// Any other gain.
+            pub fn with_gain(gain: A) -> crate::Result<Self> {
+                Ok(Self { gain: super::parameter::positive("gain", gain)? })
+            }
+
+            /// The gain `b`.
+            pub fn gain(&self) -> A {
+                self.gain
+            }
+        }
+    };
+}
+pub(super) use with_gain;
+
 /// The same checks for parameters that are read from a file.
 #[cfg(feature = "serde")]
 pub(super) mod deserialized {

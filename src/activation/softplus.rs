@@ -1,14 +1,13 @@
 //! The softplus, a smooth rectifier.
 
 use super::numeric::gauss_kronrod;
-use super::parameter::positive;
+use super::parameter::with_gain;
 use super::special::{
     PI_SQUARED_SIXTH, dilogarithm_deficit, entropy_gap, exponential_gap, logistic, softplus, softplus_curvature,
     softplus_integral, softplus_inverse_integral,
 };
 use super::{ActivationCost, Domain, SlopeRange};
 use crate::Scalar;
-use crate::error::Result;
 
 /// `phi(z) = ln(1 + e^{b z})/b` with gain `b`, a ReLU with a bend of width `1/b`;
 /// `Psi(x) = x^2/2 + (Li_2(e^{-b x}) - pi^2/6)/b^2` on `x >= 0`, paired with `Psi*(z) = -Li_2(-e^{b z})/b^2`, where `Li_2` is
@@ -21,28 +20,7 @@ pub struct Softplus<A> {
     gain: A,
 }
 
-impl<A: Scalar> Default for Softplus<A> {
-    fn default() -> Self {
-        Self { gain: A::one() }
-    }
-}
-
-impl<A: Scalar> Softplus<A> {
-    /// Gain 1.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// A positive, finite gain, in units of 1 per input.
-    pub fn with_gain(gain: A) -> Result<Self> {
-        Ok(Self { gain: positive("gain", gain)? })
-    }
-
-    /// The gain `b`.
-    pub fn gain(&self) -> A {
-        self.gain
-    }
-}
+with_gain!(Softplus, "1 per input");
 
 impl<A: Scalar> ActivationCost<A> for Softplus<A> {
     fn name(&self) -> String {

@@ -1,10 +1,9 @@
 //! The hyperbolic tangent.
 
-use super::parameter::positive;
+use super::parameter::with_gain;
 use super::special::{entropy_gap, exp_range, power_series};
 use super::{ActivationCost, Domain, SlopeRange};
 use crate::Scalar;
-use crate::error::Result;
 
 /// `phi(z) = tanh(b z)` with gain `b`; `Psi(x) = (x atanh x + ln(1 - x^2)/2) / b` on `[-1, 1]`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -15,28 +14,7 @@ pub struct Tanh<A> {
     gain: A,
 }
 
-impl<A: Scalar> Default for Tanh<A> {
-    fn default() -> Self {
-        Self { gain: A::one() }
-    }
-}
-
-impl<A: Scalar> Tanh<A> {
-    /// Gain 1.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// A positive, finite gain, in units of rate per unit of input.
-    pub fn with_gain(gain: A) -> Result<Self> {
-        Ok(Self { gain: positive("gain", gain)? })
-    }
-
-    /// The gain `b`.
-    pub fn gain(&self) -> A {
-        self.gain
-    }
-}
+with_gain!(Tanh, "rate per unit of input");
 
 /// `1 - tanh t` for `t >= 0`.
 fn distance_to_one<A: Scalar>(t: A) -> A {

@@ -3,6 +3,38 @@
 use crate::Scalar;
 use crate::error::{Error, Result};
 
+/// What circuits of an E and an I population have in common: an activation of each.
+macro_rules! two_activations {
+    ($circuit:ident, $builder:ident) => {
+        impl<A: Scalar> $circuit<A> {
+            /// Activation of E.
+            pub fn excitatory(&self) -> &dyn ActivationCost<A> {
+                &*self.parts.phi_e
+            }
+
+            /// Activation of I.
+            pub fn inhibitory(&self) -> &dyn ActivationCost<A> {
+                &*self.parts.phi_i
+            }
+        }
+
+        impl<A: Scalar> $builder<A> {
+            /// Activation of E; ReLU if not given.
+            pub fn excitatory(mut self, activation: impl ActivationCost<A> + 'static) -> Self {
+                self.phi_e = Arc::new(activation);
+                self
+            }
+
+            /// Activation of I; ReLU if not given.
+            pub fn inhibitory(mut self, activation: impl ActivationCost<A> + 'static) -> Self {
+                self.phi_i = Arc::new(activation);
+                self
+            }
+        }
+    };
+}
+pub(super) use two_activations;
+
 /// A finite number.
 pub(super) fn finite<A: Scalar>(argument: &str, value: A) -> Result<A> {
     if value.is_finite() {

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use ndarray::{Array1, Array2, ArrayBase, Data, Ix1};
 
 use self::condition::Modes;
-use super::parameters::{magnitude, positive};
+use super::parameters::{magnitude, positive, two_activations};
 use crate::Scalar;
 use crate::activation::{ActivationCost, Relu};
 use crate::error::{Error, Result};
@@ -95,6 +95,8 @@ pub struct CertifyingRatios<A> {
     pub upper: A,
 }
 
+two_activations!(LateralInhibition, LateralInhibitionBuilder);
+
 impl<A: Scalar> LateralInhibition<A> {
     /// Starts a circuit of `columns >= 2` columns: weights 0, time constants 1, ReLU neurons.
     pub fn builder(columns: usize) -> LateralInhibitionBuilder<A> {
@@ -155,16 +157,6 @@ impl<A: Scalar> LateralInhibition<A> {
     /// Time constant of the I neurons.
     pub fn tau_i(&self) -> A {
         self.parts.tau_i
-    }
-
-    /// Activation of the E neurons.
-    pub fn excitatory(&self) -> &dyn ActivationCost<A> {
-        &*self.parts.phi_e
-    }
-
-    /// Activation of the I neurons.
-    pub fn inhibitory(&self) -> &dyn ActivationCost<A> {
-        &*self.parts.phi_i
     }
 
     /// The synaptic matrix, shape `[2k, 2k]`, with signs.
@@ -373,18 +365,6 @@ impl<A: Scalar> LateralInhibitionBuilder<A> {
     /// Time constant of the I neurons, above 0.
     pub fn tau_i(mut self, tau: A) -> Self {
         self.tau_i = tau;
-        self
-    }
-
-    /// Activation of the E neurons.
-    pub fn excitatory(mut self, activation: impl ActivationCost<A> + 'static) -> Self {
-        self.phi_e = Arc::new(activation);
-        self
-    }
-
-    /// Activation of the I neurons.
-    pub fn inhibitory(mut self, activation: impl ActivationCost<A> + 'static) -> Self {
-        self.phi_i = Arc::new(activation);
         self
     }
 

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use ndarray::{Array2, array};
 
-use super::parameters::{finite, magnitude, positive};
+use super::parameters::{finite, magnitude, positive, two_activations};
 use crate::Scalar;
 use crate::activation::{ActivationCost, Relu};
 use crate::error::Result;
@@ -72,6 +72,8 @@ pub struct WilsonCowanBuilder<A: Scalar> {
     phi_i: Arc<dyn ActivationCost<A>>,
 }
 
+two_activations!(WilsonCowan, WilsonCowanBuilder);
+
 impl<A: Scalar> WilsonCowan<A> {
     /// Starts a circuit: weights and inputs 0, time constants 1, ReLU neurons.
     pub fn builder() -> WilsonCowanBuilder<A> {
@@ -116,16 +118,6 @@ impl<A: Scalar> WilsonCowan<A> {
     /// A value that the builder does not allow for this parameter.
     pub fn with(&self, parameter: Parameter, value: A) -> Result<Self> {
         self.to_builder().set(parameter, value).build()
-    }
-
-    /// Activation of the E population.
-    pub fn excitatory(&self) -> &dyn ActivationCost<A> {
-        &*self.parts.phi_e
-    }
-
-    /// Activation of the I population.
-    pub fn inhibitory(&self) -> &dyn ActivationCost<A> {
-        &*self.parts.phi_i
     }
 
     /// The synaptic matrix `[[w_EE, -w_EI], [w_IE, -w_II]]`.
@@ -266,18 +258,6 @@ impl<A: Scalar> WilsonCowanBuilder<A> {
     /// External input to I.
     pub fn u_i(self, input: A) -> Self {
         self.set(Parameter::UI, input)
-    }
-
-    /// Activation of E.
-    pub fn excitatory(mut self, activation: impl ActivationCost<A> + 'static) -> Self {
-        self.phi_e = Arc::new(activation);
-        self
-    }
-
-    /// Activation of I.
-    pub fn inhibitory(mut self, activation: impl ActivationCost<A> + 'static) -> Self {
-        self.phi_i = Arc::new(activation);
-        self
     }
 
     /// Any one of the numbers.
