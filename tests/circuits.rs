@@ -405,6 +405,27 @@ mod lateral_inhibition {
         [0.0..1.3, 0.0..3.0, 0.0..2.0, 0.0..3.0, 0.0..2.0f64]
     }
 
+    #[test]
+    fn gains_are_those_of_the_linearised_circuit() {
+        let circuit = circuit(3, [0.4, 0.9, 0.3, 1.2, 0.5]);
+        assert_eq!((circuit.common_inhibition(), circuit.difference_inhibition()), (0.9 + 2.0 * 0.3, 0.9 - 0.3));
+        assert_eq!(circuit.gains_at(1.0, 1.0), circuit.gains().unwrap());
+        let (slope_e, slope_i) = (0.7, 0.4);
+        let gains = circuit.gains_at(slope_e, slope_i);
+        let slopes = Array1::from_shape_fn(6, |i| if i % 2 == 0 { slope_e } else { slope_i });
+        for (pattern, gain) in [([1.0, 1.0, 1.0], gains.common), ([1.0, -2.0, 1.0], gains.difference)] {
+            // x = Lambda (W x + u) for inputs to E alone, by iteration.
+            let u = Array1::from_shape_fn(6, |i| if i % 2 == 0 { pattern[i / 2] } else { 0.0 });
+            let mut x = Array1::zeros(6);
+            for _ in 0..2000 {
+                x = 0.8 * &x + 0.2 * (&slopes * &(circuit.weights().dot(&x) + &u));
+            }
+            for (j, p) in pattern.iter().enumerate() {
+                assert!((x[2 * j] - gain * p).abs() < 1e-12, "{x} {gain}");
+            }
+        }
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(400))]
 

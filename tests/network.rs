@@ -176,7 +176,10 @@ fn bad_parts_are_named() {
         "`activation` is missing for neuron 0; allowed: one activation for all, or populations that cover every neuron"
     );
     let error = ok().population("E", 0..2, Relu).population("I", 1..2, Identity).build().unwrap_err();
-    assert_eq!(error.to_string(), "`population `I`` is neuron 1; allowed: each neuron in one population only");
+    assert_eq!(
+        error.to_string(),
+        "`population I` is given neuron 1, which is taken; allowed: each neuron in one population only"
+    );
 }
 
 proptest! {
@@ -402,6 +405,12 @@ fn populations_have_names() {
     assert_eq!(net.population("I").unwrap().members().len(), 1);
     assert!(net.population("e").is_none());
     assert_eq!(net.population_of(2).unwrap().name(), "E");
+    assert!(net.population_of(5).is_none() && net.activation(5).is_none());
+    assert_eq!(net.activation(1).unwrap().activate(0.5), 0.5f64.tanh());
+    let ranges = net.slope_ranges();
+    assert!(ranges.iter().all(|r| r.is_mone()) && (ranges[3].min, ranges[0].min) == (1.0, 0.0));
+    let steep = FiringRateNetwork::builder(array![[0.0]]).activation(Tanh::with_gain(1.5).unwrap()).build().unwrap();
+    assert!(!steep.slope_ranges()[0].is_mone());
     assert_eq!(net.populations().iter().map(|p| p.name()).collect::<Vec<_>>(), ["E", "I", "rest"]);
     let x = net.activate(&array![-1.0, 1.0, 2.0, -3.0, 4.0]).unwrap();
     assert_eq!(x, array![0.0, 1f64.tanh(), 2.0, -3.0, 4.0]);
@@ -409,8 +418,8 @@ fn populations_have_names() {
         let builder = FiringRateNetwork::builder(Array2::<f64>::zeros((2, 2))).population("E", 0..1, Relu);
         builder.population(name, members, Relu).build().unwrap_err().to_string()
     };
-    assert_eq!(error(vec![], "I"), "`population `I`` is empty; at least one entry is needed");
-    assert_eq!(error(vec![2], "I"), "`population `I`` is neuron 2; allowed: neurons 0..2");
+    assert_eq!(error(vec![], "I"), "`population I` is empty; at least one entry is needed");
+    assert_eq!(error(vec![2], "I"), "`population I` is given neuron 2; allowed: neurons 0..2");
     assert_eq!(error(vec![1], "E"), "`population name` is E; allowed: names that differ from each other");
 }
 

@@ -177,7 +177,7 @@ fn assign<A>(populations: &[Population<A>], n: usize) -> Result<Vec<u32>> {
     const NONE: u32 = u32::MAX;
     let mut population_of = vec![NONE; n];
     for (p, population) in populations.iter().enumerate() {
-        let argument = || format!("population `{}`", population.name);
+        let argument = || format!("population {}", population.name);
         if population.members.is_empty() {
             return Err(Error::Empty { argument: argument() });
         }
@@ -186,11 +186,11 @@ fn assign<A>(populations: &[Population<A>], n: usize) -> Result<Vec<u32>> {
         }
         for i in population.members.iter() {
             match population_of.get_mut(i) {
-                None => return Err(Error::invalid(argument(), format!("neuron {i}"), format!("neurons 0..{n}"))),
+                None => return Err(Error::invalid(argument(), format!("given neuron {i}"), format!("neurons 0..{n}"))),
                 Some(seat) if *seat != NONE => {
                     return Err(Error::invalid(
                         argument(),
-                        format!("neuron {i}"),
+                        format!("given neuron {i}, which is taken"),
                         "each neuron in one population only",
                     ));
                 }

@@ -243,7 +243,7 @@ fn certify<A: Scalar>(circuit: &Circuit<A>) -> Result<NetworkVerdict> {
 pub(crate) fn bounded_slopes<A: Scalar>(circuit: &Circuit<A>) -> Result<Array1<f64>> {
     let rho = circuit.slope_bounds(NEED)?;
     for (i, range) in circuit.slope_ranges().iter().enumerate() {
-        let argument = || format!("activation `{}` of neuron {i}", circuit.activation(i).name());
+        let argument = || format!("activation {} of neuron {i}", circuit.activation(i).name());
         if !range.exact {
             return Err(Error::invalid(argument(), "slopes known from samples only", "declared slope bounds"));
         }

@@ -25,6 +25,7 @@ proptest! {
         prop_assert!(p.abscissa().lower <= value + 1e-3 && value - 1e-3 <= p.abscissa().upper);
         prop_assert!(p.abscissa().width() <= 1e-8, "{:?}", p.abscissa());
         prop_assert!(p.vector().iter().all(|&v| v > 0.0));
+        prop_assert_eq!(p.clone().into_vector(), p.vector().to_owned());
         let image = metzler_majorant(&a).dot(&p.vector());
         prop_assert!(image.iter().zip(p.vector()).all(|(y, v)| *y <= p.abscissa().upper * v + 1e-12 * v));
     }

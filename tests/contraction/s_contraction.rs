@@ -199,6 +199,20 @@ fn time_constants_scale_the_rate_and_bad_options_are_refused() {
 }
 
 #[test]
+fn options_reach_every_kind_of_network() {
+    let w = array![[0.3, -0.9], [0.7, -0.2]];
+    let options = SContractionOptions::default().with_tolerance(1e-3).unwrap();
+    let net = FiringRateNetwork::builder(&w).activation(Tanh::new()).build().unwrap();
+    // Slopes up to 1 and time constants 1: the network is its matrix.
+    assert_eq!(options.solve_firing_rate(&net).unwrap(), options.solve(&w).unwrap());
+    let hopfield = options.solve_hopfield(&net.to_hopfield()).unwrap();
+    hopfield.verify_hopfield(&net.to_hopfield()).unwrap();
+    let close = net.s_contraction().unwrap().best_rate();
+    let loose = options.solve(&w).unwrap().best_rate();
+    assert!(loose.lower <= close.upper && close.lower <= loose.upper && loose.width() <= 4e-3, "{close} {loose}");
+}
+
+#[test]
 fn rates_agree_with_a_general_conic_solver() {
     let text = include_str!("../data/clarabel/s_contraction.csv");
     let mut count = 0;

@@ -499,7 +499,7 @@ fn value<A: Scalar>(phi: &dyn ActivationCost<A>, z: A) -> Result<A> {
         Ok(x)
     } else {
         Err(Error::NonFinite {
-            argument: format!("activation `{}` at {z}", phi.name()),
+            argument: format!("activation {} at {z}", phi.name()),
             index: Vec::new(),
             value: x.to_double(),
         })
