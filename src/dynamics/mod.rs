@@ -12,6 +12,7 @@ mod cycle;
 mod field;
 mod input;
 pub(crate) mod ode;
+mod options;
 mod play;
 mod record;
 mod simulation;

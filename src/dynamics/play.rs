@@ -1,5 +1,7 @@
 //! Play in rounds.
 
+use std::ops::ControlFlow;
+
 use ndarray::{Array1, ArrayBase, Data, Ix1};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
@@ -7,13 +9,13 @@ use rand_chacha::ChaCha8Rng;
 
 use super::cycle::Recurrence;
 use super::field::larger;
-use super::record::{Counts, Record, Sampling, Wishes};
-use super::simulation::{Observer, require};
+use super::options::{Observer, RunOptions, require, run_options};
+use super::record::{Counts, Record, Sampling};
 use super::trajectory::{Limit, Step, StopReason, Trajectory};
 use crate::Scalar;
 use crate::error::{Error, Result};
 use crate::game::{Game, best_rate};
-use crate::network::{Circuit, finite_vector};
+use crate::network::Circuit;
 use crate::stability::NetworkCertificate;
 
 /// Who moves when.
@@ -76,14 +78,9 @@ impl<'a, A: Scalar> Game<'a, A> {
             order: Order::default(),
             moves: Move::default(),
             damping: A::one(),
-            initial: None,
             tolerance: A::of(100.0) * A::epsilon(),
             max_rounds: 10_000,
-            cycle_tolerance: Some(A::epsilon().powf(A::of(0.6))),
-            bound: A::max_value().sqrt(),
-            sampling: Sampling::Steps,
-            wishes: Wishes::default(),
-            observer: None,
+            options: RunOptions::new(A::epsilon().powf(A::of(0.6))),
         }
     }
 }
@@ -98,15 +95,12 @@ pub struct Play<'a, A> {
     order: Order,
     moves: Move<A>,
     damping: A,
-    initial: Option<Array1<A>>,
     tolerance: A,
     max_rounds: usize,
-    cycle_tolerance: Option<A>,
-    bound: A,
-    sampling: Sampling<A>,
-    wishes: Wishes<A>,
-    observer: Option<Observer<'a, A>>,
+    options: RunOptions<'a, A>,
 }
+
+run_options!(Play, "rates", "round");
 
 impl<'a, A: Scalar> Play<'a, A> {
     /// Who moves when; all at once if not given.
@@ -127,12 +121,6 @@ impl<'a, A: Scalar> Play<'a, A> {
         self
     }
 
-    /// The initial rates, shape `[n]`; 0 if not given.
-    pub fn initial<S: Data<Elem = A>>(mut self, rates: &ArrayBase<S, Ix1>) -> Self {
-        self.initial = Some(rates.to_owned());
-        self
-    }
-
     /// The play has converged once no neuron's undamped move (per unit of step, for steps below 1) is longer than
     /// `tolerance max(1, max_i |x_i|)`; 100 machine epsilons if not given.
     pub fn tolerance(mut self, tolerance: A) -> Self {
@@ -149,45 +137,7 @@ impl<'a, A: Scalar> Play<'a, A> {
     /// How closely the rates must return, relative to how far they went, to count as a cycle; `None` never looks for
     /// cycles. The machine epsilon to the power 0.6 if not given. Play in random order has no cycles to look for.
     pub fn cycle_tolerance(mut self, tolerance: Option<A>) -> Self {
-        self.cycle_tolerance = tolerance;
-        self
-    }
-
-    /// Stops with [`StopReason::Diverged`] once some `|x_i|` is above this bound, or when a neuron has no best response
-    /// because its energy is unbounded below; the square root of the largest number if not given.
-    pub fn divergence_bound(mut self, bound: A) -> Self {
-        self.bound = bound;
-        self
-    }
-
-    /// Records the initial and the last rates only.
-    pub fn record_ends(mut self) -> Self {
-        self.sampling = Sampling::Ends;
-        self
-    }
-
-    /// Records every neuron's energy `E_i` (theory 1.4) after every round.
-    pub fn record_energies(mut self) -> Self {
-        self.wishes.energies = true;
-        self
-    }
-
-    /// Records the exploitability and NashConv (theory 2.2) after every round.
-    pub fn record_exploitability(mut self) -> Self {
-        self.wishes.exploitability = true;
-        self
-    }
-
-    /// Records the Lyapunov function `V` (theory 3.2) after every round. It falls along the flow; play in rounds may
-    /// raise it.
-    pub fn record_lyapunov(mut self, certificate: &NetworkCertificate) -> Self {
-        self.wishes.lyapunov = Some((certificate.clone(), None));
-        self
-    }
-
-    /// Calls `observer` with the initial rates and after every round; `ControlFlow::Break(())` ends the play.
-    pub fn observe(mut self, observer: impl FnMut(&Step<'_, A>) -> std::ops::ControlFlow<()> + 'a) -> Self {
-        self.observer = Some(Box::new(observer));
+        self.options.cycle_tolerance = tolerance;
         self
     }
 
@@ -197,7 +147,7 @@ impl<'a, A: Scalar> Play<'a, A> {
     /// Initial rates of the wrong length or not finite; options outside what their setters allow.
     pub fn run(mut self) -> Result<Trajectory<A>> {
         let x = self.check()?;
-        let record = Record::new(self.circuit, false, std::mem::take(&mut self.wishes))?;
+        let record = Record::new(self.circuit, false, std::mem::take(&mut self.options.wishes))?;
         let mut table = Table {
             circuit: self.circuit,
             self_weights: self.circuit.weights.diagonal(),
@@ -212,12 +162,11 @@ impl<'a, A: Scalar> Play<'a, A> {
             drive: Array1::zeros(self.circuit.len()),
             x,
         };
-        let observer = self.observer.take();
+        let observer = self.options.observer.take();
         Ok(self.play_rounds(&mut table, record, observer))
     }
 
     fn check(&self) -> Result<Array1<A>> {
-        let n = self.circuit.len();
         let above_0 = |v: A| v > A::zero();
         require("damping", self.damping, above_0(self.damping) && self.damping <= A::one(), "above 0 and up to 1")?;
         if let Move::Proximal { step } = self.moves {
@@ -225,21 +174,10 @@ impl<'a, A: Scalar> Play<'a, A> {
         }
         let tolerance = self.tolerance;
         require("tolerance", tolerance, above_0(tolerance) && tolerance <= A::one(), "numbers above 0 and up to 1")?;
-        if let Some(tolerance) = self.cycle_tolerance {
-            let allowed = above_0(tolerance) && tolerance < A::one();
-            require("cycle_tolerance", tolerance, allowed, "numbers between 0 and 1, or None")?;
-        }
-        require("divergence_bound", self.bound, above_0(self.bound), "numbers above 0")?;
         if self.max_rounds == 0 {
             return Err(Error::invalid("max_rounds", 0, "at least 1"));
         }
-        match &self.initial {
-            None => Ok(Array1::zeros(n)),
-            Some(x) => {
-                finite_vector("initial", x.view(), n)?;
-                Ok(x.clone())
-            }
-        }
+        self.options.check(self.circuit.len())
     }
 
     fn play_rounds(
@@ -249,12 +187,12 @@ impl<'a, A: Scalar> Play<'a, A> {
         mut observer: Option<Observer<'a, A>>,
     ) -> Trajectory<A> {
         let is_map = !matches!(self.order, Order::Random { .. });
-        let mut recurrence = self.cycle_tolerance.filter(|_| is_map).map(Recurrence::new);
+        let mut recurrence = self.options.cycle_tolerance.filter(|_| is_map).map(Recurrence::new);
         let input = self.circuit.input.view();
         let mut round = 0;
         let stop = loop {
             let time = A::of(round as f64);
-            if round == 0 || self.sampling == Sampling::Steps {
+            if round == 0 || self.options.sampling == Sampling::Steps {
                 record.push(time, &table.x.to_vec(), input);
             }
             let step = Step { number: round, time, state: table.x.view() };
@@ -271,7 +209,7 @@ impl<'a, A: Scalar> Play<'a, A> {
             let size = table.size();
             let way = table.round();
             round += 1;
-            if !table.within(self.bound) {
+            if !table.within(self.options.divergence_bound) {
                 break StopReason::Diverged;
             }
             if way <= self.tolerance * size.max(A::one()) {
@@ -293,7 +231,7 @@ impl<A: Scalar> std::fmt::Debug for Play<'_, A> {
             .field("order", &self.order)
             .field("moves", &self.moves)
             .field("damping", &self.damping)
-            .field("initial", &self.initial)
+            .field("initial", &self.options.initial)
             .field("tolerance", &self.tolerance)
             .field("max_rounds", &self.max_rounds)
             .finish_non_exhaustive()

@@ -2,21 +2,20 @@
 
 use std::ops::ControlFlow;
 
-use ndarray::{Array1, ArrayBase, ArrayView1, ArrayViewMut1, Data, Ix1, Ix2};
+use ndarray::{ArrayBase, ArrayView1, ArrayViewMut1, Data, Ix1, Ix2};
 
 use super::cycle::Returns;
 use super::field::{Form, NetworkField, larger};
 use super::input::{Current, Input, Segment, increasing};
 use super::ode::{Attempt, StepControl, Stepper};
-use super::record::{Counts, Record, Sampling, Wishes};
+use super::options::{Observer, RunOptions, require, run_options};
+use super::record::{Counts, Record, Sampling};
 use super::trajectory::{Limit, Step, StopReason, Trajectory};
 use crate::Scalar;
 use crate::error::{Error, Result};
 use crate::game::Game;
-use crate::network::{Circuit, FiringRateNetwork, HopfieldNetwork, finite_vector};
+use crate::network::{Circuit, FiringRateNetwork, HopfieldNetwork};
 use crate::stability::NetworkCertificate;
-
-pub(super) type Observer<'a, A> = Box<dyn FnMut(&Step<'_, A>) -> ControlFlow<()> + 'a>;
 
 impl<A: Scalar> FiringRateNetwork<A> {
     /// Starts a simulation of `T x' = -x + Phi(W x + u(t))`, the proximal pseudo-gradient flow of the game (theory
@@ -84,7 +83,6 @@ impl<A: Scalar> HopfieldNetwork<A> {
 pub struct Simulation<'a, A> {
     circuit: &'a Circuit<A>,
     form: Form,
-    initial: Option<Array1<A>>,
     start: A,
     end: Option<A>,
     rest: Option<A>,
@@ -92,20 +90,17 @@ pub struct Simulation<'a, A> {
     absolute: Option<A>,
     longest_step: Option<A>,
     max_steps: usize,
-    bound: A,
-    cycle_tolerance: Option<A>,
     input: Input<'a, A>,
-    sampling: Sampling<A>,
-    wishes: Wishes<A>,
-    observer: Option<Observer<'a, A>>,
+    options: RunOptions<'a, A>,
 }
+
+run_options!(Simulation, "state", "step");
 
 impl<'a, A: Scalar> Simulation<'a, A> {
     fn new(circuit: &'a Circuit<A>, form: Form) -> Self {
         Self {
             circuit,
             form,
-            initial: None,
             start: A::zero(),
             end: None,
             rest: None,
@@ -113,19 +108,9 @@ impl<'a, A: Scalar> Simulation<'a, A> {
             absolute: None,
             longest_step: None,
             max_steps: 100_000,
-            bound: A::max_value().sqrt(),
-            cycle_tolerance: Some(A::epsilon().sqrt().sqrt()),
             input: Input::Constant,
-            sampling: Sampling::Steps,
-            wishes: Wishes::default(),
-            observer: None,
+            options: RunOptions::new(A::epsilon().sqrt().sqrt()),
         }
-    }
-
-    /// The initial state, shape `[n]`; 0 if not given.
-    pub fn initial<S: Data<Elem = A>>(mut self, state: &ArrayBase<S, Ix1>) -> Self {
-        self.initial = Some(state.to_owned());
-        self
     }
 
     /// The initial time; 0 if not given.
@@ -173,18 +158,11 @@ impl<'a, A: Scalar> Simulation<'a, A> {
         self
     }
 
-    /// Stops with [`StopReason::Diverged`] once some `|x_i|` is above this bound; the square root of the largest
-    /// number if not given.
-    pub fn divergence_bound(mut self, bound: A) -> Self {
-        self.bound = bound;
-        self
-    }
-
     /// How closely the state must return, relative to the size of its cycle, to count as a cycle in a run
     /// [until converged](Self::until_converged); `None` never looks for cycles. The fourth root of the machine epsilon
     /// if not given.
     pub fn cycle_tolerance(mut self, tolerance: Option<A>) -> Self {
-        self.cycle_tolerance = tolerance;
+        self.options.cycle_tolerance = tolerance;
         self
     }
 
@@ -210,34 +188,7 @@ impl<'a, A: Scalar> Simulation<'a, A> {
     /// Records at these times, interpolated within the steps, instead of after every step. They must increase and lie
     /// between the initial and the final time.
     pub fn record_at<S: Data<Elem = A>>(mut self, times: &ArrayBase<S, Ix1>) -> Self {
-        self.sampling = Sampling::Times(times.to_vec());
-        self
-    }
-
-    /// Records the initial and the last state only.
-    pub fn record_ends(mut self) -> Self {
-        self.sampling = Sampling::Ends;
-        self
-    }
-
-    /// Records every neuron's energy `E_i` (theory 1.4) at every sample, under the input at that time; for potentials,
-    /// those of the rates `Phi(y)`.
-    pub fn record_energies(mut self) -> Self {
-        self.wishes.energies = true;
-        self
-    }
-
-    /// Records the exploitability and NashConv (theory 2.2) at every sample, under the input at that time; for
-    /// potentials, those of the rates `Phi(y)`.
-    pub fn record_exploitability(mut self) -> Self {
-        self.wishes.exploitability = true;
-        self
-    }
-
-    /// Records the Lyapunov function `V` of the certified firing-rate form (theory 3.2) at every sample, under the input
-    /// at that time.
-    pub fn record_lyapunov(mut self, certificate: &NetworkCertificate) -> Self {
-        self.wishes.lyapunov = Some((certificate.clone(), None));
+        self.options.sampling = Sampling::Times(times.to_vec());
         self
     }
 
@@ -248,13 +199,7 @@ impl<'a, A: Scalar> Simulation<'a, A> {
         certificate: &NetworkCertificate,
         equilibrium: &ArrayBase<S, Ix1>,
     ) -> Self {
-        self.wishes.lyapunov = Some((certificate.clone(), Some(equilibrium.to_owned())));
-        self
-    }
-
-    /// Calls `observer` with the initial state and after every accepted step; `ControlFlow::Break(())` ends the run.
-    pub fn observe(mut self, observer: impl FnMut(&Step<'_, A>) -> ControlFlow<()> + 'a) -> Self {
-        self.observer = Some(Box::new(observer));
+        self.options.wishes.lyapunov = Some((certificate.clone(), Some(equilibrium.to_owned())));
         self
     }
 
@@ -271,11 +216,11 @@ impl<'a, A: Scalar> Simulation<'a, A> {
         let field = NetworkField::new(self.circuit, self.form, input, self.rest.is_some());
         let mut run = Run {
             field: &field,
-            record: Record::new(self.circuit, self.form == Form::Hopfield, std::mem::take(&mut self.wishes))?,
+            record: Record::new(self.circuit, self.form == Form::Hopfield, std::mem::take(&mut self.options.wishes))?,
             counts: Counts::default(),
-            sampling: &self.sampling,
+            sampling: &self.options.sampling,
             sampled: 0,
-            observer: self.observer.take(),
+            observer: self.options.observer.take(),
             plan: &plan,
             state: plan.initial.clone(),
             time: self.start,
@@ -286,13 +231,7 @@ impl<'a, A: Scalar> Simulation<'a, A> {
 
     fn check(&self) -> Result<Plan<A>> {
         let n = self.circuit.len();
-        let initial = match &self.initial {
-            None => vec![A::zero(); n],
-            Some(state) => {
-                finite_vector("initial", state.view(), n)?;
-                state.to_vec()
-            }
-        };
+        let initial = self.options.check(n)?.to_vec();
         finite("from_time", self.start)?;
         let end = match (self.end, self.rest) {
             (None, None) => {
@@ -310,11 +249,6 @@ impl<'a, A: Scalar> Simulation<'a, A> {
         if let Some(step) = self.longest_step {
             require("longest_step", step, step > A::zero(), "numbers above 0")?;
         }
-        if let Some(tolerance) = self.cycle_tolerance {
-            let allowed = tolerance > A::zero() && tolerance < A::one();
-            require("cycle_tolerance", tolerance, allowed, "numbers between 0 and 1, or None")?;
-        }
-        require("divergence_bound", self.bound, self.bound > A::zero(), "numbers above 0")?;
         if self.max_steps == 0 {
             return Err(Error::invalid("max_steps", 0, "at least 1"));
         }
@@ -322,7 +256,7 @@ impl<'a, A: Scalar> Simulation<'a, A> {
             let allowed = "constant or piecewise constant inputs";
             return Err(Error::invalid("until_converged", "given with an input function", allowed));
         }
-        if let Sampling::Times(times) = &self.sampling {
+        if let Sampling::Times(times) = &self.options.sampling {
             self.check_samples(times, end)?;
         }
         self.input.check(n)?;
@@ -337,8 +271,8 @@ impl<'a, A: Scalar> Simulation<'a, A> {
                 longest_step: self.longest_step.unwrap_or_else(A::infinity),
             },
             rest: self.rest,
-            cycle_tolerance: self.cycle_tolerance.filter(|_| self.rest.is_some()),
-            bound: self.bound,
+            cycle_tolerance: self.options.cycle_tolerance.filter(|_| self.rest.is_some()),
+            bound: self.options.divergence_bound,
             max_steps: self.max_steps,
         })
     }
@@ -375,12 +309,12 @@ impl<A: Scalar> std::fmt::Debug for Simulation<'_, A> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Simulation")
             .field("form", &self.form)
-            .field("initial", &self.initial)
+            .field("initial", &self.options.initial)
             .field("from_time", &self.start)
             .field("until", &self.end)
             .field("until_converged", &self.rest)
             .field("input", &self.input)
-            .field("sampling", &self.sampling)
+            .field("sampling", &self.options.sampling)
             .finish_non_exhaustive()
     }
 }
@@ -557,9 +491,4 @@ fn finite<A: Scalar>(argument: &str, value: A) -> Result<()> {
     } else {
         Err(Error::NonFinite { argument: argument.into(), index: Vec::new(), value: value.to_double() })
     }
-}
-
-/// An error about `argument` unless `holds`; NaN must make `holds` false.
-pub(super) fn require<A: Scalar>(argument: &str, value: A, holds: bool, allowed: impl Into<String>) -> Result<()> {
-    if holds { Ok(()) } else { Err(Error::invalid(argument, value, allowed)) }
 }

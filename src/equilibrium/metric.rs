@@ -5,7 +5,6 @@ use std::sync::OnceLock;
 use ndarray::{Array1, ArrayView1};
 
 use crate::Scalar;
-use crate::activation::ActivationCost;
 use crate::network::{Circuit, Weights};
 use crate::stability::NetworkCertificate;
 
@@ -79,13 +78,14 @@ impl<'a> Metric<'a> {
         (self.certificate.margin() / (l * l)).min(1.0)
     }
 
-    /// `J_A(v)` in the metric: each neuron's solution of `(1 - alpha) s + alpha rho Psi'(s) = v`.
+    /// `J_A(v)` in the metric: each neuron's solution of `(1 - alpha) s + alpha rho Psi'(s) = v`, its prox with the step
+    /// `alpha rho / (1 - alpha + alpha rho) <= 1`.
     pub(super) fn backward<A: Scalar>(&self, circuit: &Circuit<A>, alpha: f64, v: ArrayView1<'_, A>) -> Array1<A> {
         let rho = self.slope_bounds();
         Array1::from_shape_fn(v.len(), |i| {
             let weight = 1.0 - alpha + alpha * rho[i];
             let gamma = alpha * rho[i] / weight;
-            resolvent(circuit.activation(i), A::of(gamma), v[i] / A::of(weight))
+            circuit.activation(i).prox(v[i] / A::of(weight), A::of(gamma))
         })
     }
 
@@ -112,34 +112,4 @@ impl<'a> Metric<'a> {
 fn weights_row_with_diagonal<A: Scalar>(weights: &Weights<A>, i: usize) -> impl Iterator<Item = (usize, f64)> + '_ {
     let missing = weights.get(i, i).is_zero().then_some((i, 0.0));
     weights.row(i).map(|(j, w)| (j, w.to_double())).chain(missing)
-}
-
-/// `s` with `(1 - gamma) s + gamma Psi'(s) = v`, `0 < gamma <= 1`: `s = phi(z)` for the root `z` of the increasing
-/// function `(1 - gamma) phi(z) + gamma z - v`, whose slope is at least `gamma`.
-fn resolvent<A: Scalar>(activation: &dyn ActivationCost<A>, gamma: A, v: A) -> A {
-    let value = |z: A| (A::one() - gamma) * activation.activate(z) + gamma * z - v;
-    let mut z = v;
-    let first = value(z);
-    // The slope is at least gamma, so the root lies within |value| / gamma.
-    let reach = first.abs() / gamma;
-    let (mut low, mut high) = if first > A::zero() { (z - reach, z) } else { (z, z + reach) };
-    for _ in 0..200 {
-        let f = value(z);
-        if f == A::zero() || f.is_nan() || low >= high {
-            break;
-        }
-        if f > A::zero() {
-            high = z
-        } else {
-            low = z
-        }
-        let newton = z - f / ((A::one() - gamma) * activation.derivative(z) + gamma);
-        let next = if newton > low && newton < high { newton } else { low + (high - low) * A::of(0.5) };
-        if next == z || (next - z).abs() <= A::epsilon() * z.abs() {
-            z = next;
-            break;
-        }
-        z = next;
-    }
-    activation.activate(z)
 }

@@ -13,10 +13,6 @@ use crate::stability::ErrorBound;
 /// How a solve ended.
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(
-    feature = "serde",
-    serde(bound(serialize = "A: serde::Serialize", deserialize = "A: serde::Deserialize<'de>"))
-)]
 #[must_use]
 pub enum Outcome<A> {
     /// An equilibrium, checked against the tolerance after the solver had finished.
@@ -28,10 +24,6 @@ pub enum Outcome<A> {
 /// An equilibrium `x = Phi(W x + u)` to within the tolerance of its report.
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(
-    feature = "serde",
-    serde(bound(serialize = "A: serde::Serialize", deserialize = "A: serde::Deserialize<'de>"))
-)]
 #[non_exhaustive]
 pub struct Equilibrium<A> {
     /// The firing rates `x`, shape `[n]`, each in the closed range of its activation.
@@ -45,10 +37,6 @@ pub struct Equilibrium<A> {
 /// The best iterate of a solve that found no equilibrium.
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(
-    feature = "serde",
-    serde(bound(serialize = "A: serde::Serialize", deserialize = "A: serde::Deserialize<'de>"))
-)]
 #[non_exhaustive]
 pub struct NotConverged<A> {
     /// The iterate with the least residual, shape `[n]`. It is not an equilibrium.

@@ -51,10 +51,6 @@ pub struct Enumeration<'a, A: Scalar> {
 /// All equilibria of a piecewise-linear network, as far as the limits allowed.
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(
-    feature = "serde",
-    serde(bound(serialize = "A: serde::Serialize", deserialize = "A: serde::Deserialize<'de>"))
-)]
 #[non_exhaustive]
 pub struct EquilibriumSet<A> {
     /// The isolated equilibria, ordered by their rates.
@@ -70,10 +66,6 @@ pub struct EquilibriumSet<A> {
 /// One equilibrium of a piecewise-linear network.
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(
-    feature = "serde",
-    serde(bound(serialize = "A: serde::Serialize", deserialize = "A: serde::Deserialize<'de>"))
-)]
 #[non_exhaustive]
 pub struct IsolatedEquilibrium<A> {
     /// The firing rates, shape `[n]`.
@@ -93,10 +85,6 @@ pub struct IsolatedEquilibrium<A> {
 /// A support on which the equilibria are not isolated.
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(
-    feature = "serde",
-    serde(bound(serialize = "A: serde::Serialize", deserialize = "A: serde::Deserialize<'de>"))
-)]
 #[non_exhaustive]
 pub enum Continuum<A> {
     /// The equilibria `base + t direction` for all `t` in `[lower, upper]`.
