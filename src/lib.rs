@@ -49,7 +49,7 @@
 //!
 //! - `rayon` (default): products, factorisations and sweeps in parallel.
 //! - `csv`, `npy` (default): weights from comma-separated and NumPy files.
-//! - `serde`: every result type can be serialised.
+//! - `serde`: weights, results and options can be serialised.
 //! - `lapack`: dense linear algebra through LAPACK in place of `faer`; `openblas-system`, `openblas-static`,
 //!   `netlib-system`, `netlib-static`, `intel-mkl-system` and `intel-mkl-static` choose who provides it.
 #![warn(missing_docs)]
