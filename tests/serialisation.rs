@@ -6,6 +6,7 @@ use std::fmt::Debug;
 use ndarray::{Array1, Array2, array};
 use neuronash::activation::{ActivationCost, ClippedLinear, Domain, PowerLaw, Relu, Tanh};
 use neuronash::circuits::{ColumnDesign, LateralInhibition, WilsonCowan};
+use neuronash::equilibrium::Continuum;
 use neuronash::game::{split, symmetrizing_weights};
 use neuronash::network::{FiringRateNetwork, Members, Weights};
 use neuronash::stability::contraction::{PerronOptions, SContractingWeights, SContractionOptions};
@@ -111,6 +112,9 @@ fn circuits() {
     survives(designed.certificate);
     // A line of equilibria, and a determinant of zero.
     let circuit = WilsonCowan::<f64>::builder().w_ee(1.0).build().unwrap();
+    let all = circuit.network().all_equilibria().find().unwrap();
+    assert!(matches!(all.continua[0], Continuum::Line { upper: f64::INFINITY, .. }), "{all:?}");
+    survives(all);
     let equilibria = circuit.equilibria().unwrap();
     assert!(equilibria.continua()[0][1].is_infinite());
     let printed = format!("{equilibria:?}");

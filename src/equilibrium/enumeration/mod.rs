@@ -51,6 +51,10 @@ pub struct Enumeration<'a, A: Scalar> {
 /// All equilibria of a piecewise-linear network, as far as the limits allowed.
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(
+    feature = "serde",
+    serde(bound(serialize = "A: Scalar + serde::Serialize", deserialize = "A: Scalar + serde::Deserialize<'de>"))
+)]
 #[non_exhaustive]
 pub struct EquilibriumSet<A> {
     /// The isolated equilibria, ordered by their rates.
@@ -85,6 +89,10 @@ pub struct IsolatedEquilibrium<A> {
 /// A support on which the equilibria are not isolated.
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(
+    feature = "serde",
+    serde(bound(serialize = "A: Scalar + serde::Serialize", deserialize = "A: Scalar + serde::Deserialize<'de>"))
+)]
 #[non_exhaustive]
 pub enum Continuum<A> {
     /// The equilibria `base + t direction` for all `t` in `[lower, upper]`.
@@ -94,8 +102,10 @@ pub enum Continuum<A> {
         /// The direction, of largest entry 1, shape `[n]`.
         direction: Array1<A>,
         /// Smallest `t`, or `-inf`.
+        #[cfg_attr(feature = "serde", serde(with = "crate::extended"))]
         lower: A,
         /// Largest `t`, or `inf`.
+        #[cfg_attr(feature = "serde", serde(with = "crate::extended"))]
         upper: A,
         /// For each neuron the piece of its activation, counted from the left.
         support: Vec<usize>,
