@@ -1,9 +1,11 @@
 """SciPy on the networks that `scipy_peers.rs` solves; `scipy_peers.sh` runs both and prints one table.
 
-usage: scipy_peers.py DIRECTORY [N]
+usage: scipy_peers.py write DIRECTORY N
+       scipy_peers.py time DIRECTORY
 
-Writes one dense random E-I network (80% excitatory, Dale's law) whose best diagonal certificate with one weight
-for all excitatory and one for all inhibitory neurons has margin 0.05 to DIRECTORY, and prints the seconds that SciPy's Anderson mixing and Newton's method on SciPy's LU take for ReLU and tanh.
+`write` makes one dense random E-I network (80% excitatory, Dale's law) whose best diagonal certificate with one weight for all
+excitatory and one for all inhibitory neurons has margin 0.05. `time` prints the seconds that SciPy's Anderson mixing and
+Newton's method on SciPy's LU take on it for ReLU and tanh.
 """
 import sys
 import time
@@ -36,7 +38,7 @@ def network(n, seed):
     return w, rng.uniform(0, 2, n)
 
 
-def clock(solve, repeats=20):
+def clock(solve, repeats):
     times = []
     for _ in range(repeats):
         t = time.perf_counter()
@@ -45,39 +47,46 @@ def clock(solve, repeats=20):
     return min(times), x
 
 
-def main():
-    directory, n = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 2000
-    w, u = network(n, 1)
-    np.save(f"{directory}/w.npy", w)
-    np.save(f"{directory}/u.npy", u)
-    phis = {
-        "relu": (lambda z: np.maximum(z, 0), lambda z: (z > 0) * 1.0),
-        "tanh": (np.tanh, lambda z: 1 / np.cosh(z) ** 2),
-    }
-    for name, (phi, slope) in phis.items():
+PHIS = {
+    "relu": (lambda z: np.maximum(z, 0), lambda z: (z > 0) * 1.0),
+    "tanh": (np.tanh, lambda z: 1 / np.cosh(z) ** 2),
+}
+
+
+def newton(w, u, phi, slope):
+    x = np.zeros(len(u))
+    for _ in range(50):
+        z = w @ x + u
+        r = x - phi(z)
+        if np.abs(r).max() <= TOLERANCE:
+            return x
+        x = x - sl.lu_solve(sl.lu_factor(np.eye(len(u)) - slope(z)[:, None] * w), r)
+    raise RuntimeError("no convergence")
+
+
+def time_solvers(directory):
+    w, u = np.load(f"{directory}/w.npy"), np.load(f"{directory}/u.npy")
+    for name, (phi, slope) in PHIS.items():
         residual = lambda x: x - phi(w @ x + u)
-
-        def newton():
-            x = np.zeros(n)
-            for _ in range(50):
-                z = w @ x + u
-                r = x - phi(z)
-                if np.abs(r).max() <= TOLERANCE:
-                    return x
-                x = x - sl.lu_solve(sl.lu_factor(np.eye(n) - slope(z)[:, None] * w), r)
-            raise RuntimeError("no convergence")
-
-        results = {"newton": clock(newton, 4)}
+        results = {"newton": clock(lambda: newton(w, u, phi, slope), 1)}
         for memory in (3, 5, 10, 20):
             try:
                 results[f"anderson({memory})"] = clock(
-                    lambda: so.anderson(residual, np.zeros(n), M=memory, f_tol=TOLERANCE, line_search=None, maxiter=200)
+                    lambda: so.anderson(
+                        residual, np.zeros(len(u)), M=memory, f_tol=TOLERANCE, line_search=None, maxiter=200
+                    ),
+                    15,
                 )
             except so.NoConvergence:
                 pass
         for method, (seconds, x) in results.items():
-            print(f"scipy,{name},{method},{seconds:.4f},{np.abs(residual(x)).max():.1e}")
+            print(f"scipy,{name},{method},{seconds:.6f},{np.abs(residual(x)).max():.1e}")
         np.save(f"{directory}/{name}.npy", min(results.values(), key=lambda r: np.abs(residual(r[1])).max())[1])
 
 
-main()
+if sys.argv[1] == "write":
+    w, u = network(int(sys.argv[3]), 1)
+    np.save(f"{sys.argv[2]}/w.npy", w)
+    np.save(f"{sys.argv[2]}/u.npy", u)
+else:
+    time_solvers(sys.argv[2])

@@ -28,19 +28,23 @@ fn report(
     let certificate = net.certify()?.into_certificate()?;
     println!("# {name}: {certificate}");
     let reference: Array1<f64> = ndarray_npy::read_npy(format!("{directory}/{name}.npy"))?;
-    let mut best = f64::INFINITY;
-    let mut solved = None;
-    for _ in 0..20 {
+    let solve = || {
         let start = Instant::now();
-        let eq =
-            net.equilibrium().certificate(&certificate).tolerance(f64::EPSILON).absolute_tolerance(1e-10).solve()?;
-        best = best.min(start.elapsed().as_secs_f64());
-        solved = Some(eq);
+        let eq = net.equilibrium().certificate(&certificate).tolerance(f64::EPSILON).absolute_tolerance(1e-10).solve();
+        eq.map(|eq| (start.elapsed().as_secs_f64(), eq))
+    };
+    // The first solve makes the single-precision copy of the weights, which the network keeps.
+    let (first, mut eq) = solve()?;
+    let mut best = f64::INFINITY;
+    for _ in 0..20 {
+        let (seconds, again) = solve()?;
+        best = best.min(seconds);
+        eq = again;
     }
-    let Some(eq) = solved else { return Ok(()) };
+    println!("neuronash,{name},first solve,{first:.6},{:.1e}", eq.report().residual);
     let gap = (&eq.state - &reference).iter().fold(0.0, |m: f64, v| m.max(v.abs()));
     let bound = eq.report().error_bound.as_ref().map_or(f64::NAN, |b| b.largest);
-    println!("neuronash,{name},default,{best:.4},{:.1e}", eq.report().residual);
+    println!("neuronash,{name},default,{best:.6},{:.1e}", eq.report().residual);
     println!("# {name}: {}; {gap:.1e} from SciPy's state, bound {bound:.1e}", eq.report());
     Ok(())
 }
