@@ -2,6 +2,8 @@
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Zip};
 
+use super::spectrum::largest_eigenvalue;
+use super::structure::perron;
 use super::weights::{Weights, frexp, ldexp};
 
 /// The matrix `B = 2^-size P diag(rho) A P^-1`, in which the norms of row and column `i` of the off-diagonal part
@@ -74,6 +76,29 @@ impl Balanced {
         scaled
     }
 
+    /// The same in the metric, between this one and that of the Perron vectors `l`, `v` of the Metzler majorant, whose weights
+    /// `(l/v)^power` alone give the largest margin.
+    ///
+    /// Balancing heeds the large entries only. Where neurons form chains with weak feedback the optimal weights fall by
+    /// orders of magnitude along them, and the Perron vectors know that.
+    pub(super) fn in_better_metric(self) -> Self {
+        let mut majorant = self.b.mapv(f64::abs);
+        majorant.diag_mut().assign(&self.b.diag());
+        let (Some(right), Some(left)) = (perron(majorant.view()), perron(majorant.t())) else { return self };
+        drop(majorant);
+        let ratio = left / right;
+        let abscissa = |scaled: &Self| largest_eigenvalue((0.5 * (&scaled.b + &scaled.b.t())).view());
+        let mut best = (abscissa(&self), self.clone());
+        for power in [0.25, 0.5, 0.75, 1.0] {
+            let scaled = self.rescaled(&ratio.mapv(|v: f64| v.powf(power)));
+            let value = abscissa(&scaled);
+            if value < best.0 {
+                best = (value, scaled);
+            }
+        }
+        best.1
+    }
+
     /// Weights for `A` from weights `d` for `B`.
     pub(super) fn weights(&self, d: &Array1<f64>) -> Option<Weights> {
         let values = Zip::from(d).and(&self.p).and(&self.rho).map_collect(|d, p, rho| d * p * p * frexp(*rho).0);
@@ -84,11 +109,6 @@ impl Balanced {
     /// The `delta` for which `B + delta_b I` belongs to `diag(rho) A + delta I`.
     pub(super) fn margin(&self, delta_b: f64) -> f64 {
         ldexp(delta_b, self.size)
-    }
-
-    /// The `delta_b` that belongs to `delta`: the inverse of [`margin`](Self::margin).
-    pub(super) fn shift(&self, delta: f64) -> f64 {
-        ldexp(delta, -self.size)
     }
 
     /// Turns a `Y` for `B` into one for `A`.

@@ -84,8 +84,7 @@ impl CertifierBuilder {
         self
     }
 
-    /// Interior-point steps per strongly connected block, and per convex problem where a margin takes a sequence of
-    /// them. Default 200; 8 to 20 are usual.
+    /// Interior-point steps per strongly connected block. Default 200; 8 to 20 are usual.
     pub fn iteration_limit(mut self, limit: usize) -> Self {
         self.iteration_limit = limit;
         self

@@ -5,17 +5,18 @@
 //!
 //! ```text
 //! Z   = -(D B_delta + B_delta' D) - t I > 0,     sum d   = n,    d > 0,
-//! s_i = theta + 2 (B_delta X)_ii        > 0,     tr X    = 1,    X > 0,
+//! s_i = theta + 2 (B_delta X)_ii        > 0,     <N, X>  = 1,    X > 0,
 //! ```
 //!
-//! whose duality gap is `n theta - t = <Z, X> + d's`, and follow the central path `Z X = mu I`, `d_i s_i = mu`. Two
-//! questions share this one loop:
+//! and follow the central path `Z X = mu I`, `d_i s_i = mu`. Two questions share this one loop:
 //!
-//! - [`Goal::Sign`]: `delta` is given; `t` is maximised and `theta` minimised. `B_delta` is diagonally stable iff the
-//!   optimum is positive. A convex problem.
-//! - [`Goal::Margin`]: `delta` is an unknown too, tied by `t + n theta = 0`. The common optimum 0 of both
-//!   problems is reached where `delta` is the margin `sup{delta : B + delta I is LDS}`. The terms in which two unknowns
-//!   are multiplied leave residuals, which the next step removes.
+//! - [`Goal::Sign`]: `delta` is given; `t` is maximised and `theta` minimised, `N = I`. The duality gap is
+//!   `n theta - t = <Z, X> + d's`; `B_delta` is diagonally stable iff the optimum is positive. A convex problem.
+//! - [`Goal::Margin`]: `t = 0` and `delta` is maximised, `N = 2 D`. Its optimum is the margin
+//!   `sup{delta : B + delta I is LDS}`. For each `delta` below it, the `D` with `Z > 0` are a convex set, whose analytic
+//!   centres the path runs through, so `Z > 0` proves every `delta` on the way. The gap is `n theta`, of which the distance
+//!   to the margin is a multiple near 1. The terms in which two unknowns are multiplied leave residuals, which the next
+//!   step removes.
 
 use ndarray::{Array1, Array2, ArrayView2, Axis, Zip, stack};
 
@@ -30,7 +31,7 @@ pub(super) enum Goal {
         /// The shift of the diagonal.
         delta: f64,
     },
-    /// The `delta` at which the best `t` is 0.
+    /// The largest `delta` for which the best `t` is not negative.
     Margin,
 }
 
@@ -58,6 +59,8 @@ struct Direction {
     s: Array1<f64>,
     z: Array2<f64>,
     x: Array2<f64>,
+    /// The diagonal of `B dX`.
+    bx: Array1<f64>,
 }
 
 /// How far a step went.
@@ -72,8 +75,11 @@ pub(super) enum Step {
 /// Steps go this part of the way to the boundary of the cone.
 const TO_BOUNDARY: f64 = 0.97;
 
+/// Steps below this part of a Newton step are worth another direction.
+const SHORT: f64 = 0.3;
+
 impl<'a> InteriorPoint<'a> {
-    /// Starts at `d = 1`, `X = I/n`, with `t` and `theta` far enough out to be feasible and near the central path.
+    /// Starts at `d = 1` and a multiple `X` of `I`, far enough out to be feasible and near the central path.
     pub(super) fn new(b: ArrayView2<'a, f64>, goal: Goal) -> Self {
         let n = b.nrows();
         let size = n as f64;
@@ -88,12 +94,11 @@ impl<'a> InteriorPoint<'a> {
                 (delta, low - 2.0 * delta - radius, (radius - 2.0 * least.min(0.0)) / size)
             }
             Goal::Margin => {
-                let delta = -b.diag().sum() / size;
-                let spread = b.diag().fold(0.0, |m: f64, &v| m.max((v + delta).abs()));
-                let tau = (2.0 * radius).max(4.0 * spread);
-                (delta, -tau, tau / size)
+                let delta = 0.5 * (low - radius);
+                (delta, 0.0, -2.0 * (b.diag().sum() / size + delta) / size)
             }
         };
+        let normalisation = if goal == Goal::Margin { 2.0 * size } else { size };
         let mut start = Self {
             goal,
             b,
@@ -101,7 +106,7 @@ impl<'a> InteriorPoint<'a> {
             t,
             theta,
             d,
-            x: Array2::from_diag_elem(n, 1.0 / size),
+            x: Array2::from_diag_elem(n, normalisation.recip()),
             s: Array1::zeros(n),
             z: s_matrix,
             bx: Array2::zeros((n, n)),
@@ -113,19 +118,17 @@ impl<'a> InteriorPoint<'a> {
         start
     }
 
-    /// The duality gap `n theta - t`.
+    /// The duality gap, `n theta - t` for either goal.
     pub(super) fn gap(&self) -> f64 {
         self.d.len() as f64 * self.theta - self.t
     }
 
-    /// Bounds, true up to rounding, on the best `t` at a given `delta`.
-    pub(super) fn bounds(&self) -> (f64, f64) {
-        (self.t, self.d.len() as f64 * self.theta)
-    }
-
-    /// How fast the best `t` falls with `delta`: `2 sum d_i X_ii`.
-    pub(super) fn slope(&self) -> f64 {
-        2.0 * self.d.dot(&self.x.diag())
+    /// The diagonal of `N`.
+    fn normaliser(&self) -> Array1<f64> {
+        match self.goal {
+            Goal::Sign { .. } => Array1::ones(self.d.len()),
+            Goal::Margin => 2.0 * &self.d,
+        }
     }
 
     /// The mean of the complementarity products.
@@ -163,22 +166,43 @@ impl<'a> InteriorPoint<'a> {
 
         // Predict: the affine step, towards Z X = 0.
         let aim = Aim { target: 0.0, accuracy: 0.01 * mu, second_order: None };
-        let affine = newton.direction(self, aim, &mut work, Array2::zeros((n, n)))?;
+        let affine = newton.direction(self, &aim, &mut work)?;
 
         // Correct: towards Z X = sigma mu I, with the products of the affine step as second-order terms.
         let mut trial = Array2::zeros((n, n));
-        let sigma = self.centring(&affine, mu, &mut trial);
-        let second_order = SecondOrder::new(affine, &work);
-        let aim = Aim { target: sigma * mu, accuracy: 0.01 * sigma.max(0.01) * mu, second_order: Some(second_order) };
-        let combined = newton.direction(self, aim, &mut work, trial)?;
+        let (sigma, reach) = self.centring(&affine, mu, &mut trial);
+        let mut second_order = SecondOrder::new(self.goal, affine, &work);
+        second_order.scale(1.0, reach);
+        let accuracy = 0.01 * sigma.max(0.01) * mu;
+        let mut aim = Aim { target: sigma * mu, accuracy, second_order: Some(second_order) };
+        let mut step = newton.direction(self, &aim, &mut work)?;
+        let mut lengths = self.step_lengths(&step, 0.06, &mut trial);
+
+        // Where that gets nowhere for want of convexity, lean less on the affine step, then only go back to the path.
+        let mut retry = |aim: &Aim| {
+            if self.goal == Goal::Margin && lengths.0 < SHORT {
+                let other = newton.direction(self, aim, &mut work)?;
+                let reached = self.step_lengths(&other, 0.06, &mut trial);
+                if reached.0 > lengths.0 {
+                    (step, lengths) = (other, reached);
+                }
+            }
+            Some(())
+        };
+        if let Some(second_order) = &mut aim.second_order {
+            second_order.scale(reach, reach);
+        }
+        retry(&aim)?;
+        retry(&Aim { target: mu, accuracy: 0.01 * mu, second_order: None })?;
         drop(newton);
 
         // Move, a fixed part of the way to the boundary.
-        Some(self.advance(&combined, &mut work))
+        Some(self.advance(&step, lengths))
     }
 
-    /// The part of `mu` that the corrector should aim at: small if the affine step alone shrinks `mu` a lot.
-    fn centring(&self, affine: &Direction, mu: f64, trial: &mut Array2<f64>) -> f64 {
+    /// The part of `mu` that the corrector should aim at: small if the affine step alone shrinks `mu` a lot; and how
+    /// far that step leads, 1 if nearly all the way.
+    fn centring(&self, affine: &Direction, mu: f64, trial: &mut Array2<f64>) -> (f64, f64) {
         let (primal, dual) = self.step_lengths(affine, 0.2, trial);
         let after = inner(&self.z, &self.x)
             + primal * inner(&affine.z, &self.x)
@@ -186,34 +210,65 @@ impl<'a> InteriorPoint<'a> {
             + primal * dual * inner(&affine.z, &affine.x)
             + (&self.d + &(primal * &affine.d)).dot(&(&self.s + &(dual * &affine.s)));
         let ratio = (after / (2 * self.d.len()) as f64 / mu).clamp(0.0, 1.0);
-        ratio.powi(3).clamp(1e-6, 0.9)
+        (ratio.powi(3).clamp(1e-6, 0.9), if primal.min(dual) > 0.85 { 1.0 } else { (primal * dual).sqrt() })
     }
 
     /// Step lengths in the primal and dual variables, at most 1; `resolution` is the accuracy of the search.
     fn step_lengths(&self, step: &Direction, resolution: f64, trial: &mut Array2<f64>) -> (f64, f64) {
         let cap = 1.0 / TO_BOUNDARY;
-        let primal = longest_step(&self.z, &step.z, ratio_test(&self.d, &step.d, cap), resolution, trial);
+        let primal = longest_step(ratio_test(&self.d, &step.d, cap), resolution, |alpha| {
+            Zip::from(&mut *trial).and(&self.z).and(&step.z).for_each(|t, &z, &dz| *t = z + alpha * dz);
+            trial.diag_mut().assign(&self.z_diagonal(step, alpha));
+            f64::cholesky_in_place(trial.view_mut())
+        });
         // One length for both where delta couples primal and dual.
-        let dual_cap = if self.goal == Goal::Margin { primal } else { cap };
-        let dual = longest_step(&self.x, &step.x, ratio_test(&self.s, &step.s, dual_cap), resolution, trial);
+        let dual = longest_step(if self.goal == Goal::Margin { primal } else { cap }, resolution, |alpha| {
+            Zip::from(&mut *trial).and(&self.x).and(&step.x).for_each(|t, &x, &dx| *t = x + alpha * dx);
+            self.dual_slack_after(step, alpha).iter().all(|&s| s > 0.0) && f64::cholesky_in_place(trial.view_mut())
+        });
         let primal = if self.goal == Goal::Margin { dual } else { primal };
         (TO_BOUNDARY * primal, TO_BOUNDARY * dual)
     }
 
-    fn advance(&mut self, step: &Direction, trial: &mut Array2<f64>) -> Step {
-        let (primal, dual) = self.step_lengths(step, 0.06, trial);
+    /// The diagonal of `Z` after a step, products of the changes of `d` and `delta` included.
+    fn z_diagonal(&self, step: &Direction, alpha: f64) -> Array1<f64> {
+        let (t, delta) = (self.t + alpha * step.t, self.delta + alpha * step.delta);
+        Zip::from(&self.d)
+            .and(&step.d)
+            .and(self.b.diag())
+            .map_collect(|d, dd, b| -2.0 * (d + alpha * dd) * (b + delta) - t)
+    }
+
+    /// `s` after a step, products of the changes of `X` and `delta` included.
+    fn dual_slack_after(&self, step: &Direction, alpha: f64) -> Array1<f64> {
+        let (theta, delta) = (self.theta + alpha * step.theta, self.delta + alpha * step.delta);
+        Zip::from(self.bx.diag())
+            .and(&step.bx)
+            .and(self.x.diag())
+            .and(step.x.diag())
+            .map_collect(|bx, dbx, x, dx| theta + 2.0 * (bx - self.delta * x + alpha * dbx + delta * (x + alpha * dx)))
+    }
+
+    fn advance(&mut self, step: &Direction, (primal, dual): (f64, f64)) -> Step {
         let moved = primal.max(dual);
         if moved < 1e-4 || moved.is_nan() {
             return Step::Stalled;
         }
-        self.d.scaled_add(primal, &step.d);
         self.z.scaled_add(primal, &step.z);
+        let diagonal = self.z_diagonal(step, primal);
+        self.z.diag_mut().assign(&diagonal);
+        self.d.scaled_add(primal, &step.d);
         self.t += primal * step.t;
         self.delta += primal * step.delta;
         self.x.scaled_add(dual, &step.x);
-        self.s.scaled_add(dual, &step.s);
         self.theta += dual * step.theta;
+        if self.goal == Goal::Margin {
+            let normalisation = self.normaliser().dot(&self.x.diag());
+            self.x /= normalisation;
+            self.theta /= normalisation;
+        }
         self.update_bx();
+        self.s = self.dual_slack();
         Step::Taken
     }
 }
@@ -236,13 +291,13 @@ struct SecondOrder {
     /// What `2 ddelta_a dd_a` and `2 ddelta_a (dX_a)_ii` change on the diagonal of `Z` and in `s`.
     z: Array1<f64>,
     s: Array1<f64>,
-    /// Storage of the affine `dX`, to be used again.
-    buffer: Array2<f64>,
+    /// What `2 dd_a o (dX_a)_ii` changes in `<N, X>`.
+    normalisation: f64,
 }
 
 impl SecondOrder {
     /// `zg` holds `dZ_a G`.
-    fn new(affine: Direction, zg: &Array2<f64>) -> Self {
+    fn new(goal: Goal, affine: Direction, zg: &Array2<f64>) -> Self {
         let mut e = affine.z;
         f64::matmul(1.0, affine.x.view(), zg.view(), 0.0, e.view_mut());
         symmetrise(&mut e);
@@ -251,8 +306,19 @@ impl SecondOrder {
             ds: &affine.d * &affine.s,
             z: -2.0 * affine.delta * &affine.d,
             s: 2.0 * affine.delta * &affine.x.diag(),
-            buffer: affine.x,
+            normalisation: if goal == Goal::Margin { 2.0 * affine.d.dot(&affine.x.diag()) } else { 0.0 },
         }
+    }
+}
+
+impl SecondOrder {
+    /// Multiplies the products of matrices, and those with `delta`.
+    fn scale(&mut self, products: f64, with_delta: f64) {
+        self.e *= products;
+        self.ds *= products;
+        self.z *= with_delta;
+        self.s *= with_delta;
+        self.normalisation *= with_delta;
     }
 }
 
@@ -260,24 +326,23 @@ impl SecondOrder {
 ///
 /// With `dX = C - sym(X dZ G)`, `sym(M) = (M + M')/2`, the conditions on `s` become `M dd + ... = r` with the Schur
 /// complement `M = P + P' + X o (B_delta G B_delta') + (B_delta X B_delta') o G + diag(s/d)`,
-/// `P = (B_delta X) o (B_delta G)'`. Two scalar unknowns border it: `(t, theta)` or `(tau, delta)`.
+/// `P = (B_delta X) o (B_delta G)'`. Two scalar unknowns border it: `t` or `delta`, and `theta`.
 struct Newton {
     /// `Z^-1`.
     g: Array2<f64>,
     schur: Lu<f64>,
     /// `M^-1` times the columns of the two scalar unknowns.
     solved: Array2<f64>,
-    /// The rows `tr dX = 0` and `sum dd = 0`.
+    /// The rows of the changes of `<N, X>` and of `sum d`; the columns are their transpose.
     rows: Array2<f64>,
     corner: [[f64; 2]; 2],
+    /// The diagonal of `N`.
+    normaliser: Array1<f64>,
     /// `K = (B_delta X) o G + (B_delta G) o X`: what a diagonal change of `Z` does to `2 (B_delta dX)_ii`.
     response: Array2<f64>,
-    /// The diagonal of `X G`.
-    xg_diag: Array1<f64>,
+    /// `(X o G) N 1`: what a diagonal change of `Z` does to `-<N, X>`.
+    normaliser_response: Array1<f64>,
     bg_diag: Array1<f64>,
-    /// The residuals left by products of unknowns: on the diagonal of `Z`, and of `s`.
-    z_residual: Array1<f64>,
-    s_residual: Array1<f64>,
 }
 
 impl Newton {
@@ -307,64 +372,44 @@ impl Newton {
         let bg_diag = bg.diag().to_owned();
         let mut response = bg;
         Zip::from(&mut response).and(x).and(bx).and(&g).for_each(|k, &x, &bx, &g| *k = *k * x + bx * g);
-        let xg_diag = row_products(x.view(), g.view());
-        let t_column = response.sum_axis(Axis(1));
-        let delta_column = 2.0 * (response.dot(&at.d) + x.diag());
-        let ones = Array1::ones(n);
-        let (columns, corner) = match at.goal {
-            Goal::Sign { .. } => (stack![Axis(1), t_column, ones], [[xg_diag.sum(), 0.0], [0.0, 0.0]]),
-            // t = -tau and theta = tau/n.
-            Goal::Margin => (
-                stack![Axis(1), &ones / n as f64 - &t_column, delta_column],
-                [[-xg_diag.sum(), 2.0 * xg_diag.dot(&at.d)], [0.0, 0.0]],
-            ),
-        };
-        let solved = schur.solve(columns.view()).ok()?;
-        let rows = stack![Axis(0), t_column, ones];
+        let normaliser = at.normaliser();
+        let normaliser_response = weighted_row_products(x.view(), g.view(), &normaliser);
+        let mut column = response.dot(&normaliser);
+        if at.goal == Goal::Margin {
+            column += &(2.0 * &x.diag());
+        }
+        let rows = stack![Axis(0), column, Array1::ones(n)];
+        let solved = schur.solve(rows.t()).ok()?;
         let reduction = rows.dot(&solved);
-        let corner = [0, 1].map(|i| [0, 1].map(|j| corner[i][j] - reduction[[i, j]]));
+        let own = normaliser_response.dot(&normaliser);
+        let corner = [[own - reduction[[0, 0]], -reduction[[0, 1]]], [-reduction[[1, 0]], -reduction[[1, 1]]]];
 
-        // What Z and s should be for these d, X, t, theta, delta, less what they are.
-        let z_residual = Array1::from_shape_fn(n, |i| -2.0 * at.d[i] * (at.b[[i, i]] + at.delta) - at.t - at.z[[i, i]]);
-        let s_residual = at.dual_slack() - &at.s;
-        Some(Self { g, schur, solved, rows, corner, response, xg_diag, bg_diag, z_residual, s_residual })
+        Some(Self { g, schur, solved, rows, corner, normaliser, normaliser_response, response, bg_diag })
     }
 
-    /// The direction towards `aim`, refined while rounding errors spoil it. On return `zg` holds `dZ G`; `z` is
-    /// storage for `dZ`.
-    fn direction(
-        &self,
-        at: &InteriorPoint<'_>,
-        aim: Aim,
-        zg: &mut Array2<f64>,
-        mut z: Array2<f64>,
-    ) -> Option<Direction> {
+    /// The direction towards `aim`, refined while rounding errors spoil it. On return `zg` holds `dZ G`.
+    fn direction(&self, at: &InteriorPoint<'_>, aim: &Aim, zg: &mut Array2<f64>) -> Option<Direction> {
         let n = at.d.len();
         let Aim { target, accuracy, second_order } = aim;
-        let (mut z_residual, mut s_residual) = (self.z_residual.clone(), self.s_residual.clone());
+        let (target, accuracy) = (*target, *accuracy);
         let (mut ds, mut e) = (Array1::zeros(n), None);
-        let mut x = Array2::zeros((0, 0));
+        let (mut z_second, mut s_second, mut normalisation) = (Array1::zeros(n), Array1::zeros(n), 0.0);
+        let (mut z, mut x) = (Array2::zeros((n, n)), Array2::zeros((n, n)));
         if let Some(second) = second_order {
-            z_residual += &second.z;
-            s_residual += &second.s;
-            ds = second.ds;
-            e = Some(second.e);
-            x = second.buffer;
+            (z_second, s_second, normalisation) = (second.z.clone(), second.s.clone(), -second.normalisation);
+            ds = second.ds.clone();
+            e = Some(&second.e);
         }
-        if x.is_empty() {
-            x = Array2::zeros((n, n));
-        }
-
         // Right-hand sides, from dX = C - sym(X dZ G), C = target G - X - E.
         let mut bc = target * &self.bg_diag - at.bx.diag();
-        let mut c_trace = target * self.g.diag().sum() - at.x.diag().sum();
-        if let Some(e) = &e {
+        let mut c_diag = target * &self.g.diag() - at.x.diag();
+        if let Some(e) = e {
             bc -= &(row_products(at.b, e.view()) + at.delta * &e.diag());
-            c_trace -= e.diag().sum();
+            c_diag -= &e.diag();
         }
-        let mut rhs = Array1::from_shape_fn(n, |i| (target - ds[i]) / at.d[i] - at.s[i]) - &s_residual - 2.0 * bc
-            + self.response.dot(&z_residual);
-        let mut border = [self.xg_diag.dot(&z_residual) - c_trace, 0.0];
+        let mut rhs = Array1::from_shape_fn(n, |i| (target - ds[i]) / at.d[i] - at.s[i]) - &s_second - 2.0 * bc
+            + self.response.dot(&z_second);
+        let mut border = [normalisation + self.normaliser_response.dot(&z_second) - self.normaliser.dot(&c_diag), 0.0];
 
         let (mut d, mut p, mut q) = (Array1::zeros(n), 0.0, 0.0);
         let mut last_error = f64::INFINITY;
@@ -377,31 +422,33 @@ impl Newton {
             (p, q) = (p + dp, q + dq);
             let (t, theta, delta) = match at.goal {
                 Goal::Sign { .. } => (p, q, 0.0),
-                Goal::Margin => (-p, p / n as f64, q),
+                Goal::Margin => (0.0, q, p),
             };
 
             // Recover dZ, dX and ds.
             negated_symmetric_part_into(at.b, &d, &mut z);
-            let diagonal = -2.0 * (at.delta * &d + delta * &at.d) - t + &z_residual;
+            let diagonal = -2.0 * (at.delta * &d + delta * &at.d) - t + &z_second;
             Zip::from(z.diag_mut()).and(&diagonal).for_each(|z, v| *z += v);
             f64::matmul(1.0, z.view(), self.g.view(), 0.0, zg.view_mut());
             f64::matmul(1.0, at.x.view(), zg.view(), 0.0, x.view_mut());
             symmetrise(&mut x);
             Zip::from(&mut x).and(&self.g).and(&at.x).for_each(|v, &g, &x| *v = target * g - x - *v);
-            if let Some(e) = &e {
+            if let Some(e) = e {
                 x -= e;
             }
-            let s = 2.0 * row_products(at.b, x.view())
-                + 2.0 * (at.delta * &x.diag() + delta * &at.x.diag())
-                + theta
-                + &s_residual;
+            let bx = row_products(at.b, x.view());
+            let s = 2.0 * &bx + 2.0 * (at.delta * &x.diag() + delta * &at.x.diag()) + theta + &s_second;
 
             // Refine: near the optimum the Schur complement is so ill-conditioned that s would leave the cone.
             rhs = Array1::from_shape_fn(n, |i| (target - ds[i] - at.s[i] * d[i]) / at.d[i] - at.s[i] - s[i]);
-            border = [-x.diag().sum(), -d.sum()];
+            let moved = match at.goal {
+                Goal::Sign { .. } => 0.0,
+                Goal::Margin => 2.0 * d.dot(&at.x.diag()),
+            };
+            border = [normalisation - self.normaliser.dot(&x.diag()) - moved, -d.sum()];
             let error = rhs.iter().zip(&at.d).fold(0.0, |m: f64, (r, d)| m.max((r * d).abs()));
             if error <= accuracy || error > 0.5 * last_error || error.is_nan() {
-                return Some(Direction { d, t, theta, delta, s, z, x });
+                return Some(Direction { d, t, theta, delta, s, z, x, bx });
             }
             last_error = error;
         }
@@ -441,6 +488,11 @@ fn row_products(a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>) -> Array1<f64> {
     Zip::from(a.rows()).and(b.rows()).map_collect(|x, y| x.dot(&y))
 }
 
+/// `sum_j a_ij b_ij w_j` for each `i`.
+fn weighted_row_products(a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>, w: &Array1<f64>) -> Array1<f64> {
+    Zip::from(a.rows()).and(b.rows()).map_collect(|x, y| x.iter().zip(y).zip(w).map(|((x, y), w)| x * y * w).sum())
+}
+
 /// `<A, B> = sum of a_ij b_ij`.
 fn inner(a: &Array2<f64>, b: &Array2<f64>) -> f64 {
     row_products(a.view(), b.view()).sum()
@@ -451,15 +503,11 @@ fn ratio_test(v: &Array1<f64>, step: &Array1<f64>, cap: f64) -> f64 {
     v.iter().zip(step).filter(|&(_, &s)| s < 0.0).map(|(&v, &s)| -v / s).fold(cap, f64::min)
 }
 
-/// The largest step up to `cap`, to about `resolution`, that keeps a positive definite matrix positive definite.
-fn longest_step(m: &Array2<f64>, step: &Array2<f64>, cap: f64, resolution: f64, trial: &mut Array2<f64>) -> f64 {
-    let mut stays_positive = |alpha: f64| {
-        Zip::from(&mut *trial).and(m).and(step).for_each(|t, &m, &s| *t = m + alpha * s);
-        f64::cholesky_in_place(trial.view_mut())
-    };
+/// The largest step up to `cap`, to about `resolution`, that stays inside.
+fn longest_step(cap: f64, resolution: f64, mut stays_inside: impl FnMut(f64) -> bool) -> f64 {
     let (mut low, mut high) = (0.0, cap);
     for part in [1.0, 0.95, 0.8, 0.6, 0.4, 0.2, 0.1, 0.03, 0.01, 1e-3] {
-        if stays_positive(part * cap) {
+        if stays_inside(part * cap) {
             low = part * cap;
             break;
         }
@@ -467,7 +515,7 @@ fn longest_step(m: &Array2<f64>, step: &Array2<f64>, cap: f64, resolution: f64, 
     }
     while low > 0.0 && low < cap && high - low > resolution * cap {
         let middle = 0.5 * (low + high);
-        if stays_positive(middle) {
+        if stays_inside(middle) {
             low = middle;
         } else {
             high = middle;

@@ -301,30 +301,38 @@ fn block(pencil: &Pencil, enough: f64, wanted: &Wanted, control: &mut Control<'_
     if done(&proved) {
         return (proved, None);
     }
-    let mut stop = free_shift(pencil, &balanced, &mut proved, wanted, &done, control);
-    if stop == Some(Stop::NearBoundary) {
-        stop = newton(pencil, &balanced, &mut proved, wanted, &done, control);
+    // The path, again from weights near the optimum where rounding errors end it early.
+    const PASSES: usize = 4;
+    let mut metric = balanced.in_better_metric();
+    for _ in 0..PASSES {
+        let width = proved.upper - proved.lower;
+        let (d, stop) = follow_path(pencil, &metric, &mut proved, wanted, &done, control);
+        let narrower = proved.upper - proved.lower < 0.5 * width;
+        if stop != Some(Stop::NearBoundary) || !narrower {
+            return (proved, stop);
+        }
+        metric = metric.rescaled(&d);
     }
-    (proved, stop)
+    (proved, Some(Stop::NearBoundary))
 }
 
-/// Follows the central path to the margin, proving both bounds once they are about to be tight. A fast road, but not
-/// a sure one: with `delta` free the problem is not convex.
-fn free_shift(
+/// Follows the central path to the margin, proving both bounds once they are about to be tight. Returns the last
+/// weights in the given metric, and why it ended if the bounds are not as near as wanted.
+fn follow_path(
     pencil: &Pencil,
     balanced: &Balanced,
     proved: &mut Proved,
     wanted: &Wanted,
     done: &impl Fn(&Proved) -> bool,
     control: &mut Control<'_>,
-) -> Option<Stop> {
+) -> (Array1<f64>, Option<Stop>) {
     let mut point = InteriorPoint::new(balanced.b.view(), Goal::Margin);
-    // Steps in a row that made no progress: the directions have drowned in rounding errors.
+    // Steps in a row that made little progress: on a curved part of the path, or drowned in rounding errors.
     let (mut least_gap, mut idle) = (f64::INFINITY, 0);
     loop {
         if let ControlFlow::Break(stop) = control.proceed(&point) {
             prove(pencil, balanced, &point, proved);
-            return Some(stop);
+            return (point.d, Some(stop));
         }
         let stalled = point.step() == Step::Stalled;
         if !stalled {
@@ -333,88 +341,20 @@ fn free_shift(
         let gap = point.gap();
         idle = if gap < 0.7 * least_gap { 0 } else { idle + 1 };
         least_gap = least_gap.min(gap);
-        let close = balanced.margin(gap) < 4.0 * wanted.distance(balanced.margin(point.delta)) || idle > 0 || stalled;
-        if close {
+        let near = gap < 1e-5;
+        let within = balanced.margin(gap) < 4.0 * wanted.distance(balanced.margin(point.delta));
+        if within || (near && idle > 0) || stalled {
             tighten(pencil, balanced, &point, proved);
             if done(proved) {
-                return None;
+                return (point.d, None);
             }
-            if stalled || idle >= 3 {
-                prove(pencil, balanced, &point, proved);
-                return Some(Stop::NearBoundary);
-            }
+        }
+        if stalled || idle >= if near { 3 } else { 12 } {
+            prove(pencil, balanced, &point, proved);
+            let stop = if done(proved) { None } else { Some(Stop::NearBoundary) };
+            return (point.d, stop);
         }
     }
-}
-
-/// Newton's method for the `delta` at which the best `t` is zero, every step a convex problem, kept between the
-/// bounds that are proved.
-///
-/// It comes from below. Above the margin the best `t` hardly depends on `delta`, for weights that vanish where the
-/// matrix fails make it tiny.
-fn newton(
-    pencil: &Pencil,
-    balanced: &Balanced,
-    proved: &mut Proved,
-    wanted: &Wanted,
-    done: &impl Fn(&Proved) -> bool,
-    control: &mut Control<'_>,
-) -> Option<Stop> {
-    const ROUNDS: usize = 40;
-    let mut delta = balanced.shift(proved.lower);
-    if !delta.is_finite() {
-        // As far below as the norm of `B`.
-        delta = balanced.shift(proved.upper) - balanced.b.iter().map(|v| v * v).sum::<f64>().sqrt();
-    }
-    let mut balanced = Cow::Borrowed(balanced);
-    let (mut least_width, mut idle_rounds) = (f64::INFINITY, 0);
-    for _ in 0..ROUNDS {
-        control.next_block();
-        if !delta.is_finite() {
-            return Some(Stop::Range);
-        }
-        let mut point = InteriorPoint::new(balanced.b.view(), Goal::Sign { delta });
-        let (mut least_gap, mut idle) = (f64::INFINITY, 0);
-        loop {
-            if let ControlFlow::Break(stop) = control.proceed(&point) {
-                prove(pencil, &balanced, &point, proved);
-                return Some(stop);
-            }
-            if point.step() == Step::Stalled {
-                break;
-            }
-            control.count();
-            let gap = point.gap();
-            idle = if gap < 0.9 * least_gap { 0 } else { idle + 1 };
-            least_gap = least_gap.min(gap);
-            let (low, high) = point.bounds();
-            let tight = balanced.shift(wanted.distance(balanced.margin(delta))) * point.slope();
-            if gap < (0.02 * (low + high).abs()).max(0.1 * tight) || idle >= 3 {
-                break;
-            }
-        }
-        let before = proved.lower;
-        prove(pencil, &balanced, &point, proved);
-        if done(proved) {
-            return None;
-        }
-        let (low, high) = (balanced.shift(proved.lower), balanced.shift(proved.upper));
-        let (t_low, t_high) = point.bounds();
-        delta += 0.5 * (t_low + t_high) / point.slope();
-        idle_rounds = if high - low < 0.7 * least_width { 0 } else { idle_rounds + 1 };
-        least_width = least_width.min(high - low);
-        // Once the bounds are close they say more than Newton's step, whose `t` has an error of about the gap. A round
-        // that stands still is repeated from elsewhere, where the roundings differ.
-        let Some(part) = [0.5, -4.0, 0.0, -64.0, -1000.0, -16.0, 0.9].get(idle_rounds) else { break };
-        if !(low..=high).contains(&delta) || high - low < 1e-6 * high.abs() {
-            delta = low + part * (high - low);
-        }
-        // In the metric of weights near the optimum `t` measures the margin itself.
-        if proved.lower > before {
-            balanced = Cow::Owned(balanced.rescaled(&point.d));
-        }
-    }
-    Some(Stop::NearBoundary)
 }
 
 /// Proves what the iterates say about the margin, however far they are from it.
@@ -440,7 +380,8 @@ fn tighten(pencil: &Pencil, balanced: &Balanced, point: &InteriorPoint<'_>, prov
     if let Some(weights) = balanced.weights(&point.d) {
         let least = point.d.fold(f64::INFINITY, |m: f64, &d| m.min(d));
         for slack in [
-            0.5 * point.t / least - rounding,
+            0.5 * point.t / least - 4.0 * rounding,
+            0.5 * point.t / least - 32.0 * rounding,
             point.t / least - n * rounding,
             4.0 * point.t / least - 16.0 * n * rounding,
         ] {

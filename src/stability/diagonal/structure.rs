@@ -200,7 +200,7 @@ fn is_metzler(a: ArrayView2<'_, f64>) -> bool {
 /// shift is the Collatz-Wielandt bound, so that the vectors stay positive and converge quadratically.
 /// (Noda, "Note on the computation of the maximal eigenvalue of a non-negative irreducible matrix", Numerische
 /// Mathematik 17, 1971.)
-fn perron(a: ArrayView2<'_, f64>) -> Option<Array1<f64>> {
+pub(super) fn perron(a: ArrayView2<'_, f64>) -> Option<Array1<f64>> {
     let mut v: Array1<f64> = Array1::ones(a.nrows());
     let mut root = f64::INFINITY;
     for _ in 0..40 {
