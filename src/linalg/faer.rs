@@ -3,8 +3,10 @@
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::cholesky::llt;
 use faer::linalg::cholesky::llt::factor::{self, LltParams, LltRegularization};
+use faer::linalg::lu::partial_pivoting::{factor as lu_factor, solve as lu_solve};
 use faer::linalg::matmul::triangular::{self, BlockStructure};
-use faer::linalg::solvers::{DenseSolveCore, Llt, PartialPivLu, Solve};
+use faer::linalg::solvers::{DenseSolveCore, Llt};
+use faer::perm::Perm;
 use faer::{Accum, Mat, MatMut, MatRef, Side, Spec};
 use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2};
 use num_complex::Complex;
@@ -24,6 +26,13 @@ impl<A: Copy> Seen<'_, A> {
             Seen::Copied(m) => m.as_ref(),
         }
     }
+}
+
+/// An LU factorisation with both factors in one matrix, half of the memory of faer's own.
+#[derive(Clone)]
+pub struct PackedLu<A> {
+    factors: Mat<A>,
+    rows: Perm<usize>,
 }
 
 fn see<'a, A: Copy>(a: &'a ArrayView2<'_, A>) -> Seen<'a, A> {
@@ -61,7 +70,7 @@ fn mirror_upper<A: Copy>(mut a: ArrayViewMut2<'_, A>) {
 macro_rules! backend {
     ($scalar:ty) => {
         impl Backend for $scalar {
-            type Lu = PartialPivLu<$scalar>;
+            type Lu = PackedLu<$scalar>;
 
             fn matmul(
                 alpha: Self,
@@ -167,12 +176,30 @@ macro_rules! backend {
             }
 
             fn lu(a: ArrayView2<'_, Self>) -> Self::Lu {
-                see(&a).get().partial_piv_lu()
+                let n = a.nrows();
+                let mut factors = see(&a).get().to_owned();
+                let (mut forward, mut backward) = (vec![0; n], vec![0; n]);
+                let par = faer::get_global_parallelism();
+                let params = Default::default();
+                let mut memory = MemBuffer::new(lu_factor::lu_in_place_scratch::<usize, $scalar>(n, n, par, params));
+                let stack = MemStack::new(&mut memory);
+                lu_factor::lu_in_place(factors.as_mut(), &mut forward, &mut backward, par, stack, params);
+                let rows = Perm::new_checked(forward.into(), backward.into(), n);
+                PackedLu { factors, rows }
             }
 
             fn lu_solve(lu: &Self::Lu, b: ArrayView2<'_, Self>, transposed: bool) -> Array2<Self> {
-                let b = see(&b);
-                let x = if transposed { lu.solve_transpose(b.get()) } else { lu.solve(b.get()) };
+                let mut x = see(&b).get().to_owned();
+                let (factors, rows) = (lu.factors.as_ref(), lu.rows.as_ref());
+                let par = faer::get_global_parallelism();
+                let mut memory =
+                    MemBuffer::new(lu_solve::solve_in_place_scratch::<usize, $scalar>(factors.nrows(), x.ncols(), par));
+                let stack = MemStack::new(&mut memory);
+                if transposed {
+                    lu_solve::solve_transpose_in_place(factors, factors, rows, x.as_mut(), par, stack);
+                } else {
+                    lu_solve::solve_in_place(factors, factors, rows, x.as_mut(), par, stack);
+                }
                 to_ndarray(x.as_ref())
             }
         }

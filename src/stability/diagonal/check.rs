@@ -92,15 +92,12 @@ fn proved_by_residual(mut s: Array2<f64>, error: &[f64]) -> bool {
     if !lower_diagonal(&mut s, |_| shift) || !f64::cholesky_in_place(s.view_mut()) || !regular(&s) {
         return false;
     }
-    let mut r = s;
-    let mut r_1 = Array2::zeros((n, n));
+    let mut r_1 = s;
     let mut r_2 = Array2::zeros((n, n));
-    Zip::indexed(&mut r).and(&mut r_1).and(&mut r_2).for_each(|(i, j), r, r_1, r_2| {
-        if i > j {
-            *r = 0.0;
-        }
-        *r_1 = (*r + ROUND) - ROUND;
-        *r_2 = *r - *r_1;
+    Zip::indexed(&mut r_1).and(&mut r_2).for_each(|(i, j), r_1, r_2| {
+        let r = if i > j { 0.0 } else { *r_1 };
+        *r_1 = (r + ROUND) - ROUND;
+        *r_2 = r - *r_1;
     });
     // Sums of |R_1||R_1| are at most the largest product of two column norms.
     let norm = |m: &Array2<f64>| m.columns().into_iter().map(|c| c.dot(&c)).fold(0.0, f64::max).sqrt();
@@ -116,7 +113,8 @@ fn proved_by_residual(mut s: Array2<f64>, error: &[f64]) -> bool {
     for start in (0..n).step_by(BLOCK) {
         let end = n.min(start + BLOCK);
         let (rows, columns) = (s![..end, start..end], s![..end, start..]);
-        let mut small = linalg::product(r.slice(rows).t(), r_2.slice(columns));
+        let r = &r_1.slice(rows) + &r_2.slice(rows);
+        let mut small = linalg::product(r.t(), r_2.slice(columns));
         f64::matmul(1.0, r_2.slice(rows).t(), r_1.slice(columns), 1.0, small.view_mut());
         let exact = linalg::product(r_1.slice(rows).t(), r_1.slice(columns));
         for i in start..end {

@@ -46,8 +46,16 @@ pub(super) struct InteriorPoint<'a> {
     pub(super) x: Array2<f64>,
     s: Array1<f64>,
     z: Array2<f64>,
-    /// `B X + delta X`, current.
-    bx: Array2<f64>,
+    /// The diagonal of `B X`.
+    bx: Array1<f64>,
+}
+
+/// A point on the path to the margin, free of the matrix.
+pub(super) struct Waypoint {
+    pub(super) d: Array1<f64>,
+    x: Array2<f64>,
+    delta: f64,
+    gap: f64,
 }
 
 /// A Newton direction.
@@ -99,23 +107,45 @@ impl<'a> InteriorPoint<'a> {
             }
         };
         let normalisation = if goal == Goal::Margin { 2.0 * size } else { size };
-        let mut start = Self {
-            goal,
-            b,
-            delta,
-            t,
-            theta,
-            d,
-            x: Array2::from_diag_elem(n, normalisation.recip()),
-            s: Array1::zeros(n),
-            z: s_matrix,
-            bx: Array2::zeros((n, n)),
-        };
-        start.update_bx();
+        let x = Array2::from_diag_elem(n, normalisation.recip());
+        let bx = row_products(b, x.view());
+        let mut start = Self { goal, b, delta, t, theta, d, x, s: Array1::zeros(n), z: s_matrix, bx };
         start.s = start.dual_slack();
-        let primal = 2.0 * start.delta * &start.d + start.t;
-        Zip::from(start.z.diag_mut()).and(&primal).for_each(|z, p| *z -= p);
+        start.z.diag_mut().mapv_inplace(|z| z - 2.0 * delta - t);
         start
+    }
+
+    /// The way to the margin again from a point on it, in the metric in which its weights are 1: `b` is
+    /// `D^(1/2) B D^(-1/2)`.
+    ///
+    /// It goes back a little, to where `Z` is well away from singular, and adds a multiple of `I` to `X` so that
+    /// `Z X` is about `mu I` both where `X` was large and where `Z` was.
+    pub(super) fn resumed(b: ArrayView2<'a, f64>, from: Waypoint) -> Self {
+        let Waypoint { d, mut x, delta, gap } = from;
+        let n = d.len();
+        let root = d.mapv(f64::sqrt);
+        Zip::indexed(&mut x).for_each(|(i, j), x| *x *= root[i] * root[j]);
+        let back = (1e3 * gap).min(0.1);
+        let delta = delta - back;
+        let d = Array1::ones(n);
+        let mut z = negated_symmetric_part(b, &d);
+        z.diag_mut().mapv_inplace(|z| z - 2.0 * delta);
+        let mu = 2.0 * back * inner(&x, &x) / x.diag().sum();
+        let added = mu * n as f64 / z.diag().sum();
+        x.diag_mut().mapv_inplace(|x| x + added);
+        x /= 2.0 * x.diag().sum();
+        let bx = row_products(b, x.view());
+        let least = Zip::from(&bx).and(x.diag()).fold(f64::INFINITY, |m, bx, x| m.min(2.0 * (bx + delta * x)));
+        let mut start =
+            Self { goal: Goal::Margin, b, delta, t: 0.0, theta: mu - least, d, x, s: Array1::zeros(n), z, bx };
+        start.s = start.dual_slack();
+        start
+    }
+
+    /// What [`resumed`](Self::resumed) goes on from.
+    pub(super) fn waypoint(self) -> Waypoint {
+        let gap = self.gap();
+        Waypoint { d: self.d, x: self.x, delta: self.delta, gap }
     }
 
     /// The duality gap, `n theta - t` for either goal.
@@ -138,12 +168,7 @@ impl<'a> InteriorPoint<'a> {
 
     /// `theta + 2 (B_delta X)_ii`.
     fn dual_slack(&self) -> Array1<f64> {
-        self.bx.diag().mapv(|v| self.theta + 2.0 * v)
-    }
-
-    fn update_bx(&mut self) {
-        f64::matmul(1.0, self.b, self.x.view(), 0.0, self.bx.view_mut());
-        self.bx.scaled_add(self.delta, &self.x);
+        Zip::from(&self.bx).and(self.x.diag()).map_collect(|bx, x| self.theta + 2.0 * (bx + self.delta * x))
     }
 
     /// One predictor-corrector step.
@@ -169,20 +194,20 @@ impl<'a> InteriorPoint<'a> {
         let affine = newton.direction(self, &aim, &mut work)?;
 
         // Correct: towards Z X = sigma mu I, with the products of the affine step as second-order terms.
-        let mut trial = Array2::zeros((n, n));
-        let (sigma, reach) = self.centring(&affine, mu, &mut trial);
-        let mut second_order = SecondOrder::new(self.goal, affine, &work);
+        let mut second_order = SecondOrder::new(self.goal, &affine, &work);
+        let (sigma, reach) = self.centring(&affine, mu, &mut work);
+        drop(affine);
         second_order.scale(1.0, reach);
         let accuracy = 0.01 * sigma.max(0.01) * mu;
         let mut aim = Aim { target: sigma * mu, accuracy, second_order: Some(second_order) };
         let mut step = newton.direction(self, &aim, &mut work)?;
-        let mut lengths = self.step_lengths(&step, 0.06, &mut trial);
+        let mut lengths = self.step_lengths(&step, 0.06, &mut work);
 
         // Where that gets nowhere for want of convexity, lean less on the affine step, then only go back to the path.
         let mut retry = |aim: &Aim| {
             if self.goal == Goal::Margin && lengths.0 < SHORT {
                 let other = newton.direction(self, aim, &mut work)?;
-                let reached = self.step_lengths(&other, 0.06, &mut trial);
+                let reached = self.step_lengths(&other, 0.06, &mut work);
                 if reached.0 > lengths.0 {
                     (step, lengths) = (other, reached);
                 }
@@ -242,11 +267,11 @@ impl<'a> InteriorPoint<'a> {
     /// `s` after a step, products of the changes of `X` and `delta` included.
     fn dual_slack_after(&self, step: &Direction, alpha: f64) -> Array1<f64> {
         let (theta, delta) = (self.theta + alpha * step.theta, self.delta + alpha * step.delta);
-        Zip::from(self.bx.diag())
+        Zip::from(&self.bx)
             .and(&step.bx)
             .and(self.x.diag())
             .and(step.x.diag())
-            .map_collect(|bx, dbx, x, dx| theta + 2.0 * (bx - self.delta * x + alpha * dbx + delta * (x + alpha * dx)))
+            .map_collect(|bx, dbx, x, dx| theta + 2.0 * (bx + alpha * dbx + delta * (x + alpha * dx)))
     }
 
     fn advance(&mut self, step: &Direction, (primal, dual): (f64, f64)) -> Step {
@@ -267,7 +292,7 @@ impl<'a> InteriorPoint<'a> {
             self.x /= normalisation;
             self.theta /= normalisation;
         }
-        self.update_bx();
+        self.bx = row_products(self.b, self.x.view());
         self.s = self.dual_slack();
         Step::Taken
     }
@@ -297,8 +322,8 @@ struct SecondOrder {
 
 impl SecondOrder {
     /// `zg` holds `dZ_a G`.
-    fn new(goal: Goal, affine: Direction, zg: &Array2<f64>) -> Self {
-        let mut e = affine.z;
+    fn new(goal: Goal, affine: &Direction, zg: &Array2<f64>) -> Self {
+        let mut e = Array2::zeros(zg.dim());
         f64::matmul(1.0, affine.x.view(), zg.view(), 0.0, e.view_mut());
         symmetrise(&mut e);
         Self {
@@ -348,16 +373,18 @@ struct Newton {
 impl Newton {
     fn new(at: &InteriorPoint<'_>, g: Array2<f64>) -> Option<Self> {
         let n = at.d.len();
-        let (x, bx) = (&at.x, &at.bx);
+        let x = &at.x;
+        let mut bx = linalg::product(at.b, x.view());
+        bx.scaled_add(at.delta, x);
         let mut bg = linalg::product(at.b, g.view());
         bg.scaled_add(at.delta, &g);
 
         let mut product = Array2::zeros((n, n));
         let mut m = {
-            let p = bx * &bg.t();
+            let p = &bx * &bg.t();
             &p + &p.t()
         };
-        for (product_with_b, other) in [(&bg, x), (bx, &g)] {
+        for (product_with_b, other) in [(&bg, x), (&bx, &g)] {
             // B_delta G B_delta' = (B_delta G) B' + delta B_delta G; then the same with X.
             product.assign(product_with_b);
             product *= at.delta;
@@ -371,7 +398,8 @@ impl Newton {
 
         let bg_diag = bg.diag().to_owned();
         let mut response = bg;
-        Zip::from(&mut response).and(x).and(bx).and(&g).for_each(|k, &x, &bx, &g| *k = *k * x + bx * g);
+        Zip::from(&mut response).and(x).and(&bx).and(&g).for_each(|k, &x, &bx, &g| *k = *k * x + bx * g);
+        drop(bx);
         let normaliser = at.normaliser();
         let normaliser_response = weighted_row_products(x.view(), g.view(), &normaliser);
         let mut column = response.dot(&normaliser);
@@ -401,7 +429,7 @@ impl Newton {
             e = Some(&second.e);
         }
         // Right-hand sides, from dX = C - sym(X dZ G), C = target G - X - E.
-        let mut bc = target * &self.bg_diag - at.bx.diag();
+        let mut bc = target * &self.bg_diag - &at.bx - &(at.delta * &at.x.diag());
         let mut c_diag = target * &self.g.diag() - at.x.diag();
         if let Some(e) = e {
             bc -= &(row_products(at.b, e.view()) + at.delta * &e.diag());

@@ -11,7 +11,7 @@ use super::blocks::{padded, strong_components};
 use super::bounds;
 use super::certifier::Control;
 use super::check;
-use super::interior_point::{Goal, InteriorPoint, Step};
+use super::interior_point::{Goal, InteriorPoint, Step, Waypoint};
 use super::pencil::Pencil;
 use super::structure;
 use super::verdict::Stop;
@@ -301,38 +301,44 @@ fn block(pencil: &Pencil, enough: f64, wanted: &Wanted, control: &mut Control<'_
     if done(&proved) {
         return (proved, None);
     }
-    // The path, again from weights near the optimum where rounding errors end it early.
-    const PASSES: usize = 4;
+    // The path, and its last part again in the metric of the weights so far where rounding errors end it early.
+    const FUTILE_PASSES: usize = 2;
     let mut metric = balanced.in_better_metric();
-    for _ in 0..PASSES {
+    let (mut from, mut futile) = (None, 0);
+    while futile < FUTILE_PASSES {
         let width = proved.upper - proved.lower;
-        let (d, stop) = follow_path(pencil, &metric, &mut proved, wanted, &done, control);
-        let narrower = proved.upper - proved.lower < 0.5 * width;
-        if stop != Some(Stop::NearBoundary) || !narrower {
+        let (end, stop) = follow_path(pencil, &metric, from, &mut proved, wanted, &done, control);
+        if stop != Some(Stop::NearBoundary) {
             return (proved, stop);
         }
-        metric = metric.rescaled(&d);
+        futile = if proved.upper - proved.lower < 0.7 * width { 0 } else { futile + 1 };
+        metric = metric.rescaled(&end.d);
+        from = Some(end);
     }
     (proved, Some(Stop::NearBoundary))
 }
 
-/// Follows the central path to the margin, proving both bounds once they are about to be tight. Returns the last
-/// weights in the given metric, and why it ended if the bounds are not as near as wanted.
+/// Follows the central path to the margin, proving both bounds once they are about to be tight. Returns the end of
+/// the path, and why it ended if the bounds are not as near as wanted.
 fn follow_path(
     pencil: &Pencil,
     balanced: &Balanced,
+    from: Option<Waypoint>,
     proved: &mut Proved,
     wanted: &Wanted,
     done: &impl Fn(&Proved) -> bool,
     control: &mut Control<'_>,
-) -> (Array1<f64>, Option<Stop>) {
-    let mut point = InteriorPoint::new(balanced.b.view(), Goal::Margin);
+) -> (Waypoint, Option<Stop>) {
+    let mut point = match from {
+        Some(from) => InteriorPoint::resumed(balanced.b.view(), from),
+        None => InteriorPoint::new(balanced.b.view(), Goal::Margin),
+    };
     // Steps in a row that made little progress: on a curved part of the path, or drowned in rounding errors.
     let (mut least_gap, mut idle) = (f64::INFINITY, 0);
     loop {
         if let ControlFlow::Break(stop) = control.proceed(&point) {
             prove(pencil, balanced, &point, proved);
-            return (point.d, Some(stop));
+            return (point.waypoint(), Some(stop));
         }
         let stalled = point.step() == Step::Stalled;
         if !stalled {
@@ -346,13 +352,13 @@ fn follow_path(
         if within || (near && idle > 0) || stalled {
             tighten(pencil, balanced, &point, proved);
             if done(proved) {
-                return (point.d, None);
+                return (point.waypoint(), None);
             }
         }
         if stalled || idle >= if near { 3 } else { 12 } {
             prove(pencil, balanced, &point, proved);
             let stop = if done(proved) { None } else { Some(Stop::NearBoundary) };
-            return (point.d, stop);
+            return (point.waypoint(), stop);
         }
     }
 }
