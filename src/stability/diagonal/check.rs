@@ -34,11 +34,25 @@ const TILE: usize = 64;
 /// Scaled entries of this size, and the products of four of them, are computed without underflow or overflow.
 const EXACT: std::ops::Range<f64> = 1e-60..1e60;
 
+/// What a proof may cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Effort {
+    /// One Cholesky factorisation.
+    Quick,
+    /// About five, nearer to the boundary.
+    Full,
+}
+
 /// Proves `D A + A'D < 0` for all diagonals of `A` up to `diagonal`.
 ///
 /// `S = -(DA + A'D)` is scaled by powers of two to a diagonal near 1 and proved positive definite: by a bound on the errors of
 /// its Cholesky factorisation that is known beforehand or, nearer to the boundary, by the residual of the factor.
-pub(super) fn proves_stable(a: ArrayView2<'_, f64>, diagonal: ArrayView1<'_, f64>, weights: &Weights) -> bool {
+pub(super) fn proves_stable(
+    a: ArrayView2<'_, f64>,
+    diagonal: ArrayView1<'_, f64>,
+    weights: &Weights,
+    effort: Effort,
+) -> bool {
     let n = a.nrows();
     let usable =
         weights.exponent.iter().all(|e| e.abs() < 1 << 24) && weights.mantissa.iter().all(|m| (1.0..2.0).contains(m));
@@ -54,7 +68,8 @@ pub(super) fn proves_stable(a: ArrayView2<'_, f64>, diagonal: ArrayView1<'_, f64
     }
     let (s, row_sums) = scale.negated_symmetric_part(a, diagonal);
     let error: Vec<f64> = row_sums.iter().map(|sum| 2.0 * U * sum * (1.0 + gamma(n + 8)) + UNDERFLOW).collect();
-    proved_by_factorisation(s, &error) || proved_by_residual(scale.negated_symmetric_part(a, diagonal).0, &error)
+    proved_by_factorisation(s, &error)
+        || effort == Effort::Full && proved_by_residual(scale.negated_symmetric_part(a, diagonal).0, &error)
 }
 
 /// Whether every symmetric matrix that differs from `s` (upper triangle) by rows of absolute sum at most `error` is positive

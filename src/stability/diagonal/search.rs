@@ -6,7 +6,7 @@ use ndarray::{Array1, Array2, Axis};
 
 use super::balance::Balanced;
 use super::certifier::Control;
-use super::check;
+use super::check::{self, Effort};
 use super::interior_point::{Goal, InteriorPoint, Step};
 use super::majorant;
 use super::pencil::{Diagonal, Pencil};
@@ -43,8 +43,16 @@ pub(super) struct Block<'a> {
 impl Block<'_> {
     /// `Stable` if the weights prove it.
     pub(super) fn stable(&self, weights: Option<Weights>, method: Method) -> Option<Outcome> {
-        let weights = weights?;
-        check::proves_stable(self.pencil.matrix(), self.diagonal.upper(), &weights)
+        self.stable_with(weights?, method, Effort::Full)
+    }
+
+    /// `Stable` if the weights, a mere guess, prove it by one factorisation.
+    fn guessed(&self, weights: Option<Weights>, method: Method) -> Option<Outcome> {
+        self.stable_with(weights?, method, Effort::Quick)
+    }
+
+    fn stable_with(&self, weights: Weights, method: Method, effort: Effort) -> Option<Outcome> {
+        check::proves_stable(self.pencil.matrix(), self.diagonal.upper(), &weights, effort)
             .then_some(Outcome::Stable { weights, method })
     }
 
@@ -78,7 +86,7 @@ pub(super) fn cheap_guesses(block: &Block<'_>) -> Option<Outcome> {
     }
     let ones = Weights::new(vec![1.0; block.pencil.size()], vec![0; block.pencil.size()]);
     block
-        .stable(ones, Method::Balancing)
+        .guessed(ones, Method::Balancing)
         .or_else(|| balancing_weights(block, &balanced(block)))
         .or_else(|| majorant_weights(block))
 }
@@ -90,7 +98,7 @@ fn balanced(block: &Block<'_>) -> Balanced {
 }
 
 fn balancing_weights(block: &Block<'_>, balanced: &Balanced) -> Option<Outcome> {
-    block.stable(balanced.weights(&Array1::ones(block.pencil.size())), Method::Balancing)
+    block.guessed(balanced.weights(&Array1::ones(block.pencil.size())), Method::Balancing)
 }
 
 /// The weights of the Metzler majorant, if a few sweeps over the matrix find that it is Hurwitz.
@@ -99,7 +107,7 @@ fn majorant_weights(block: &Block<'_>) -> Option<Outcome> {
     let (a, diagonal) = (block.pencil.matrix(), &block.diagonal.upper);
     let v = majorant::negative_vector(&a, diagonal, SWEEPS)?;
     let l = majorant::negative_vector(&a.t(), diagonal, 4 * SWEEPS)?;
-    block.stable(Weights::new(l / v, vec![0; block.pencil.size()]), Method::Metzler)
+    block.guessed(Weights::new(l / v, vec![0; block.pencil.size()]), Method::Metzler)
 }
 
 /// Follows the central path until either iterate passes its check.

@@ -1,8 +1,8 @@
 //! Ends of the spectrum of a symmetric matrix, quickly.
 
-use ndarray::{Array1, Array2, ArrayView2, s};
+use ndarray::{Array1, Array2, ArrayView2, Axis, s};
 
-use crate::linalg;
+use crate::linalg::{self, Backend};
 
 /// The largest eigenvalue of a symmetric matrix: exact to rounding up to 200 rows, else from 40 Lanczos steps, which
 /// err to below.
@@ -26,7 +26,8 @@ pub(super) fn largest_eigenvalue(m: ArrayView2<'_, f64>) -> f64 {
             projected[[k - 1, k]] = norm;
         }
         basis.push(v);
-        let mut next = m.dot(&basis[k]);
+        let mut next = Array1::zeros(n);
+        f64::matmul(1.0, m, basis[k].view().insert_axis(Axis(1)), 0.0, next.view_mut().insert_axis(Axis(1)));
         projected[[k, k]] = next.dot(&basis[k]);
         // Full reorthogonalisation, so that the projection stays a true one.
         for _ in 0..2 {

@@ -5,7 +5,7 @@ use std::fmt;
 use ndarray::{Array1, Array2, ArrayBase, ArrayView1, ArrayView2, Data, Ix1, Ix2};
 use sprs::CsMat;
 
-use super::check;
+use super::check::{self, Effort};
 use super::pencil::{Diagonal, Pencil};
 use super::sparse;
 use super::weights::Weights;
@@ -228,7 +228,7 @@ impl Certificate {
                 ),
             });
         }
-        if check::proves_stable(pencil.matrix(), diagonal.upper(), &self.weights) {
+        if check::proves_stable(pencil.matrix(), diagonal.upper(), &self.weights, Effort::Full) {
             Ok(())
         } else {
             Err(Error::NotProved { reason: "D A + A'D is not proved negative definite".into() })
