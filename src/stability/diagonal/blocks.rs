@@ -10,6 +10,7 @@ use super::pencil::{Diagonal, Pencil};
 use super::search::{self, Block, Outcome};
 use super::verdict::{Certificate, Method, Refutation, Stop, Undecided, Verdict};
 use super::weights::{Weights, frexp, ldexp};
+use crate::linalg::rounding::{sub_down, sub_up};
 use crate::linalg::{Backend, Lu};
 
 /// Decides whether `W + delta R^-1` is diagonally stable.
@@ -27,9 +28,8 @@ pub(super) fn certify(pencil: &Pencil, delta: f64, control: &mut Control<'_>) ->
         Outcome::Undecided { weights, witness, method, stop } => {
             // Bounds on the pencil's margin, from which `delta` is subtracted.
             let lower =
-                weights.and_then(|w| bounds::lower(pencil, &w)).map_or(f64::NEG_INFINITY, |v| bounds::below(v, delta));
-            let upper =
-                witness.and_then(|y| bounds::upper(pencil, &y)).map_or(f64::INFINITY, |v| bounds::above(v, delta));
+                weights.and_then(|w| bounds::lower(pencil, &w)).map_or(f64::NEG_INFINITY, |v| sub_down(v, delta));
+            let upper = witness.and_then(|y| bounds::upper(pencil, &y)).map_or(f64::INFINITY, |v| sub_up(v, delta));
             Verdict::Undecided(Undecided::new((lower, upper), method, iterations, stop))
         }
     }

@@ -6,17 +6,7 @@ use super::check::{self, Effort};
 use super::pencil::Pencil;
 use super::spectrum::largest_eigenvalue;
 use super::weights::{Weights, ldexp};
-use crate::linalg;
-
-/// `value - origin`, rounded down.
-pub(super) fn below(value: f64, origin: f64) -> f64 {
-    if origin == 0.0 { value } else { (value - origin).next_down() }
-}
-
-/// `value - origin`, rounded up.
-pub(super) fn above(value: f64, origin: f64) -> f64 {
-    if origin == 0.0 { value } else { (value - origin).next_up() }
-}
+use crate::linalg::{self, rounding::sub_down};
 
 /// Whether the weights prove `W + delta R^-1` diagonally stable.
 pub(super) fn proves_lower(pencil: &Pencil, delta: f64, weights: &Weights) -> bool {
@@ -76,10 +66,10 @@ pub(super) fn margin_of_weights(pencil: &Pencil, delta: f64, weights: &Weights) 
     // Lanczos, used above 200 rows, errs on the side that a proof cannot follow.
     let exact = if pencil.size() <= 200 { Some(1.0 - 1e-9) } else { None };
     for part in exact.into_iter().chain([0.99, 0.8, 0.3]) {
-        let margin = part * estimate;
-        let diagonal = pencil.diagonal(above(delta + margin, 0.0));
-        if margin > 0.0 && check::proves_stable(pencil.matrix(), diagonal.upper(), weights, Effort::Quick) {
-            return below(below(delta + margin, delta).min(margin), 0.0).max(0.0);
+        let shifted = delta + part * estimate;
+        let diagonal = pencil.diagonal(shifted);
+        if shifted > delta && check::proves_stable(pencil.matrix(), diagonal.upper(), weights, Effort::Quick) {
+            return sub_down(shifted, delta);
         }
     }
     0.0

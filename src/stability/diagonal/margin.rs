@@ -19,6 +19,7 @@ use super::weights::Weights;
 use super::witness;
 use crate::Scalar;
 use crate::error::{Error, Result};
+use crate::linalg::rounding::{sub_down, sub_up};
 
 /// Proved bounds on the stability margin `delta*(A; R) = sup{delta : A + delta R^-1 is LDS}` (theory 3.3).
 ///
@@ -49,12 +50,12 @@ struct BlockWeights {
 impl Margin {
     /// A proved lower bound: `A + delta R^-1` is diagonally stable for every `delta` below it.
     pub fn lower(&self) -> f64 {
-        bounds::below(self.lower, self.origin)
+        sub_down(self.lower, self.origin)
     }
 
     /// A proved upper bound: `A + delta R^-1` is diagonally stable for no `delta` above it.
     pub fn upper(&self) -> f64 {
-        bounds::above(self.upper, self.origin)
+        sub_up(self.upper, self.origin)
     }
 
     /// A `Y`, shape `(n, r)`, that refutes diagonal stability at the upper bound: `((A + delta R^-1) Y Y')_ii >= 0`.
@@ -159,7 +160,7 @@ impl Gain {
     /// gain is `-1/delta*(W; R)`, or infinite if that is not negative.
     fn margin_of_w(&self) -> (f64, f64) {
         let m = &self.margin;
-        (bounds::below(m.lower, 1.0 + m.origin), bounds::above(m.upper, 1.0 + m.origin))
+        (sub_down(m.lower, 1.0 + m.origin), sub_up(m.upper, 1.0 + m.origin))
     }
 
     /// The margin of `A = W - R^-1` that both bounds come from, and that re-checks itself.
