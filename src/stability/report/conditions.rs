@@ -8,17 +8,13 @@ use super::{Answer, Condition, Finding};
 use crate::Scalar;
 use crate::error::Result;
 use crate::linalg;
-use crate::linalg::rounding::{div_down, div_up, mul_down, mul_up, sub_down, sub_up};
+use crate::linalg::rounding::{div_down, div_up, sub_down, sub_up};
 use crate::network::{FiringRateNetwork, HopfieldNetwork};
 use crate::stability::contraction::{Contraction, Norm, NormKind, SContraction, log_norm, perron};
 use crate::stability::diagonal::{self, Verdict};
 use crate::stability::matrix::{PMatrix, enclosed, refuting_minor};
 use crate::stability::network::bounded_slopes;
 use crate::stability::{Bounds, NetworkVerdict};
-
-/// Relative accuracy of the largest diagonally stable gain.
-const GAIN_ACCURACY: f64 = 1e-6;
-const MAX_HALVINGS: usize = 40;
 
 /// A network, seen through what the conditions need.
 pub(super) struct Subject<'a> {
@@ -173,28 +169,8 @@ impl<'a> Subject<'a> {
         };
         finding.margin = Some(bounds);
         let gain = margin.max_gain();
-        finding.largest_gain = Some(self.narrowed(Bounds { lower: gain.lower(), upper: gain.upper() })?);
+        finding.largest_gain = Some(Bounds { lower: gain.lower(), upper: gain.upper() });
         Ok(())
-    }
-
-    /// Halves bounds on the gain by verdicts, where the search for the margin ended early: `g W - R^{-1}` is diagonally stable
-    /// iff `W - (g R)^{-1}` is.
-    fn narrowed(&self, mut gain: Bounds) -> Result<Bounds> {
-        for _ in 0..MAX_HALVINGS {
-            if !gain.upper.is_finite() || gain.upper <= gain.lower * (1.0 + GAIN_ACCURACY) {
-                break;
-            }
-            let middle = 0.5 * (gain.lower + gain.upper);
-            let slopes = |product: fn(f64, f64) -> f64| self.rho.mapv(|rho| product(rho, middle));
-            if diagonal::certify_shifted(&self.weights, &slopes(mul_up))?.is_stable() {
-                gain.lower = middle;
-            } else if diagonal::certify_shifted(&self.weights, &slopes(mul_down))?.is_not_stable() {
-                gain.upper = middle;
-            } else {
-                break;
-            }
-        }
-        Ok(gain)
     }
 
     fn p_matrix(&self, finding: &mut Finding) -> Result<()> {
