@@ -549,6 +549,14 @@ fn sparse_certificates() {
     assert!(
         matches!(certify_sparse_shifted(&w.map(|v| 100.0 * v), &rho).unwrap(), Verdict::Undecided(u) if u.reason() == Stop::Majorant)
     );
+    // What the majorant proves of a ring, the dense check accepts too.
+    let ring = array![[-1.0, 0.75, 0.0], [0.0, -1.0, 0.75], [0.75, 0.0, -1.0]];
+    let sparse = sprs::CsMat::csr_from_dense(ring.view(), 0.0);
+    let verdict = certify_sparse(&sparse).unwrap();
+    let certificate = verdict.certificate().unwrap();
+    assert!(certificate.margin_lower() > 0.1 && certificate.margin_lower() <= 0.25, "{certificate}");
+    certificate.verify_sparse(&sparse).unwrap();
+    certificate.verify(&ring).unwrap();
     // Small ones take the dense road.
     let a = array![[-1.0, 4.0, 0.0], [-4.0, -1.0, 0.0], [0.0, 3.0, -1.0]];
     let sparse = sprs::CsMat::csr_from_dense(a.view(), 0.0);

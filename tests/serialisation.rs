@@ -4,12 +4,14 @@
 use std::fmt::Debug;
 
 use ndarray::{Array1, Array2, array};
+use neuronash::Error;
 use neuronash::activation::{ActivationCost, ClippedLinear, Domain, PowerLaw, Relu, Tanh};
 use neuronash::circuits::{ColumnDesign, LateralInhibition, WilsonCowan};
 use neuronash::equilibrium::Continuum;
 use neuronash::game::{split, symmetrizing_weights};
 use neuronash::network::{FiringRateNetwork, Members, Weights};
 use neuronash::stability::contraction::{PerronOptions, SContractingWeights, SContractionOptions};
+use neuronash::stability::diagonal::{Certificate, certify};
 use neuronash::stability::{Condition, NetworkCertificate, NetworkVerdict, ReportOptions};
 use proptest::prelude::*;
 use serde::Serialize;
@@ -153,6 +155,25 @@ fn certificates_of_networks_are_checked() {
     assert!(with("margin", json!(0.0)).contains("`margin` is 0"));
     assert!(with("weights", json!(array![1.0, -1.0])).contains("`weights[1]` is -1"));
     assert!(with("slope_bounds", json!(array![1.0])).contains("`slope_bounds` has shape [1]"));
+}
+
+#[test]
+fn a_certificate_that_claims_too_much_does_not_verify() {
+    let a = array![[-1.0, -4.0, 0.3], [1.0, -1.0, 0.0], [0.2, -0.5, -1.0]];
+    let certificate = certify(&a).unwrap().certificate().unwrap().clone();
+    certificate.verify(&a).unwrap();
+    let stored = serde_json::to_value(&certificate).unwrap();
+    survives(certificate.clone());
+    for (field, value) in [
+        ("margin_lower", json!(1.1 * certificate.margin_lower() + 0.2)),
+        ("margin_lower", json!(-1.0)),
+        ("values", json!(array![1.0, 2.0, 3.0])),
+    ] {
+        let mut changed = stored.clone();
+        changed[field] = value;
+        let changed: Certificate = serde_json::from_value(changed).unwrap();
+        assert!(matches!(changed.verify(&a), Err(Error::NotProved { .. })), "{field}");
+    }
 }
 
 #[test]

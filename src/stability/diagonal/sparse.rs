@@ -89,6 +89,14 @@ impl Sparse {
     }
 }
 
+/// The margin of a dense `W + delta R^-1` that its majorant proves for the weights `d`, found as for a sparse one.
+pub(super) fn majorant_margin(pencil: &Pencil, delta: f64, d: &Array1<f64>) -> Option<f64> {
+    let diagonal = pencil.diagonal(delta).upper;
+    let a = pencil.matrix();
+    let v = majorant::negative_vector(&a, &diagonal, SWEEPS)?;
+    majorant::proved_margin(&a, &a.reversed_axes(), &diagonal, &pencil.rho, d, &v)
+}
+
 /// Decides what the Metzler majorant decides, in O(nonzeros); beyond that, matrices of moderate size are treated as
 /// dense.
 pub(super) fn certify<A: Scalar>(
@@ -131,12 +139,14 @@ pub(super) fn verify<A: Scalar>(certificate: &Certificate, w: &CsMat<A>, rho: Op
     }
     if a.diagonal.upper.iter().all(|&v| v < 0.0)
         && certificate.weights_are_representable()
-        && a.negative_vector().is_some_and(|v| a.proved_margin(&d.to_owned(), &v).is_some())
+        && a.negative_vector()
+            .and_then(|v| a.proved_margin(&d.to_owned(), &v))
+            .is_some_and(|margin| margin >= certificate.margin_lower())
     {
         return Ok(());
     }
     if n <= DENSE {
-        return certificate.verify_pencil(&a.dense(), &a.diagonal);
+        return certificate.verify_pencil(&a.dense(), a.delta);
     }
     Err(Error::NotProved { reason: "the Metzler majorant does not prove D A + A'D negative definite".into() })
 }

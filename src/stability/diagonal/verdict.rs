@@ -11,6 +11,7 @@ use super::sparse;
 use super::weights::Weights;
 use crate::Scalar;
 use crate::error::{Error, Result};
+use crate::linalg::rounding::add_up;
 
 /// The answer to "is this matrix Lyapunov diagonally stable?".
 #[derive(Debug, Clone, PartialEq)]
@@ -175,17 +176,17 @@ impl Certificate {
         self.iterations
     }
 
-    /// Proves `D A + A'D < 0` again, for any matrix, with rounding errors accounted for (theory 3.8).
+    /// Proves `D A + A'D < 0` and the margin again, for any matrix, with rounding errors accounted for (theory 3.8).
     ///
     /// # Errors
     /// [`Error::NotProved`] if it does not hold or cannot be proved in `f64`; the errors of
     /// [`certify`](super::certify) for a bad matrix.
     pub fn verify<A: Scalar, S: Data<Elem = A>>(&self, a: &ArrayBase<S, Ix2>) -> Result<()> {
         let pencil = Pencil::new(a, "a")?;
-        self.verify_pencil(&pencil, &pencil.diagonal(0.0))
+        self.verify_pencil(&pencil, 0.0)
     }
 
-    /// Proves `D A + A'D < 0` again for a sparse matrix, by its Metzler majorant where that suffices.
+    /// Proves `D A + A'D < 0` and the margin again for a sparse matrix, by its Metzler majorant where that suffices.
     ///
     /// # Errors
     /// As [`verify`](Self::verify).
@@ -193,7 +194,7 @@ impl Certificate {
         sparse::verify(self, a, None)
     }
 
-    /// Proves `D A + A'D < 0` for a sparse `A = W - diag(rho)^-1` again.
+    /// Proves `D A + A'D < 0` and the margin for a sparse `A = W - diag(rho)^-1` again.
     ///
     /// # Errors
     /// As [`verify_shifted`](Self::verify_shifted).
@@ -205,7 +206,7 @@ impl Certificate {
         sparse::verify(self, w, Some(&rho.mapv(Scalar::to_double)))
     }
 
-    /// Proves `D A + A'D < 0` for `A = W - diag(rho)^-1` again.
+    /// Proves `D A + A'D < 0` and the margin for `A = W - diag(rho)^-1` again.
     ///
     /// # Errors
     /// As [`verify`](Self::verify), and for `rho` those of [`certify_shifted`](super::certify_shifted).
@@ -215,23 +216,35 @@ impl Certificate {
         rho: &ArrayBase<T, Ix1>,
     ) -> Result<()> {
         let pencil = Pencil::new(w, "w")?.with_slopes(rho)?;
-        self.verify_pencil(&pencil, &pencil.diagonal(-1.0))
+        self.verify_pencil(&pencil, -1.0)
     }
 
-    pub(super) fn verify_pencil(&self, pencil: &Pencil, diagonal: &Diagonal) -> Result<()> {
+    /// Proves the sign and the margin again for `W + delta R^-1`.
+    pub(super) fn verify_pencil(&self, pencil: &Pencil, delta: f64) -> Result<()> {
+        let fails = |reason: String| Err(Error::NotProved { reason });
         if self.weights.len() != pencil.size() {
-            return Err(Error::NotProved {
-                reason: format!(
-                    "the certificate has {} weights, the matrix {} rows",
-                    self.weights.len(),
-                    pencil.size()
-                ),
-            });
+            let (weights, rows) = (self.weights.len(), pencil.size());
+            return fails(format!("the certificate has {weights} weights, the matrix {rows} rows"));
         }
-        if check::proves_stable(pencil.matrix(), diagonal.upper(), &self.weights, Effort::Full) {
-            Ok(())
-        } else {
-            Err(Error::NotProved { reason: "D A + A'D is not proved negative definite".into() })
+        if !(self.margin_lower >= 0.0 && self.margin_lower.is_finite()) || self.values != self.weights.values() {
+            return fails("the certificate contradicts itself".into());
+        }
+        let proves = |delta: f64| {
+            let diagonal = pencil.diagonal(delta);
+            check::proves_stable(pencil.matrix(), diagonal.upper(), &self.weights, Effort::Full)
+        };
+        if proves(add_up(delta, self.margin_lower)) {
+            return Ok(());
+        }
+        if !proves(delta) {
+            return fails("D A + A'D is not proved negative definite".into());
+        }
+        // The majorant's margin can be the exact one, which no factorisation proves.
+        match sparse::majorant_margin(pencil, delta, &self.values) {
+            Some(margin) if margin >= self.margin_lower => Ok(()),
+            _ => {
+                fails(format!("D A + A'D is proved negative definite, but not with the margin {:e}", self.margin_lower))
+            }
         }
     }
 }
