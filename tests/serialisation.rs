@@ -11,7 +11,7 @@ use neuronash::equilibrium::Continuum;
 use neuronash::game::{split, symmetrizing_weights};
 use neuronash::network::{FiringRateNetwork, Members, Weights};
 use neuronash::stability::contraction::{PerronOptions, SContractingWeights, SContractionOptions};
-use neuronash::stability::diagonal::{Certificate, certify};
+use neuronash::stability::diagonal::{Certificate, Certifier, Verdict, certify, certify_sparse};
 use neuronash::stability::{Condition, NetworkCertificate, NetworkVerdict, ReportOptions};
 use proptest::prelude::*;
 use serde::Serialize;
@@ -153,6 +153,11 @@ fn certificates_of_networks_are_checked() {
         refused::<NetworkCertificate>(changed)
     };
     assert!(with("margin", json!(0.0)).contains("`margin` is 0"));
+    let mut boastful = stored.clone();
+    boastful["margin"] = json!(10.0);
+    net.verify(&serde_json::from_value(stored.clone()).unwrap()).unwrap();
+    let boastful: NetworkCertificate = serde_json::from_value(boastful).unwrap();
+    assert!(matches!(net.verify(&boastful), Err(Error::NotProved { .. })));
     assert!(with("weights", json!(array![1.0, -1.0])).contains("`weights[1]` is -1"));
     assert!(with("slope_bounds", json!(array![1.0])).contains("`slope_bounds` has shape [1]"));
 }
@@ -174,6 +179,25 @@ fn a_certificate_that_claims_too_much_does_not_verify() {
         let changed: Certificate = serde_json::from_value(changed).unwrap();
         assert!(matches!(changed.verify(&a), Err(Error::NotProved { .. })), "{field}");
     }
+}
+
+#[test]
+fn bounds_of_which_one_is_infinite() {
+    // Cancelled before anything is proved.
+    let certifier = Certifier::builder().on_progress(|_| std::ops::ControlFlow::Break(())).build().unwrap();
+    let a = array![[-1.0, 0.0, -1.999], [1.999, -1.0, 0.0], [0.0, 1.999, -1.0]];
+    let margin = certifier.margin(&a, &array![1.0, 1.0, 1.0]).unwrap();
+    survives_as_printed(margin);
+    let sparse =
+        sprs::TriMat::<f64>::from_triplets((5000, 5000), (0..5000).collect(), (0..5000).collect(), vec![-1.0; 5000]);
+    let mut sparse = sparse;
+    sparse.add_triplet(0, 1, 9.0);
+    sparse.add_triplet(1, 0, -9.0);
+    let Verdict::Undecided(undecided) = certify_sparse(&sparse.to_csr::<usize>()).unwrap() else {
+        panic!("too strong for the majorant, too large for the rest")
+    };
+    assert_eq!(undecided.bounds().0, f64::NEG_INFINITY);
+    survives(undecided);
 }
 
 #[test]

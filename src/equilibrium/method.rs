@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 #[non_exhaustive]
 pub enum Method {
-    /// Chooses by size, sparsity and certificate, and goes on with the next method if one fails: small dense networks
+    /// Chooses by size, sparsity and certificate, and goes on with the next method if one fails: small networks
     /// begin with [`Newton`], others with [`Anderson`].
     #[default]
     Auto,
@@ -183,7 +183,7 @@ impl ForwardBackward {
 }
 
 impl PeacemanRachford {
-    /// The step `1 / L`, or 1 if that is larger.
+    /// The step `1 / L`, or 1 if that is smaller.
     pub fn new() -> Self {
         Self::default()
     }

@@ -36,7 +36,7 @@ pub struct EquilibriumSolver<'a, A: Scalar> {
     activation_accuracy: f64,
 }
 
-/// Dense networks up to this size begin with Newton's method.
+/// Networks up to this size begin with Newton's method.
 const NEWTON_FIRST: usize = 200;
 /// Dense networks above this size are not factorised unless the user asks for it.
 const NEWTON_AT_ALL: usize = 8000;
@@ -265,7 +265,7 @@ impl<A: Scalar> Plan<A> {
     }
 }
 
-/// Small dense networks: a factorisation costs less than the products it saves, so Newton first. Others: Anderson,
+/// Small networks: a factorisation costs less than the products it saves, so Newton first. Others: Anderson,
 /// then Newton. The last resort under a certificate is the guarded method that cannot fail, with no limit of its own;
 /// without one, smaller and smaller steps along the flow.
 fn automatic<A: Scalar>(circuit: &Circuit<A>, certified: bool) -> Vec<(Method, usize, usize)> {

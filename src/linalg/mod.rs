@@ -1,6 +1,6 @@
 //! The only door to a linear-algebra backend: `faer` by default, LAPACK with the feature `lapack`.
 //!
-//! A backend implements [`Backend`] for `f32` and `f64`; the rest of the crate calls the functions below.
+//! A backend implements [`Backend`] for `f32` and `f64`; the rest of the crate calls its methods, or the functions below where errors need a name.
 
 #[cfg(not(feature = "lapack"))]
 mod faer;
@@ -55,7 +55,7 @@ pub(crate) fn product<A: Scalar>(a: ArrayView2<'_, A>, b: ArrayView2<'_, A>) -> 
     c
 }
 
-/// An LU factorisation of a square matrix that is known to be regular to working precision.
+/// An LU factorisation of a square matrix; a singular one is found out at the solve.
 #[derive(Clone)]
 pub(crate) struct Lu<A: Scalar> {
     factor: A::Lu,

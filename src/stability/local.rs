@@ -162,11 +162,17 @@ impl<A: Scalar> fmt::Display for Linearisation<A> {
     }
 }
 
-fn slopes_and_kinks<A: Scalar>(circuit: &Circuit<A>, z: &Array1<A>) -> Result<(Array1<A>, Vec<usize>)> {
-    if circuit.len() > LARGEST {
-        let allowed = format!("at most {LARGEST} neurons for a dense spectrum");
-        return Err(Error::invalid("network", format!("{} neurons", circuit.len()), allowed));
+/// An error for networks that are too large for dense matrices, which `purpose` needs.
+pub(crate) fn fits_densely(neurons: usize, purpose: &str) -> Result<()> {
+    if neurons > LARGEST {
+        let allowed = format!("at most {LARGEST} neurons for {purpose}");
+        return Err(Error::invalid("network", format!("{neurons} neurons"), allowed));
     }
+    Ok(())
+}
+
+fn slopes_and_kinks<A: Scalar>(circuit: &Circuit<A>, z: &Array1<A>) -> Result<(Array1<A>, Vec<usize>)> {
+    fits_densely(circuit.len(), "a dense spectrum")?;
     let mut slopes = z.clone();
     circuit.slopes(slopes.view_mut());
     let kinks = (0..z.len()).filter(|&i| is_kink(circuit, i, z[i])).collect();

@@ -26,6 +26,26 @@ macro_rules! certify {
             pub fn certify(&self) -> Result<NetworkVerdict> {
                 certify(&self.circuit)
             }
+
+            /// Proves the weights and the margin of a certificate again for this network, without trusting where it came
+            /// from; a stored one for example.
+            ///
+            /// # Errors
+            /// [`Error::NotProved`] if they do not hold or cannot be proved in `f64`; [`Error::Invalid`] if it is for other
+            /// weights or smaller slopes.
+            ///
+            /// ```
+            /// use ndarray::array;
+            /// use neuronash::activation::Relu;
+            /// use neuronash::network::FiringRateNetwork;
+            /// let net = FiringRateNetwork::builder(array![[0.5, -4.0], [3.0, 0.0]]).activation(Relu).build()?;
+            /// let certificate = net.certify()?.into_certificate()?;
+            /// net.verify(&certificate)?;
+            /// # Ok::<(), neuronash::Error>(())
+            /// ```
+            pub fn verify(&self, certificate: &NetworkCertificate) -> Result<()> {
+                certificate.verify(&self.circuit)
+            }
         }
     };
 }
@@ -168,6 +188,19 @@ impl NetworkCertificate {
     ) -> Result<Self> {
         let fingerprint = circuit.weights.fingerprint();
         Ok(Self { weights, slope_bounds: bounded_slopes(circuit)?, margin, method, fingerprint })
+    }
+
+    fn verify<A: Scalar>(&self, circuit: &Circuit<A>) -> Result<()> {
+        self.fits(circuit)?;
+        let contradiction = || Error::NotProved { reason: "the weights are not positive".into() };
+        let claim =
+            diagonal::Certificate::claimed(&self.weights, self.margin, self.method).ok_or_else(contradiction)?;
+        // What is proved for the certificate's slopes holds for the network's, which are no larger.
+        let rho = &self.slope_bounds;
+        match circuit.weights.view() {
+            WeightsView::Dense(w) => claim.verify_shifted(&w.mapv(Scalar::to_double), rho),
+            WeightsView::Sparse(w) => claim.verify_sparse_shifted(&w.map(|v| v.to_double()), rho),
+        }
     }
 
     /// `|v|_{D/R} = (sum_i (d_i / rho_i) v_i^2)^{1/2}`, rounded outward.

@@ -251,7 +251,8 @@ impl ReportOptions {
     /// The report on a firing-rate network.
     ///
     /// # Errors
-    /// An activation whose slopes are unbounded, known from samples only, or all zero; failures of the linear algebra.
+    /// An activation whose slopes are unbounded, known from samples only, or all zero; more than 20,000 neurons, for whom the
+    /// dense matrices do not fit; failures of the linear algebra.
     pub fn firing_rate<A: Scalar>(&self, net: &FiringRateNetwork<A>) -> Result<StabilityReport> {
         self.report(Subject::firing_rate(net)?)
     }

@@ -54,8 +54,8 @@ pub(super) fn proves_stable(
     effort: Effort,
 ) -> bool {
     let n = a.nrows();
-    let usable =
-        weights.exponent.iter().all(|e| e.abs() < 1 << 24) && weights.mantissa.iter().all(|m| (1.0..2.0).contains(m));
+    let usable = weights.exponent.iter().all(|e| e.unsigned_abs() < 1 << 24)
+        && weights.mantissa.iter().all(|m| (1.0..2.0).contains(m));
     if weights.len() != n || weights.mantissa.len() != n || !usable || !diagonal.iter().all(|&v| v < 0.0) {
         return false;
     }

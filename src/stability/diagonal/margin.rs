@@ -30,7 +30,9 @@ pub struct Margin {
     /// The question was about `W + (delta + origin) R^-1`.
     origin: f64,
     /// Bounds for the pencil `W + delta R^-1`.
+    #[cfg_attr(feature = "serde", serde(with = "crate::extended"))]
     lower: f64,
+    #[cfg_attr(feature = "serde", serde(with = "crate::extended"))]
     upper: f64,
     /// Weights of the strongly connected blocks, in an order in which the matrix is block lower triangular.
     blocks: Vec<BlockWeights>,
@@ -383,16 +385,10 @@ fn prove(pencil: &Pencil, balanced: &Balanced, point: &InteriorPoint<'_>, proved
 fn tighten(pencil: &Pencil, balanced: &Balanced, point: &InteriorPoint<'_>, proved: &mut Proved) {
     let n = pencil.size() as f64;
     let rounding = f64::EPSILON * n * (1.0 + point.delta.abs());
-    // Z = S - 2 delta D - t I > 0 proves delta + t / (2 min d) for these weights.
+    // Z = S - 2 delta D > 0 proves delta for these weights.
     if let Some(weights) = balanced.weights(&point.d) {
-        let least = point.d.fold(f64::INFINITY, |m: f64, &d| m.min(d));
-        for slack in [
-            0.5 * point.t / least - 4.0 * rounding,
-            0.5 * point.t / least - 32.0 * rounding,
-            point.t / least - n * rounding,
-            4.0 * point.t / least - 16.0 * n * rounding,
-        ] {
-            if proved.raise(pencil, balanced.margin(point.delta + slack), &weights) {
+        for slack in [4.0, 32.0, n, 16.0 * n] {
+            if proved.raise(pencil, balanced.margin(point.delta - slack * rounding), &weights) {
                 break;
             }
         }

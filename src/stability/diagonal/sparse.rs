@@ -47,15 +47,20 @@ impl Sparse {
     /// `W` itself, or with slopes `W - R^-1`.
     fn new<A: Scalar>(w: &CsMat<A>, rho: Option<&Array1<f64>>) -> Result<Self> {
         let (rows, columns) = w.shape();
+        let argument = if rho.is_some() { "w" } else { "a" };
         if rows != columns {
-            return Err(Error::shape("a", "a square matrix", &[rows, columns]));
+            return Err(Error::shape(argument, "a square matrix", &[rows, columns]));
         }
         if rows == 0 {
-            return Err(Error::Empty { argument: "a".into() });
+            return Err(Error::Empty { argument: argument.into() });
         }
         for (value, (i, j)) in w {
             if !value.is_finite() {
-                return Err(Error::NonFinite { argument: "a".into(), index: vec![i, j], value: value.to_double() });
+                return Err(Error::NonFinite {
+                    argument: argument.into(),
+                    index: vec![i, j],
+                    value: value.to_double(),
+                });
             }
         }
         let delta = if rho.is_some() { -1.0 } else { 0.0 };

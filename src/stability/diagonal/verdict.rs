@@ -91,8 +91,6 @@ pub enum Method {
     Metzler,
     /// Weights that balance rows and columns.
     Balancing,
-    /// An eigenvector to a real eigenvalue of the matrix.
-    Eigenvector,
     /// The primal-dual interior point.
     InteriorPoint,
     /// The certificates of the strongly connected blocks, put together.
@@ -107,7 +105,6 @@ impl fmt::Display for Method {
             Method::Symmetrizable => "symmetrizable",
             Method::Metzler => "metzler",
             Method::Balancing => "balancing",
-            Method::Eigenvector => "eigenvector",
             Method::InteriorPoint => "interior_point",
             Method::Blocks => "blocks",
         })
@@ -130,6 +127,7 @@ impl fmt::Display for Method {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Certificate {
     weights: Weights,
+    #[cfg_attr(feature = "serde", serde(with = "crate::extended::array"))]
     values: Array1<f64>,
     margin_lower: f64,
     method: Method,
@@ -139,6 +137,12 @@ pub struct Certificate {
 impl Certificate {
     pub(super) fn new(weights: Weights, margin_lower: f64, method: Method, iterations: usize) -> Self {
         Self { values: weights.values(), weights, margin_lower, method, iterations }
+    }
+
+    /// What [`verify`](Self::verify) is to prove for given weights, unless they are not positive and finite.
+    pub(crate) fn claimed(weights: &Array1<f64>, margin_lower: f64, method: Method) -> Option<Self> {
+        let weights = Weights::new(weights.iter().copied(), std::iter::repeat_n(0, weights.len()))?;
+        Some(Self::new(weights, margin_lower, method, 0))
     }
 
     /// The weights `d`, all positive (any common factor is as good). Shape `(n,)`.
@@ -358,7 +362,9 @@ impl fmt::Display for Refutation {
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Undecided {
+    #[cfg_attr(feature = "serde", serde(with = "crate::extended"))]
     lower: f64,
+    #[cfg_attr(feature = "serde", serde(with = "crate::extended"))]
     upper: f64,
     method: Method,
     iterations: usize,

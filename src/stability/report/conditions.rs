@@ -12,6 +12,7 @@ use crate::linalg::rounding::{div_down, div_up, sub_down, sub_up};
 use crate::network::{FiringRateNetwork, HopfieldNetwork};
 use crate::stability::contraction::{Contraction, Norm, NormKind, SContraction, log_norm, perron};
 use crate::stability::diagonal::{self, Verdict};
+use crate::stability::local::fits_densely;
 use crate::stability::matrix::{PMatrix, enclosed, refuting_minor};
 use crate::stability::network::bounded_slopes;
 use crate::stability::{Bounds, NetworkVerdict};
@@ -35,6 +36,7 @@ pub(super) struct Subject<'a> {
 macro_rules! subject_of {
     ($name:ident, $network:ident, $axis:expr, $slope_norm:expr) => {
         pub(super) fn $name<A: Scalar>(net: &'a $network<A>) -> Result<Self> {
+            fits_densely(net.len(), "a stability report")?;
             let rho = bounded_slopes(&net.circuit)?;
             let weights = net.weights().to_dense().mapv(Scalar::to_double);
             let w = &weights * &rho.view().insert_axis($axis);
