@@ -36,9 +36,6 @@ impl<T> Drop for Vector<T> {
 
 /// Elements that are summed at a time, so that the sum stays in the first cache.
 const PART: usize = 1 << 11;
-/// Below this length, starting threads costs more than they save.
-#[cfg(feature = "rayon")]
-const PARALLEL_FROM: usize = 1 << 15;
 
 impl<T: Real> Combination<T> {
     /// The vector itself.
@@ -99,7 +96,7 @@ impl<T: Real> Combination<T> {
         let terms = self.slices();
         let fill = |k: usize, part: &mut [T]| add_up(&terms, k * PART, part);
         #[cfg(feature = "rayon")]
-        if out.len() >= PARALLEL_FROM {
+        if out.len() >= super::PARALLEL_FROM {
             use rayon::prelude::*;
             return out.par_chunks_mut(PART).enumerate().for_each(|(k, part)| fill(k, part));
         }
@@ -116,7 +113,7 @@ impl<T: Real> Combination<T> {
         };
         let parts = n.div_ceil(PART);
         #[cfg(feature = "rayon")]
-        if n >= PARALLEL_FROM {
+        if n >= super::PARALLEL_FROM {
             use rayon::prelude::*;
             let sums: Vec<T> = (0..parts).into_par_iter().map(part).collect();
             return sums.into_iter().fold(T::zero(), |sum, v| sum + v);

@@ -11,10 +11,6 @@ use crate::error::Error;
 use crate::game::best_rate;
 use crate::network::Circuit;
 
-/// Below this many neurons, starting threads costs more than they save.
-#[cfg(feature = "rayon")]
-const PARALLEL_FROM: usize = 1 << 15;
-
 /// Which flow of the circuit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
@@ -93,7 +89,7 @@ impl<'f, A: Scalar> NetworkField<'f, A> {
         let zip = Zip::from(ArrayViewMut1::from(dx)).and(ArrayView1::from(x)).and(&self.rates);
         let step = |dx: &mut A, &x: &A, &rate: &A| *dx = (*dx - x) * rate;
         #[cfg(feature = "rayon")]
-        if x.len() >= PARALLEL_FROM {
+        if x.len() >= super::PARALLEL_FROM {
             return zip.par_for_each(step);
         }
         zip.for_each(step);
@@ -105,7 +101,7 @@ impl<'f, A: Scalar> NetworkField<'f, A> {
         let zip = Zip::from(dx).and(&*input);
         let step = |dx: &mut A, &u: &A| *dx += u;
         #[cfg(feature = "rayon")]
-        if input.len() >= PARALLEL_FROM {
+        if input.len() >= super::PARALLEL_FROM {
             return zip.par_for_each(step);
         }
         zip.for_each(step);

@@ -21,3 +21,7 @@ mod trajectory;
 pub use play::{Move, Order, Play};
 pub use simulation::Simulation;
 pub use trajectory::{Limit, Step, StopReason, Trajectory};
+
+/// Below this length of a state, starting threads costs more than they save.
+#[cfg(feature = "rayon")]
+const PARALLEL_FROM: usize = 1 << 15;
