@@ -1,6 +1,7 @@
 //! The only door to a linear-algebra backend: `faer` by default, LAPACK with the feature `lapack`.
 //!
-//! A backend implements [`Backend`] for `f32` and `f64`; the rest of the crate calls its methods, or the functions below where errors need a name.
+//! A backend implements [`Backend`] for `f32` and `f64`; the rest of the crate calls its methods, or the
+//! functions below where errors need a name.
 
 #[cfg(not(feature = "lapack"))]
 mod faer;

@@ -4,7 +4,7 @@ use ndarray::{Array2, Zip};
 
 use super::check::{self, Effort};
 use super::pencil::Pencil;
-use super::spectrum::largest_eigenvalue;
+use super::spectrum::{EXACT_ROWS, largest_eigenvalue};
 use super::weights::{Weights, ldexp};
 use crate::linalg::{self, rounding::sub_down};
 
@@ -63,8 +63,8 @@ pub(super) fn upper(pencil: &Pencil, y: &Array2<f64>) -> Option<f64> {
 pub(super) fn margin_of_weights(pencil: &Pencil, delta: f64, weights: &Weights) -> f64 {
     let similar = weighted_symmetric_part(pencil, weights);
     let estimate = -largest_eigenvalue(similar.view()) - delta;
-    // Lanczos, used above 200 rows, errs on the side that a proof cannot follow.
-    let exact = if pencil.size() <= 200 { Some(1.0 - 1e-9) } else { None };
+    // Lanczos errs on the side that a proof cannot follow.
+    let exact = (pencil.size() <= EXACT_ROWS).then_some(1.0 - 1e-9);
     for part in exact.into_iter().chain([0.99, 0.8, 0.3]) {
         let shifted = delta + part * estimate;
         let diagonal = pencil.diagonal(shifted);

@@ -247,7 +247,7 @@ impl<'a> Control<'a> {
         self.options.tolerance
     }
 
-    /// Starts the count of a new block or problem.
+    /// Starts the count of a new block.
     pub(super) fn next_block(&mut self) {
         self.in_block = 0;
     }

@@ -10,13 +10,13 @@
 //!
 //! and follow the central path `Z X = mu I`, `d_i s_i = mu`. Two questions share this one loop:
 //!
-//! - [`Goal::Sign`]: `delta` is given; `t` is maximised and `theta` minimised, `N = I`. The duality gap is
-//!   `n theta - t = <Z, X> + d's`; `B_delta` is diagonally stable iff the optimum is positive. A convex problem.
+//! - [`Goal::Sign`]: `delta = 0`; `t` is maximised and `theta` minimised, `N = I`. The duality gap is
+//!   `n theta - t = <Z, X> + d's`; `B` is diagonally stable iff the optimum is positive. A convex problem.
 //! - [`Goal::Margin`]: `t = 0` and `delta` is maximised, `N = 2 D`. Its optimum is the margin
 //!   `sup{delta : B + delta I is LDS}`. For each `delta` below it, the `D` with `Z > 0` are a convex set, whose analytic
 //!   centres the path runs through, so `Z > 0` proves every `delta` on the way. The gap is `n theta`, of which the distance
-//!   to the margin is a multiple near 1. The terms in which two unknowns are multiplied leave residuals, which the next
-//!   step removes.
+//!   to the margin is a multiple near 1. Steps take the products of two unknowns into account, so every
+//!   point is feasible.
 
 mod newton;
 
@@ -27,13 +27,10 @@ use super::spectrum::largest_eigenvalue;
 use crate::linalg::Backend;
 
 /// Which number the interior point looks for.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Goal {
-    /// The sign of the best `t` at the given `delta`.
-    Sign {
-        /// The shift of the diagonal.
-        delta: f64,
-    },
+    /// The sign of the best `t` for `B` itself.
+    Sign,
     /// The largest `delta` for which the best `t` is not negative.
     Margin,
 }
@@ -87,9 +84,9 @@ impl<'a> InteriorPoint<'a> {
         let low = -largest_eigenvalue((-&s_matrix).view());
         let radius = 0.6 * (high - low).max(0.1 * high.abs().max(low.abs()));
         let (delta, t, theta) = match goal {
-            Goal::Sign { delta } => {
-                let least = delta + b.diag().fold(f64::INFINITY, |m, &v| m.min(v));
-                (delta, low - 2.0 * delta - radius, (radius - 2.0 * least.min(0.0)) / size)
+            Goal::Sign => {
+                let least = b.diag().fold(0.0, |m: f64, &v| m.min(v));
+                (0.0, low - radius, (radius - 2.0 * least) / size)
             }
             Goal::Margin => {
                 let delta = 0.5 * (low - radius);
@@ -146,7 +143,7 @@ impl<'a> InteriorPoint<'a> {
     /// The diagonal of `N`.
     fn normaliser(&self) -> Array1<f64> {
         match self.goal {
-            Goal::Sign { .. } => Array1::ones(self.d.len()),
+            Goal::Sign => Array1::ones(self.d.len()),
             Goal::Margin => 2.0 * &self.d,
         }
     }
@@ -187,32 +184,33 @@ impl<'a> InteriorPoint<'a> {
         let mut second_order = SecondOrder::new(self.goal, &affine, &work);
         let (sigma, reach) = self.centring(&affine, mu, &mut work);
         drop(affine);
-        second_order.scale(1.0, reach);
+        second_order.damp_delta(reach);
         let accuracy = 0.01 * sigma.max(0.01) * mu;
         let mut aim = Aim { target: sigma * mu, accuracy, second_order: Some(second_order) };
-        let mut step = newton.direction(self, &aim, &mut work)?;
-        let mut lengths = self.step_lengths(&step, 0.06, &mut work);
+        let mut best = self.attempt(&newton, &aim, &mut work)?;
 
         // Where that gets nowhere for want of convexity, lean less on the affine step, then only go back to the path.
-        let mut retry = |aim: &Aim| {
-            if self.goal == Goal::Margin && lengths.0 < SHORT {
-                let other = newton.direction(self, aim, &mut work)?;
-                let reached = self.step_lengths(&other, 0.06, &mut work);
-                if reached.0 > lengths.0 {
-                    (step, lengths) = (other, reached);
-                }
-            }
-            Some(())
-        };
-        if let Some(second_order) = &mut aim.second_order {
-            second_order.scale(reach, reach);
+        let short = |(_, lengths): &Attempt| self.goal == Goal::Margin && lengths.0 < SHORT;
+        if short(&best) {
+            aim.second_order.as_mut().into_iter().for_each(|products| products.damp(reach));
+            best = longer(best, self.attempt(&newton, &aim, &mut work)?);
         }
-        retry(&aim)?;
-        retry(&Aim { target: mu, accuracy: 0.01 * mu, second_order: None })?;
+        if short(&best) {
+            let aim = Aim { target: mu, accuracy: 0.01 * mu, second_order: None };
+            best = longer(best, self.attempt(&newton, &aim, &mut work)?);
+        }
         drop(newton);
 
         // Move, a fixed part of the way to the boundary.
+        let (step, lengths) = best;
         Some(self.advance(&step, lengths))
+    }
+
+    /// A direction, and how far it leads.
+    fn attempt(&self, newton: &Newton, aim: &Aim, work: &mut Array2<f64>) -> Option<Attempt> {
+        let step = newton.direction(self, aim, work)?;
+        let lengths = self.step_lengths(&step, 0.06, work);
+        Some((step, lengths))
     }
 
     /// The part of `mu` that the corrector should aim at: small if the affine step alone shrinks `mu` a lot; and how
@@ -286,6 +284,13 @@ impl<'a> InteriorPoint<'a> {
         self.s = self.dual_slack();
         Step::Taken
     }
+}
+
+/// A direction and its step lengths in the primal and dual variables.
+type Attempt = (Direction, (f64, f64));
+
+fn longer(first: Attempt, second: Attempt) -> Attempt {
+    if second.1.0 > first.1.0 { second } else { first }
 }
 
 /// `-(D B + B'D)`.

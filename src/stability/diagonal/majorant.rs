@@ -69,6 +69,21 @@ fn is_negative(a: &impl Rows, diagonal: &Array1<f64>, v: &Array1<f64>) -> bool {
     })
 }
 
+/// Sweeps after which a positive vector is given up.
+pub(super) const SWEEPS: usize = 5000;
+
+/// [`proved_margin`] for the weights `d`, with a vector found for the purpose.
+pub(super) fn margin_of_weights(
+    a: &impl Rows,
+    transposed: &impl Rows,
+    diagonal: &Array1<f64>,
+    rho: &Array1<f64>,
+    d: &Array1<f64>,
+) -> Option<f64> {
+    let v = negative_vector(a, diagonal, SWEEPS)?;
+    proved_margin(a, transposed, diagonal, rho, d, &v)
+}
+
 /// A proved lower bound on the margin of `A` for the weights `d`: the largest `m`, to rounding, for which row by row
 /// `(-(DA + A'D) - 2 m D R^-1) v > 0` at the worst signs. `None` where nothing can be proved.
 ///

@@ -340,7 +340,8 @@ fn follow_path(
     let (mut least_gap, mut idle) = (f64::INFINITY, 0);
     loop {
         if let ControlFlow::Break(stop) = control.proceed(&point) {
-            prove(pencil, balanced, &point, proved);
+            tighten(pencil, balanced, &point, proved);
+            exhaust(pencil, balanced, &point, proved);
             return (point.waypoint(), Some(stop));
         }
         let stalled = point.step() == Step::Stalled;
@@ -352,28 +353,29 @@ fn follow_path(
         least_gap = least_gap.min(gap);
         let near = gap < 1e-5;
         let within = balanced.margin(gap) < 4.0 * wanted.distance(balanced.margin(point.delta));
-        if within || (near && idle > 0) || stalled {
+        let over = stalled || idle >= if near { 3 } else { 12 };
+        if within || (near && idle > 0) || over {
             tighten(pencil, balanced, &point, proved);
             if done(proved) {
                 return (point.waypoint(), None);
             }
         }
-        if stalled || idle >= if near { 3 } else { 12 } {
-            prove(pencil, balanced, &point, proved);
+        if over {
+            exhaust(pencil, balanced, &point, proved);
             let stop = if done(proved) { None } else { Some(Stop::NearBoundary) };
             return (point.waypoint(), stop);
         }
     }
 }
 
-/// Proves what the iterates say about the margin, however far they are from it.
-fn prove(pencil: &Pencil, balanced: &Balanced, point: &InteriorPoint<'_>, proved: &mut Proved) {
+/// Proves what [`tighten`] leaves: the margin of the weights however far they are from the optimal ones, and, near it,
+/// that of the witness without what is rounding.
+fn exhaust(pencil: &Pencil, balanced: &Balanced, point: &InteriorPoint<'_>, proved: &mut Proved) {
     if let Some(weights) = balanced.weights(&point.d)
         && let Some(candidate) = bounds::lower(pencil, &weights)
     {
         proved.raise(pencil, candidate, &weights);
     }
-    tighten(pencil, balanced, point, proved);
     if proved.upper - proved.lower < 1e-3 * proved.upper.abs()
         && let Some((bound, y)) = witness::low_rank(balanced.b.view(), point.x.view())
     {

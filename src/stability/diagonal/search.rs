@@ -72,7 +72,7 @@ pub(super) fn decide(block: &Block<'_>, control: &mut Control<'_>) -> Outcome {
     if let Some(outcome) = balancing_weights(block, &balanced).or_else(|| majorant_weights(block)) {
         return outcome;
     }
-    match interior_point(block, &balanced, Goal::Sign { delta: 0.0 }, control) {
+    match interior_point(block, &balanced, Goal::Sign, control) {
         // Near the boundary the path to the margin itself is the better conditioned one.
         Outcome::Undecided { stop: Stop::NearBoundary, .. } => interior_point(block, &balanced, Goal::Margin, control),
         outcome => outcome,

@@ -31,9 +31,6 @@ impl Rows for CsMatView<'_, f64> {
 /// Up to this many rows a sparse matrix that its majorant does not decide is treated as a dense one.
 const DENSE: usize = 3000;
 
-/// Sweeps of the iteration for the majorant's vectors.
-const SWEEPS: usize = 5000;
-
 /// A checked sparse matrix `W + delta R^-1` in both storage orders.
 struct Sparse {
     rows: CsMat<f64>,
@@ -84,22 +81,9 @@ impl Sparse {
         )
     }
 
-    /// A positive vector that the majorant maps to a negative one.
-    fn negative_vector(&self) -> Option<Array1<f64>> {
-        majorant::negative_vector(&self.rows.view(), &self.diagonal.upper, SWEEPS)
-    }
-
     fn dense(&self) -> Pencil {
         Pencil { w: self.rows.to_dense(), rho: self.rho.clone() }
     }
-}
-
-/// The margin of a dense `W + delta R^-1` that its majorant proves for the weights `d`, found as for a sparse one.
-pub(super) fn majorant_margin(pencil: &Pencil, delta: f64, d: &Array1<f64>) -> Option<f64> {
-    let diagonal = pencil.diagonal(delta).upper;
-    let a = pencil.matrix();
-    let v = majorant::negative_vector(&a, &diagonal, SWEEPS)?;
-    majorant::proved_margin(&a, &a.reversed_axes(), &diagonal, &pencil.rho, d, &v)
 }
 
 /// Decides what the Metzler majorant decides, in O(nonzeros); beyond that, matrices of moderate size are treated as
@@ -117,8 +101,8 @@ pub(super) fn certify<A: Scalar>(
         return Ok(Verdict::NotStable(Refutation::new(y, Method::Diagonal, 0)));
     }
     if a.diagonal.upper.iter().all(|&d| d < 0.0)
-        && let Some(v) = a.negative_vector()
-        && let Some(l) = majorant::negative_vector(&a.columns.transpose_view(), &a.diagonal.upper, SWEEPS)
+        && let Some(v) = majorant::negative_vector(&a.rows.view(), &a.diagonal.upper, majorant::SWEEPS)
+        && let Some(l) = majorant::negative_vector(&a.columns.transpose_view(), &a.diagonal.upper, majorant::SWEEPS)
     {
         let d = l / &v;
         if let (Some(margin), Some(weights)) = (a.proved_margin(&d, &v), Weights::new(d, std::iter::repeat_n(0, n))) {
@@ -136,17 +120,17 @@ pub(super) fn certify<A: Scalar>(
 pub(super) fn verify<A: Scalar>(certificate: &Certificate, w: &CsMat<A>, rho: Option<&Array1<f64>>) -> Result<()> {
     let a = Sparse::new(w, rho)?;
     let n = a.rho.len();
-    let d = certificate.weights();
-    if d.len() != n {
-        return Err(Error::NotProved {
-            reason: format!("the certificate has {} weights, the matrix {n} rows", d.len()),
-        });
-    }
+    certificate.fits(n)?;
     if a.diagonal.upper.iter().all(|&v| v < 0.0)
         && certificate.weights_are_representable()
-        && a.negative_vector()
-            .and_then(|v| a.proved_margin(&d.to_owned(), &v))
-            .is_some_and(|margin| margin >= certificate.margin_lower())
+        && majorant::margin_of_weights(
+            &a.rows.view(),
+            &a.columns.transpose_view(),
+            &a.diagonal.upper,
+            &a.rho,
+            &certificate.weights().to_owned(),
+        )
+        .is_some_and(|margin| margin >= certificate.margin_lower())
     {
         return Ok(());
     }

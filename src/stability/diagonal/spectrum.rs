@@ -4,11 +4,14 @@ use ndarray::{Array1, Array2, ArrayView2, Axis, s};
 
 use crate::linalg::{self, Backend};
 
-/// The largest eigenvalue of a symmetric matrix: exact to rounding up to 200 rows, else from 40 Lanczos steps, which
+/// Up to so many rows all eigenvalues are computed.
+pub(super) const EXACT_ROWS: usize = 200;
+
+/// The largest eigenvalue of a symmetric matrix: exact to rounding up to [`EXACT_ROWS`], else from 40 Lanczos steps, which
 /// err to below.
 pub(super) fn largest_eigenvalue(m: ArrayView2<'_, f64>) -> f64 {
     let n = m.nrows();
-    if n <= 200 {
+    if n <= EXACT_ROWS {
         return linalg::eigvalsh(m).ok().and_then(|v| v.last().copied()).unwrap_or(f64::NAN);
     }
     let steps = 40;

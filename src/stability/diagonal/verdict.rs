@@ -6,6 +6,7 @@ use ndarray::{Array1, Array2, ArrayBase, ArrayView1, ArrayView2, Data, Ix1, Ix2}
 use sprs::CsMat;
 
 use super::check::{self, Effort};
+use super::majorant;
 use super::pencil::{Diagonal, Pencil};
 use super::sparse;
 use super::weights::Weights;
@@ -223,16 +224,23 @@ impl Certificate {
         self.verify_pencil(&pencil, -1.0)
     }
 
-    /// Proves the sign and the margin again for `W + delta R^-1`.
-    pub(super) fn verify_pencil(&self, pencil: &Pencil, delta: f64) -> Result<()> {
+    /// An error unless it claims something that makes sense for a matrix of so many rows.
+    pub(super) fn fits(&self, rows: usize) -> Result<()> {
         let fails = |reason: String| Err(Error::NotProved { reason });
-        if self.weights.len() != pencil.size() {
-            let (weights, rows) = (self.weights.len(), pencil.size());
+        let weights = self.weights.len();
+        if weights != rows {
             return fails(format!("the certificate has {weights} weights, the matrix {rows} rows"));
         }
         if !(self.margin_lower >= 0.0 && self.margin_lower.is_finite()) || self.values != self.weights.values() {
             return fails("the certificate contradicts itself".into());
         }
+        Ok(())
+    }
+
+    /// Proves the sign and the margin again for `W + delta R^-1`.
+    pub(super) fn verify_pencil(&self, pencil: &Pencil, delta: f64) -> Result<()> {
+        self.fits(pencil.size())?;
+        let fails = |reason: String| Err(Error::NotProved { reason });
         let proves = |delta: f64| {
             let diagonal = pencil.diagonal(delta);
             check::proves_stable(pencil.matrix(), diagonal.upper(), &self.weights, Effort::Full)
@@ -244,7 +252,8 @@ impl Certificate {
             return fails("D A + A'D is not proved negative definite".into());
         }
         // The majorant's margin can be the exact one, which no factorisation proves.
-        match sparse::majorant_margin(pencil, delta, &self.values) {
+        let (a, diagonal) = (pencil.matrix(), pencil.diagonal(delta).upper);
+        match majorant::margin_of_weights(&a, &a.reversed_axes(), &diagonal, &pencil.rho, &self.values) {
             Some(margin) if margin >= self.margin_lower => Ok(()),
             _ => {
                 fails(format!("D A + A'D is proved negative definite, but not with the margin {:e}", self.margin_lower))

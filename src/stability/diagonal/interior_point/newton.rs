@@ -55,13 +55,18 @@ impl SecondOrder {
         }
     }
 
-    /// Multiplies the products of matrices, and those with `delta`.
-    pub(super) fn scale(&mut self, products: f64, with_delta: f64) {
-        self.e *= products;
-        self.ds *= products;
-        self.z *= with_delta;
-        self.s *= with_delta;
-        self.normalisation *= with_delta;
+    /// Shrinks all products.
+    pub(super) fn damp(&mut self, factor: f64) {
+        self.e *= factor;
+        self.ds *= factor;
+        self.damp_delta(factor);
+    }
+
+    /// Shrinks the products that only the unknown `delta` brings in.
+    pub(super) fn damp_delta(&mut self, factor: f64) {
+        self.z *= factor;
+        self.s *= factor;
+        self.normalisation *= factor;
     }
 }
 
@@ -136,16 +141,14 @@ impl Newton {
     /// The direction towards `aim`, refined while rounding errors spoil it. On return `zg` holds `dZ G`.
     pub(super) fn direction(&self, at: &InteriorPoint<'_>, aim: &Aim, zg: &mut Array2<f64>) -> Option<Direction> {
         let n = at.d.len();
-        let Aim { target, accuracy, second_order } = aim;
-        let (target, accuracy) = (*target, *accuracy);
-        let (mut ds, mut e) = (Array1::zeros(n), None);
-        let (mut z_second, mut s_second, mut normalisation) = (Array1::zeros(n), Array1::zeros(n), 0.0);
+        let &Aim { target, accuracy, ref second_order } = aim;
+        let none = Array1::zeros(n);
+        let e = second_order.as_ref().map(|second| &second.e);
+        let (ds, z_second, s_second, normalisation) = match second_order {
+            Some(second) => (&second.ds, &second.z, &second.s, -second.normalisation),
+            None => (&none, &none, &none, 0.0),
+        };
         let (mut z, mut x) = (Array2::zeros((n, n)), Array2::zeros((n, n)));
-        if let Some(second) = second_order {
-            (z_second, s_second, normalisation) = (second.z.clone(), second.s.clone(), -second.normalisation);
-            ds = second.ds.clone();
-            e = Some(&second.e);
-        }
         // Right-hand sides, from dX = C - sym(X dZ G), C = target G - X - E.
         let mut bc = target * &self.bg_diag - &at.bx - &(at.delta * &at.x.diag());
         let mut c_diag = target * &self.g.diag() - at.x.diag();
@@ -153,9 +156,9 @@ impl Newton {
             bc -= &(row_products(at.b, e.view()) + at.delta * &e.diag());
             c_diag -= &e.diag();
         }
-        let mut rhs = Array1::from_shape_fn(n, |i| (target - ds[i]) / at.d[i] - at.s[i]) - &s_second - 2.0 * bc
-            + self.response.dot(&z_second);
-        let mut border = [normalisation + self.normaliser_response.dot(&z_second) - self.normaliser.dot(&c_diag), 0.0];
+        let mut rhs = Array1::from_shape_fn(n, |i| (target - ds[i]) / at.d[i] - at.s[i]) - s_second - 2.0 * bc
+            + self.response.dot(z_second);
+        let mut border = [normalisation + self.normaliser_response.dot(z_second) - self.normaliser.dot(&c_diag), 0.0];
 
         let (mut d, mut p, mut q) = (Array1::zeros(n), 0.0, 0.0);
         let mut last_error = f64::INFINITY;
@@ -167,13 +170,13 @@ impl Newton {
             d = d + y - &(dp * &self.solved.column(0)) - &(dq * &self.solved.column(1));
             (p, q) = (p + dp, q + dq);
             let (t, theta, delta) = match at.goal {
-                Goal::Sign { .. } => (p, q, 0.0),
+                Goal::Sign => (p, q, 0.0),
                 Goal::Margin => (0.0, q, p),
             };
 
             // Recover dZ, dX and ds.
             negated_symmetric_part_into(at.b, &d, &mut z);
-            let diagonal = -2.0 * (at.delta * &d + delta * &at.d) - t + &z_second;
+            let diagonal = -2.0 * (at.delta * &d + delta * &at.d) - t + z_second;
             Zip::from(z.diag_mut()).and(&diagonal).for_each(|z, v| *z += v);
             f64::matmul(1.0, z.view(), self.g.view(), 0.0, zg.view_mut());
             f64::matmul(1.0, at.x.view(), zg.view(), 0.0, x.view_mut());
@@ -183,12 +186,12 @@ impl Newton {
                 x -= e;
             }
             let bx = row_products(at.b, x.view());
-            let s = 2.0 * &bx + 2.0 * (at.delta * &x.diag() + delta * &at.x.diag()) + theta + &s_second;
+            let s = 2.0 * &bx + 2.0 * (at.delta * &x.diag() + delta * &at.x.diag()) + theta + s_second;
 
             // Refine: near the optimum the Schur complement is so ill-conditioned that s would leave the cone.
             rhs = Array1::from_shape_fn(n, |i| (target - ds[i] - at.s[i] * d[i]) / at.d[i] - at.s[i] - s[i]);
             let moved = match at.goal {
-                Goal::Sign { .. } => 0.0,
+                Goal::Sign => 0.0,
                 Goal::Margin => 2.0 * d.dot(&at.x.diag()),
             };
             border = [normalisation - self.normaliser.dot(&x.diag()) - moved, -d.sum()];
