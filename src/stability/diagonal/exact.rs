@@ -71,6 +71,11 @@ impl Expansion {
         result
     }
 
+    /// The number, to a few units in the last place.
+    pub(super) fn value(&self) -> f64 {
+        self.0.iter().sum()
+    }
+
     /// The sign of the number.
     pub(super) fn sign(&self) -> Ordering {
         self.0.last().copied().unwrap_or(0.0).partial_cmp(&0.0).unwrap_or(Ordering::Equal)

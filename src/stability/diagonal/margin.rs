@@ -210,7 +210,7 @@ impl Proved {
 
     /// Cuts at the first of several candidates, from a few rounding errors above `bound` outwards, that `y` proves.
     fn cut_near(&mut self, pencil: &Pencil, balanced: &Balanced, bound: f64, y: &Array2<f64>) {
-        for factor in [4.0, 64.0, 1024.0, 1.6e4, 2.6e5] {
+        for factor in [2.0, 16.0, 128.0, 1024.0, 8192.0, 65536.0] {
             if self.cut(pencil, balanced.margin(bound + factor * f64::EPSILON * (1.0 + bound.abs())), y) {
                 break;
             }

@@ -1,42 +1,21 @@
-//! The rigorous checks (theory 3.8): what they accept is proved for the exact real matrix.
-//!
-//! Both know nothing of how a candidate was found. They take the matrix without its diagonal, and the diagonal
-//! apart: when it is known only to lie in an interval, a proof of stability for its upper end and a refutation for
-//! its lower end hold for all of it, because `D A + A'D` and `(A X)_ii` grow with the diagonal.
-//!
-//! Rounding errors are bounded for any order of summation, with or without fused multiply-add, and with division
-//! replaced by multiplication with a reciprocal, so the bounds hold for every backend that multiplies and factorises
-//! matrices in the conventional way (no Strassen).
+//! The check of weights `D`.
 
 use std::cmp::Ordering;
 
-use ndarray::{Array2, ArrayView1, ArrayView2, Axis, Zip, s};
+use ndarray::{Array2, ArrayView1, ArrayView2, Zip, s};
 
-use super::exact;
-use super::weights::{Weights, frexp, ldexp};
+use super::split::Split;
+use super::{EXACT, U, UNDERFLOW, gamma};
 use crate::linalg::{self, Backend};
-
-/// Twice the unit roundoff: the safety factor on every rounding-error bound.
-const U: f64 = f64::EPSILON;
-
-/// More than any sum of the underflow errors below, far less than any diagonal entry of a scaled matrix.
-const UNDERFLOW: f64 = 1e-290;
-
-/// `gamma_k = k u / (1 - k u)` with the safety factor.
-fn gamma(k: usize) -> f64 {
-    let ku = k as f64 * U;
-    ku / (1.0 - ku)
-}
+use crate::stability::diagonal::exact;
+use crate::stability::diagonal::weights::{Weights, frexp, ldexp};
 
 /// Side of the square tiles in which a matrix and its transpose are walked together.
 const TILE: usize = 64;
 
-/// Scaled entries of this size, and the products of four of them, are computed without underflow or overflow.
-const EXACT: std::ops::Range<f64> = 1e-60..1e60;
-
 /// What a proof may cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Effort {
+pub(in super::super) enum Effort {
     /// One Cholesky factorisation.
     Quick,
     /// About five, nearer to the boundary.
@@ -47,7 +26,7 @@ pub(super) enum Effort {
 ///
 /// `S = -(DA + A'D)` is scaled by powers of two to a diagonal near 1 and proved positive definite: by a bound on the errors of
 /// its Cholesky factorisation that is known beforehand or, nearer to the boundary, by the residual of the factor.
-pub(super) fn proves_stable(
+pub(in super::super) fn proves_stable(
     a: ArrayView2<'_, f64>,
     diagonal: ArrayView1<'_, f64>,
     weights: &Weights,
@@ -91,13 +70,11 @@ fn proved_by_factorisation(mut s: Array2<f64>, error: &[f64]) -> bool {
 ///
 /// With any upper triangular `R`, `S` is positive definite if `F = S - R'R` is, and `F` is if it is strictly
 /// diagonally dominant. `R` is the factor of `S - c I` for a small `c`, so `F` is `c I` up to the rounding errors really made.
-/// `R'R` is found nearly exactly: `R = R_1 + R_2` with entries of `R_1` in whole multiples of `QUANTUM` makes
-/// `R_1'R_1` free of rounding errors, and in `F = S - R_1'R_1 - R'R_2 - R_2'R_1` the other products are small. (The splitting of
-/// Ozaki, Ogita, Oishi, Rump, "Error-free transformations of matrix multiplication", Numer. Algorithms 59, 2012.)
+/// `R'R` is found nearly exactly: with `R` split into `R_1 + R_2`, `R_1'R_1` is free of rounding errors, and in
+/// `F = S - R_1'R_1 - R'R_2 - R_2'R_1` the other products are small.
 fn proved_by_residual(mut s: Array2<f64>, error: &[f64]) -> bool {
-    /// 53 bits hold products of two of its multiples below 4, and sums of such products below `2^5`.
-    const QUANTUM: f64 = 1.0 / (1 << 24) as f64;
-    const ROUND: f64 = 1.5 * QUANTUM * (1_u64 << 52) as f64;
+    /// Sums of products below 2^4 are exact.
+    const BITS: u32 = 24;
     /// Rows of `F` that are computed at a time.
     const BLOCK: usize = 128;
 
@@ -107,13 +84,12 @@ fn proved_by_residual(mut s: Array2<f64>, error: &[f64]) -> bool {
     if !lower_diagonal(&mut s, |_| shift) || !f64::cholesky_in_place(s.view_mut()) || !regular(&s) {
         return false;
     }
-    let mut r_1 = s;
-    let mut r_2 = Array2::zeros((n, n));
-    Zip::indexed(&mut r_1).and(&mut r_2).for_each(|(i, j), r_1, r_2| {
-        let r = if i > j { 0.0 } else { *r_1 };
-        *r_1 = (r + ROUND) - ROUND;
-        *r_2 = r - *r_1;
+    Zip::indexed(&mut s).for_each(|(i, j), r| {
+        if i > j {
+            *r = 0.0;
+        }
     });
+    let Split { high: r_1, low: r_2 } = Split::new(s, BITS);
     // Sums of |R_1||R_1| are at most the largest product of two column norms.
     let norm = |m: &Array2<f64>| m.columns().into_iter().map(|c| c.dot(&c)).fold(0.0, f64::max).sqrt();
     let (norm_1, norm_2) = (norm(&r_1), norm(&r_2));
@@ -225,80 +201,6 @@ impl<'a> Scale<'a> {
         let second = exact::dot([2.0 * scaled(1, 1, diagonal[1])?], [self.mantissa[1]])?;
         Some(first.product(&second)?.minus(&off_diagonal.product(&off_diagonal)?).sign())
     }
-}
-
-/// Proves that `X = Y Y'` is not zero and has `(A X)_ii >= 0` for all diagonals of `A` from `diagonal` upwards.
-///
-/// The similarity by powers of two that brings the rows of `Y` to norm 1 leaves the signs of `(A Y Y')_ii`. The
-/// computed value must be at least `gamma_(n+r) (|A| |Y| |Y|')_ii`. If that fails and `Y` has one column, the signs
-/// are found exactly.
-pub(super) fn proves_not_stable(a: ArrayView2<'_, f64>, diagonal: ArrayView1<'_, f64>, y: ArrayView2<'_, f64>) -> bool {
-    let (n, rank) = y.dim();
-    if n != a.nrows() || !y.iter().all(|v| v.is_finite()) {
-        return false;
-    }
-    // Rows of zeros satisfy their inequality and drop out of the others.
-    let support: Vec<usize> = (0..n).filter(|&i| y.row(i).iter().any(|&v| v != 0.0)).collect();
-    if support.is_empty() {
-        return false;
-    }
-    let largest = |values: &mut dyn Iterator<Item = f64>| values.fold(0.0, |m: f64, v| m.max(v.abs()));
-    let shift: Vec<i32> = support.iter().map(|&i| -frexp(largest(&mut y.row(i).iter().copied())).1).collect();
-    let scaled = Array2::from_shape_fn((support.len(), rank), |(k, c)| ldexp(y[[support[k], c]], shift[k]));
-    let entry = |i: usize, j: usize| if i == j { diagonal[i] } else { a[[i, j]] };
-    let m = support.len();
-    // The power of two that brings row `i` of the scaled `A` to size 1, from exponents so that nothing overflows.
-    let top_exponent = |i: usize| {
-        (0..m)
-            .filter(|&j| entry(support[i], support[j]) != 0.0)
-            .map(|j| frexp(entry(support[i], support[j])).1 - shift[j])
-            .max()
-            .unwrap_or(0)
-    };
-    let absolute = scaled.mapv(f64::abs);
-    let mut uncertain = Vec::new();
-    for start in (0..m).step_by(256) {
-        let rows = start..m.min(start + 256);
-        let mut block = Array2::zeros((rows.len(), m));
-        for (mut row, i) in block.axis_iter_mut(Axis(0)).zip(rows.clone()) {
-            let top = top_exponent(i);
-            for (j, v) in row.iter_mut().enumerate() {
-                *v = ldexp(entry(support[i], support[j]), -shift[j] - top);
-            }
-        }
-        let product = linalg::product(block.view(), scaled.view());
-        block.mapv_inplace(f64::abs);
-        let bound = linalg::product(block.view(), absolute.view());
-        for (k, i) in rows.enumerate() {
-            let value: f64 = product.row(k).iter().zip(scaled.row(i)).map(|(p, y)| p * y).sum();
-            let error: f64 = bound.row(k).iter().zip(absolute.row(i)).map(|(b, y)| b * y).sum();
-            let least = value - gamma(m + rank + 8) * error - UNDERFLOW;
-            if least < 0.0 || least.is_nan() {
-                uncertain.push(i);
-            }
-        }
-    }
-    if uncertain.is_empty() {
-        return true;
-    }
-    if rank != 1 {
-        return false;
-    }
-    let x = scaled.remove_axis(Axis(1)).to_vec();
-    uncertain.iter().all(|&i| {
-        let top = top_exponent(i);
-        let row = (0..m).map(|j| {
-            let value = entry(support[i], support[j]);
-            let scaled = ldexp(value, -shift[j] - top);
-            // NaN makes the sum refuse to answer where underflow would silently change it.
-            if value != 0.0 && !EXACT.contains(&scaled.abs()) { f64::NAN } else { scaled }
-        });
-        exact::dot(row, x.iter().copied()).is_some_and(|sum| match sum.sign() {
-            Ordering::Equal => true,
-            Ordering::Greater => x[i] > 0.0,
-            Ordering::Less => x[i] < 0.0,
-        })
-    })
 }
 
 #[cfg(test)]
