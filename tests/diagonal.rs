@@ -419,6 +419,27 @@ fn margins_are_tight_on_both_sides_and_agree_with_verdicts() {
 }
 
 #[test]
+fn margins_a_thousandth_of_the_matrix_keep_nine_digits() {
+    let mut rng = StdRng::seed_from_u64(14);
+    let dense = gaussian(60, 0.3, &mut rng) + Array2::<f64>::eye(60);
+    let sparse = excitatory_inhibitory(100, 2.0, 0.2, &mut rng) + Array2::<f64>::eye(100);
+    for w in [dense, sparse] {
+        let rho = ones(w.nrows());
+        let gain = max_gain(&w, &rho).unwrap();
+        for part in [0.99, 0.999] {
+            let w = part * gain.lower() * &w;
+            let m = margin_shifted(&w, &rho).unwrap();
+            m.verify(&w, &rho).unwrap();
+            // Since g W - I = g (W + delta I) with delta = -1/g.
+            assert!((m.upper() - (1.0 - part)).abs() < 1e-8, "{m}");
+            assert_eq!(m.stopped(), None, "{m} after {} steps", m.iterations());
+            assert!(m.upper() - m.lower() <= 1e-9 * m.upper(), "{m}");
+            assert!(m.iterations() <= 40, "{m} after {} steps", m.iterations());
+        }
+    }
+}
+
+#[test]
 fn every_gain_is_stable_if_the_weights_alone_are() {
     let gain = max_gain(&array![[-0.1, 5.0], [-5.0, -0.1]], &ones(2)).unwrap();
     assert!(gain.is_unbounded() && gain.lower() == f64::INFINITY && gain.upper() == f64::INFINITY, "{gain}");

@@ -340,8 +340,7 @@ fn follow_path(
     let (mut least_gap, mut idle) = (f64::INFINITY, 0);
     loop {
         if let ControlFlow::Break(stop) = control.proceed(&point) {
-            tighten(pencil, balanced, &point, proved);
-            exhaust(pencil, balanced, &point, proved);
+            prove(pencil, balanced, &point, proved, done);
             return (point.waypoint(), Some(stop));
         }
         let stalled = point.step() == Step::Stalled;
@@ -355,42 +354,32 @@ fn follow_path(
         let within = balanced.margin(gap) < 4.0 * wanted.distance(balanced.margin(point.delta));
         let over = stalled || idle >= if near { 3 } else { 12 };
         if within || (near && idle > 0) || over {
-            tighten(pencil, balanced, &point, proved);
+            prove(pencil, balanced, &point, proved, done);
             if done(proved) {
                 return (point.waypoint(), None);
             }
         }
         if over {
-            exhaust(pencil, balanced, &point, proved);
-            let stop = if done(proved) { None } else { Some(Stop::NearBoundary) };
-            return (point.waypoint(), stop);
+            return (point.waypoint(), Some(Stop::NearBoundary));
         }
     }
 }
 
-/// Proves what [`tighten`] leaves: the margin of the weights however far they are from the optimal ones, and, near it,
-/// that of the witness without what is rounding.
-fn exhaust(pencil: &Pencil, balanced: &Balanced, point: &InteriorPoint<'_>, proved: &mut Proved) {
-    if let Some(weights) = balanced.weights(&point.d)
-        && let Some(candidate) = bounds::lower(pencil, &weights)
-    {
-        proved.raise(pencil, candidate, &weights);
-    }
-    if proved.upper - proved.lower < 1e-3 * proved.upper.abs()
-        && let Some((bound, y)) = witness::low_rank(balanced.b.view(), point.x.view())
-    {
-        proved.cut_near(pencil, balanced, bound, &balanced.witness(y));
-    }
-}
-
-/// Proves what the iterates say about the margin, a little inwards of them.
-fn tighten(pencil: &Pencil, balanced: &Balanced, point: &InteriorPoint<'_>, proved: &mut Proved) {
+/// Proves what the iterates say about the margin: a little inwards of them and, if that is not enough, what eigenvalues say.
+fn prove(
+    pencil: &Pencil,
+    balanced: &Balanced,
+    point: &InteriorPoint<'_>,
+    proved: &mut Proved,
+    done: &impl Fn(&Proved) -> bool,
+) {
     let n = pencil.size() as f64;
-    let rounding = f64::EPSILON * n * (1.0 + point.delta.abs());
+    let weights = balanced.weights(&point.d);
     // Z = S - 2 delta D > 0 proves delta for these weights.
-    if let Some(weights) = balanced.weights(&point.d) {
-        for slack in [4.0, 32.0, n, 16.0 * n] {
-            if proved.raise(pencil, balanced.margin(point.delta - slack * rounding), &weights) {
+    if let Some(weights) = &weights {
+        let rounding = f64::EPSILON * n * (1.0 + point.delta.abs());
+        for slack in [1.0, 2.0, 4.0, 32.0, n, 16.0 * n] {
+            if proved.raise(pencil, balanced.margin(point.delta - slack * rounding), weights) {
                 break;
             }
         }
@@ -398,7 +387,22 @@ fn tighten(pencil: &Pencil, balanced: &Balanced, point: &InteriorPoint<'_>, prov
     if let Some(candidate) = witness::best(balanced.b.view(), point.x.view(), true)
         && let Some(y) = candidate.factor(point.x.view())
     {
-        let y = balanced.witness(y);
-        proved.cut_near(pencil, balanced, candidate.bound, &y);
+        proved.cut_near(pencil, balanced, candidate.bound, &balanced.witness(y));
+    }
+    if done(proved) {
+        return;
+    }
+
+    // Far from the margin the weights prove more than the delta of the iterate; near it, the witness does without what
+    // is rounding.
+    if let Some(weights) = &weights
+        && let Some(candidate) = bounds::lower(pencil, weights)
+    {
+        proved.raise(pencil, candidate, weights);
+    }
+    if proved.upper - proved.lower < 1e-3 * proved.upper.abs()
+        && let Some((bound, y)) = witness::low_rank(balanced.b.view(), point.x.view())
+    {
+        proved.cut_near(pencil, balanced, bound, &balanced.witness(y));
     }
 }
