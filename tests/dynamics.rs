@@ -129,6 +129,14 @@ fn error_follows_the_tolerance() {
 }
 
 #[test]
+fn a_step_costs_six_evaluations() {
+    // Seven stages, of which the last is the first of the next step.
+    let run = linear::<f64>().simulate().initial(&array![1.0, 0.0]).until(10.0).relative_tolerance(1e-9).run().unwrap();
+    let tried = run.steps() + run.rejected();
+    assert!(run.steps() > 20 && run.evaluations() <= 6 * tried + 2, "{run}");
+}
+
+#[test]
 fn jumps_of_the_input_are_met_exactly() {
     // x' = -x + u with u = 1, then 3 from t = 1, then -1 from t = 2.
     let net = FiringRateNetwork::builder(&array![[0.0]]).activation(Identity).input(&array![1.0]).build().unwrap();

@@ -56,6 +56,14 @@ impl<T: Real> Combination<T> {
         &self.formed.get_or_init(form).values
     }
 
+    /// Whether both are sums of the very same vectors with the same coefficients, in the same order.
+    pub(super) fn is_same_sum(&self, other: &Self) -> bool {
+        let mut pairs = self.terms.iter().zip(&other.terms);
+        self.n == other.n
+            && self.terms.len() == other.terms.len()
+            && pairs.all(|((a, v), (b, w))| a == b && Rc::ptr_eq(v, w))
+    }
+
     /// Becomes the vector that `fill` writes; it gets numbers that mean nothing.
     pub(super) fn assign(&mut self, fill: impl FnOnce(&mut [T])) {
         let vector = self.vector(fill);
