@@ -1,7 +1,7 @@
 //! The hyperbolic tangent.
 
 use super::parameter::with_gain;
-use super::special::{entropy_gap, exp_range, power_series};
+use super::special::{entropy_gap, exp_range, power_series, tanh};
 use super::{ActivationCost, Domain, SlopeRange};
 use crate::Scalar;
 
@@ -27,7 +27,7 @@ impl<A: Scalar> ActivationCost<A> for Tanh<A> {
         format!("tanh(gain {})", self.gain)
     }
     fn activate(&self, z: A) -> A {
-        (self.gain * z).tanh()
+        A::of(tanh((self.gain * z).to_double()))
     }
     fn derivative(&self, z: A) -> A {
         let t = (self.gain * z).abs();
