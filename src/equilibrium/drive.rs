@@ -320,26 +320,29 @@ fn check<A: Scalar>(
     limits: &Limits<'_>,
     start: Instant,
 ) -> Result<()> {
-    let mut pairs = Vec::new();
-    for column in columns.iter() {
-        let state = match &column.phase {
-            Phase::Check(point) => Some((&point.g, &point.z)),
-            _ => column.best.as_ref().map(|best| (&best.x, &best.z)),
-        };
-        let zeros = || vec![0.0; circuit.len()];
-        pairs.push(state.map_or_else(
-            || (zeros(), zeros()),
-            |(y, z)| {
-                let certificate = column.task.metric.map(Metric::certificate);
-                (y.iter().map(|v| v.to_double()).collect(), activation_scale(y, z, certificate))
-            },
-        ));
-    }
-    if pairs.is_empty() {
+    if columns.is_empty() {
         return Ok(());
     }
-    let products = checked_products(&circuit.weights, &pairs);
-    for ((column, product), (_, scale)) in columns.iter_mut().zip(products).zip(pairs) {
+    let zeros = Array1::zeros(circuit.len());
+    let (products, scales) = {
+        let pairs: Vec<_> = columns
+            .iter()
+            .map(|column| {
+                let state = match &column.phase {
+                    Phase::Check(point) => Some((&point.g, &point.z)),
+                    _ => column.best.as_ref().map(|best| (&best.x, &best.z)),
+                };
+                let certificate = column.task.metric.map(Metric::certificate);
+                match state {
+                    Some((y, z)) => (y, activation_scale(y, z, certificate)),
+                    None => (&zeros, vec![0.0; circuit.len()]),
+                }
+            })
+            .collect();
+        let products = checked_products(&circuit.weights, &pairs);
+        (products, pairs.into_iter().map(|(_, scale)| scale).collect::<Vec<_>>())
+    };
+    for ((column, product), scale) in columns.iter_mut().zip(products).zip(scales) {
         match std::mem::replace(&mut column.phase, Phase::Failed(StopReason::Diverged)) {
             Phase::Check(point) => column.confirm(*point, &product, &scale, limits, start)?,
             Phase::Failed(reason) => column.give_up(reason, &product, limits, start)?,

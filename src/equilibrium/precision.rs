@@ -11,8 +11,6 @@ use ndarray::Array1;
 use crate::Scalar;
 use crate::network::Weights;
 
-/// Smaller matrices fit into the caches, and a copy does not pay.
-const ROUND_FROM: usize = 500;
 /// The fall of the residual after which the next iterate becomes the reference: well above what single precision spoils.
 const SPAN: f64 = 1e-4;
 /// The number of iterates after which the next one becomes the reference in any case.
@@ -50,7 +48,7 @@ impl<'a, A: Scalar> Precision<'a, A> {
 
     /// In single precision where the weights allow it and it pays.
     pub(super) fn mixed(weights: &'a Weights<A>) -> Self {
-        Self { weights, mixed: weights.len() >= ROUND_FROM, reference: None }
+        Self { weights, mixed: true, reference: None }
     }
 
     /// `W x + u`.

@@ -7,7 +7,7 @@ use faer::linalg::lu::partial_pivoting::{factor as lu_factor, solve as lu_solve}
 use faer::linalg::matmul::triangular::{self, BlockStructure};
 use faer::linalg::solvers::{DenseSolveCore, Llt};
 use faer::perm::Perm;
-use faer::{Accum, Mat, MatMut, MatRef, Side, Spec};
+use faer::{Accum, Mat, MatMut, MatRef, Par, Side, Spec};
 use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2};
 use num_complex::Complex;
 
@@ -67,6 +67,9 @@ fn mirror_upper<A: Copy>(mut a: ArrayViewMut2<'_, A>) {
     }
 }
 
+/// Products of a vector by matrices of fewer entries do not pay for threads.
+const ONE_THREAD_BELOW: usize = 1 << 17;
+
 macro_rules! backend {
     ($scalar:ty) => {
         impl Backend for $scalar {
@@ -99,6 +102,15 @@ macro_rules! backend {
                     }
                     c.assign(&copy);
                 }
+            }
+
+            fn matvec(a: ArrayView2<'_, Self>, x: &[Self], y: &mut [Self]) {
+                let (rows, cols) = a.dim();
+                let par = if a.len() < ONE_THREAD_BELOW { Par::Seq } else { faer::get_global_parallelism() };
+                let a = MatRef::from_row_major_slice(a.to_slice().expect("a matrix in standard layout"), rows, cols);
+                let x = MatRef::from_column_major_slice(x, cols, 1);
+                let y = MatMut::from_column_major_slice_mut(y, rows, 1);
+                faer::linalg::matmul::matmul(y, Accum::Replace, a, x, 1.0, par);
             }
 
             fn cholesky(a: ArrayView2<'_, Self>) -> Option<Array2<Self>> {

@@ -1,7 +1,7 @@
 //! Kernels on LAPACK and BLAS through `ndarray-linalg`.
 
-use ndarray::linalg::general_mat_mul;
-use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2, Axis, OwnedRepr};
+use ndarray::linalg::{general_mat_mul, general_mat_vec_mul};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2, Axis, OwnedRepr};
 use ndarray_linalg::cholesky::CholeskyFactorized;
 use ndarray_linalg::{
     Cholesky, CholeskyInplace, EigVals, EigValsh, Eigh, Factorize, InverseC, InverseCInto, LUFactorized, Solve, UPLO,
@@ -40,6 +40,10 @@ macro_rules! backend {
                 mut c: ArrayViewMut2<'_, Self>,
             ) {
                 general_mat_mul(alpha, &a, &b, beta, &mut c);
+            }
+
+            fn matvec(a: ArrayView2<'_, Self>, x: &[Self], y: &mut [Self]) {
+                general_mat_vec_mul(1.0, &a, &ArrayView1::from(x), 0.0, &mut ArrayViewMut1::from(y));
             }
 
             fn cholesky(a: ArrayView2<'_, Self>) -> Option<Array2<Self>> {

@@ -25,6 +25,8 @@ pub trait Backend: Sized {
 
     /// `c <- alpha a b + beta c`.
     fn matmul(alpha: Self, a: ArrayView2<'_, Self>, b: ArrayView2<'_, Self>, beta: Self, c: ArrayViewMut2<'_, Self>);
+    /// `y <- a x`, with `a` in standard layout.
+    fn matvec(a: ArrayView2<'_, Self>, x: &[Self], y: &mut [Self]);
     /// Lower Cholesky factor, or `None` if a pivot is not positive.
     fn cholesky(a: ArrayView2<'_, Self>) -> Option<Array2<Self>>;
     /// Overwrites a symmetric matrix, of which the upper triangle is read, by its upper Cholesky factor `U`

@@ -26,6 +26,24 @@ fn matmul_takes_any_memory_order_and_strides() {
 }
 
 #[test]
+fn products_of_a_vector_agree_with_those_of_a_matrix() {
+    for (rows, cols) in [(1, 1), (5, 4), (3, 40), (600, 300)] {
+        let (a, x) = (sample(rows, cols), sample(cols, 1));
+        let mut y = vec![f64::NAN; rows];
+        f64::matvec(a.view(), x.as_slice().unwrap(), &mut y);
+        assert_abs_diff_eq!(
+            max_abs(&(a.dot(&x) - Array2::from_shape_vec((rows, 1), y).unwrap())),
+            0.0,
+            epsilon = 1e-12
+        );
+        let mut y = vec![f32::NAN; rows];
+        f32::matvec(a.mapv(|v| v as f32).view(), &x.mapv(|v| v as f32).into_raw_vec_and_offset().0, &mut y);
+        let y = Array2::from_shape_vec((rows, 1), y).unwrap().mapv(f64::from);
+        assert_abs_diff_eq!(max_abs(&(a.dot(&x) - y)), 0.0, epsilon = 1e-3);
+    }
+}
+
+#[test]
 fn spd_kernels_agree_with_each_other() {
     let b = sample(6, 6);
     let a = b.dot(&b.t()) + Array2::<f64>::eye(6);

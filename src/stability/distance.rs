@@ -11,7 +11,7 @@
 
 use std::fmt;
 
-use ndarray::Array1;
+use ndarray::{Array1, Array2, ArrayView1};
 
 use super::NetworkCertificate;
 use crate::Scalar;
@@ -39,28 +39,58 @@ impl fmt::Display for ErrorBound {
     }
 }
 
-/// `W y` summed in `f64`, and `|W| m` for a bound on its errors, in one pass over `W`.
+/// `W y` summed in `f64`, and `|W| m` for a bound on its errors.
 #[derive(Debug, Clone)]
 pub(crate) struct CheckedProduct {
     pub(crate) value: Vec<f64>,
     pub(crate) magnitude: Vec<f64>,
 }
 
-/// Computes `W y` and `|W| m` for each pair `(y, m)`; every row of `W` is read once for all pairs.
-pub(crate) fn checked_products<A: Scalar>(weights: &Weights<A>, pairs: &[(Vec<f64>, Vec<f64>)]) -> Vec<CheckedProduct> {
+/// Computes `W y` and `|W| m` for each pair `(y, m)`; the latter may come out a little larger.
+pub(crate) fn checked_products<A: Scalar>(
+    weights: &Weights<A>,
+    pairs: &[(&Array1<A>, Vec<f64>)],
+) -> Vec<CheckedProduct> {
+    match (weights.rounded(), pairs) {
+        (None, _) => row_by_row(weights, pairs),
+        (Some(rounded), [(y, m)]) => {
+            vec![CheckedProduct { value: doubles(weights.dot(y.view()).view()), magnitude: rounded.magnitudes(m) }]
+        }
+        (Some(rounded), _) => {
+            let mut states = Array2::zeros((weights.len(), pairs.len()));
+            for (mut state, (y, _)) in states.columns_mut().into_iter().zip(pairs) {
+                state.assign(y);
+            }
+            let products = weights.dot_matrix(states.view());
+            let checked = |(value, (_, m)): (ArrayView1<'_, A>, &(_, Vec<f64>))| CheckedProduct {
+                value: doubles(value),
+                magnitude: rounded.magnitudes(m),
+            };
+            products.columns().into_iter().zip(pairs).map(checked).collect()
+        }
+    }
+}
+
+fn doubles<A: Scalar>(values: ArrayView1<'_, A>) -> Vec<f64> {
+    values.iter().map(|v| v.to_double()).collect()
+}
+
+/// Sums in `f64`; every row of `W` is read once for all pairs.
+fn row_by_row<A: Scalar>(weights: &Weights<A>, pairs: &[(&Array1<A>, Vec<f64>)]) -> Vec<CheckedProduct> {
     let n = weights.len();
+    let pairs: Vec<(Vec<f64>, &Vec<f64>)> = pairs.iter().map(|(y, m)| (doubles(y.view()), m)).collect();
     let mut rows = vec![(0.0, 0.0); n * pairs.len()];
     let fill = |i: usize, out: &mut [(f64, f64)]| match weights.view() {
         WeightsView::Dense(w) => {
             if let Some(row) = w.row(i).to_slice() {
-                for (target, (y, m)) in out.iter_mut().zip(pairs) {
+                for (target, (y, m)) in out.iter_mut().zip(&pairs) {
                     *target = dense_row(row, y, m);
                 }
             }
         }
         WeightsView::Sparse(w) => {
             let range = w.indptr().outer_inds_sz(i);
-            for (target, (y, m)) in out.iter_mut().zip(pairs) {
+            for (target, (y, m)) in out.iter_mut().zip(&pairs) {
                 for (&j, &v) in w.indices()[range.clone()].iter().zip(&w.data()[range.clone()]) {
                     let v = v.to_double();
                     target.0 += v * y[j];
@@ -215,8 +245,8 @@ pub(crate) fn bound_image<A: Scalar>(
     let mut y = z.clone();
     circuit.activate(y.view_mut());
     let scale = activation_scale(&y, z, Some(certificate));
-    let values = y.iter().map(|y| y.to_double()).collect();
-    let products = checked_products(&circuit.weights, &[(values, scale.clone())]);
-    let bound = error_bound(&circuit.weights, certificate, z, &circuit.input, &scale, &products[0], accuracy);
+    let pairs = [(&y, scale)];
+    let products = checked_products(&circuit.weights, &pairs);
+    let bound = error_bound(&circuit.weights, certificate, z, &circuit.input, &pairs[0].1, &products[0], accuracy);
     (y, bound)
 }
