@@ -3,10 +3,12 @@
 //! A backend implements [`Backend`] for `f32` and `f64`; the rest of the crate calls its methods, or the
 //! functions below where errors need a name.
 
+pub(crate) mod balance;
 #[cfg(not(feature = "lapack"))]
 mod faer;
 #[cfg(feature = "lapack")]
 mod lapack;
+pub(crate) mod perron;
 pub(crate) mod rounding;
 pub(crate) mod verified;
 

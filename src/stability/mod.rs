@@ -1,6 +1,7 @@
 //! Proofs of stability: for matrices, and for the networks built on them.
 
 mod bounds;
+mod components;
 pub mod contraction;
 pub mod diagonal;
 mod distance;

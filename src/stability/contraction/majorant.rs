@@ -1,8 +1,6 @@
 //! The Metzler majorant of a matrix, with products rounded outward.
 
 use ndarray::{ArrayBase, Data, Ix2};
-use petgraph::algo::kosaraju_scc;
-use petgraph::graph::{DiGraph, NodeIndex};
 use sprs::CsMat;
 
 use crate::Scalar;
@@ -10,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::linalg::rounding::{add_down, add_up, div_down, div_up, mul_down, mul_up};
 use crate::network::{Weights, WeightsView, square};
 use crate::stability::Bounds;
+use crate::stability::components::strongly_connected;
 
 /// A square matrix, dense or sparse: any ndarray matrix, any `sprs` matrix, or network [`Weights`].
 pub trait SquareMatrix: sealed::AsMajorant {}
@@ -155,22 +154,8 @@ impl Majorant {
 
     /// Strongly connected components, each after those that its rows take input from.
     pub(crate) fn components(&self) -> Vec<Vec<usize>> {
-        let edges: usize = (0..self.len()).map(|i| self.row(i).count()).sum();
-        let mut graph = DiGraph::<(), ()>::with_capacity(self.len(), edges);
-        for _ in 0..self.len() {
-            graph.add_node(());
-        }
-        for i in 0..self.len() {
-            for (j, _) in self.row(i) {
-                graph.add_edge(NodeIndex::new(i), NodeIndex::new(j), ());
-            }
-        }
-        let index = |c: Vec<NodeIndex>| {
-            let mut members: Vec<usize> = c.into_iter().map(NodeIndex::index).collect();
-            members.sort_unstable();
-            members
-        };
-        kosaraju_scc(&graph).into_iter().map(index).collect()
+        let edges = (0..self.len()).flat_map(|i| self.row(i).map(move |(j, _)| (i, j)));
+        strongly_connected(self.len(), edges)
     }
 
     /// `diag(left) M diag(right)`, to working precision: to search with, not to prove with.

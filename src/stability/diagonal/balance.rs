@@ -5,6 +5,7 @@ use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Zip};
 use super::spectrum::largest_eigenvalue;
 use super::structure::perron;
 use super::weights::{Weights, frexp, ldexp};
+use crate::linalg::balance::osborne;
 
 /// The matrix `B = 2^-size P diag(rho) A P^-1`, in which the norms of row and column `i` of the off-diagonal part
 /// are about equal.
@@ -84,7 +85,7 @@ impl Balanced {
     pub(super) fn in_better_metric(self) -> Self {
         let mut majorant = self.b.mapv(f64::abs);
         majorant.diag_mut().assign(&self.b.diag());
-        let (Some(right), Some(left)) = (perron(majorant.view()), perron(majorant.t())) else { return self };
+        let (right, left) = (perron(majorant.view()), perron(majorant.t()));
         drop(majorant);
         let ratio = left / right;
         let abscissa = |scaled: &Self| largest_eigenvalue((0.5 * (&scaled.b + &scaled.b.t())).view());
@@ -126,41 +127,6 @@ impl Balanced {
         }
         y
     }
-}
-
-/// The `p` that makes the norms of row and column `i` of `p_i b_ij / p_j`, `j != i`, about equal.
-fn osborne(b: &Array2<f64>) -> Array1<f64> {
-    let n = b.nrows();
-    let mut p_squared: Array1<f64> = Array1::ones(n);
-    for _ in 0..30 {
-        let inverse = p_squared.mapv(f64::recip);
-        let (mut row, mut column) = (Array1::<f64>::zeros(n), Array1::<f64>::zeros(n));
-        for i in 0..n {
-            let (mut sum, scale) = (0.0, p_squared[i]);
-            Zip::from(b.row(i)).and(&inverse).and(&mut column).for_each(|&v, &w, c| {
-                let square = v * v;
-                sum += square * w;
-                *c += square * scale;
-            });
-            let own = b[[i, i]] * b[[i, i]];
-            row[i] = (sum - own * inverse[i]) * scale;
-            column[i] -= own * scale;
-        }
-        column *= &inverse;
-        let mut worst = 0.0_f64;
-        for i in 0..n {
-            let ratio = column[i] / row[i];
-            if row[i] > 0.0 && ratio > 0.0 && ratio.is_finite() {
-                worst = worst.max(ratio.ln().abs());
-                // All indices move at once, so each goes half of the way.
-                p_squared[i] *= ratio.sqrt().sqrt().clamp(1e-8, 1e8);
-            }
-        }
-        if worst < 0.02 {
-            break;
-        }
-    }
-    p_squared.mapv(f64::sqrt)
 }
 
 /// Exponents `e` for which `2^(r_i + e_i - e_j) a_ij` has largest entries of about one size in row and column `i`.

@@ -2,7 +2,6 @@
 //! (theory 3.6). The verdict on the whole does not rest on this: its proof is checked on the whole matrix.
 
 use ndarray::{Array1, Array2, ArrayView2, s};
-use petgraph::graph::DiGraph;
 
 use super::bounds;
 use super::certifier::Control;
@@ -12,6 +11,7 @@ use super::verdict::{Certificate, Method, Refutation, Stop, Undecided, Verdict};
 use super::weights::{Weights, frexp, ldexp};
 use crate::linalg::rounding::{sub_down, sub_up};
 use crate::linalg::{Backend, Lu};
+use crate::stability::components::strongly_connected;
 
 /// Decides whether `W + delta R^-1` is diagonally stable.
 pub(super) fn certify(pencil: &Pencil, delta: f64, control: &mut Control<'_>) -> Verdict {
@@ -92,18 +92,8 @@ pub(super) fn strong_components(a: ArrayView2<'_, f64>) -> Vec<Vec<usize>> {
     if reaches_all(a) && reaches_all(a.t()) {
         return vec![(0..n).collect()];
     }
-    let mut graph = DiGraph::<(), ()>::new();
-    let nodes: Vec<_> = (0..n).map(|_| graph.add_node(())).collect();
-    for ((i, j), &v) in a.indexed_iter() {
-        if i != j && v != 0.0 {
-            graph.add_edge(nodes[i], nodes[j], ());
-        }
-    }
-    // Reverse topological order: what a component depends on comes before it.
-    let mut components: Vec<Vec<usize>> =
-        petgraph::algo::kosaraju_scc(&graph).into_iter().map(|c| c.into_iter().map(|i| i.index()).collect()).collect();
-    components.iter_mut().for_each(|c| c.sort_unstable());
-    components
+    let edges = a.indexed_iter().filter(|&((i, j), &v)| i != j && v != 0.0).map(|(place, _)| place);
+    strongly_connected(n, edges)
 }
 
 /// Whether every index can be reached from index 0 along nonzeros.

@@ -7,6 +7,7 @@ use super::pencil::Pencil;
 use super::search::{Block, Outcome};
 use super::verdict::Method;
 use super::weights::{Weights, frexp, ldexp};
+use crate::linalg::perron::noda;
 use crate::linalg::{self, Lu};
 
 /// The outcome, if the structure of the block decides it and the check agrees.
@@ -106,9 +107,8 @@ pub(super) fn margin_candidates(pencil: &Pencil) -> MarginCandidates {
         let witness = top_eigenvector(rw().view(), &d);
         return MarginCandidates { weights: for_w(d), witness };
     }
-    if is_metzler(pencil.matrix())
-        && let (Some(right), Some(left)) = (perron(rw().view()), perron(rw().t()))
-    {
+    if is_metzler(pencil.matrix()) {
+        let (right, left) = (perron(rw().view()), perron(rw().t()));
         let weights = Weights::new(&left / &right, std::iter::repeat_n(0, n)).and_then(for_w);
         return MarginCandidates { weights, witness: Some(right.insert_axis(Axis(1))) };
     }
@@ -183,12 +183,12 @@ fn metzler(block: &Block<'_>) -> Option<Outcome> {
             return stable;
         }
     }
-    let right = perron(with_diagonal(&block.diagonal.lower).view())?;
+    let right = perron(with_diagonal(&block.diagonal.lower).view());
     let refuted = block.not_stable(right.clone().insert_axis(Axis(1)), method);
     if refuted.is_some() {
         return refuted;
     }
-    let (right, left) = (perron(a.view())?, perron(a.t())?);
+    let (right, left) = (perron(a.view()), perron(a.t()));
     block.stable(Weights::new(&left / &right, std::iter::repeat_n(0, ones.len())), method)
 }
 
@@ -196,30 +196,7 @@ fn is_metzler(a: ArrayView2<'_, f64>) -> bool {
     a.indexed_iter().all(|((i, j), &v)| i == j || v >= 0.0)
 }
 
-/// The Perron vector of an irreducible Metzler matrix, by Noda's iteration: inverse iteration whose
-/// shift is the Collatz-Wielandt bound, so that the vectors stay positive and converge quadratically.
-/// (Noda, "Note on the computation of the maximal eigenvalue of a non-negative irreducible matrix", Numerische
-/// Mathematik 17, 1971.)
-pub(super) fn perron(a: ArrayView2<'_, f64>) -> Option<Array1<f64>> {
-    let mut v: Array1<f64> = Array1::ones(a.nrows());
-    let mut root = f64::INFINITY;
-    for _ in 0..40 {
-        let ratios = a.dot(&v) / &v;
-        let upper = ratios.fold(f64::NEG_INFINITY, |m: f64, &r| m.max(r));
-        let lower = ratios.fold(f64::INFINITY, |m: f64, &r| m.min(r));
-        if !upper.is_finite() || upper >= root || upper - lower <= 1e-15 * upper.abs() {
-            break;
-        }
-        root = upper;
-        let mut shifted = -a.to_owned();
-        shifted.diag_mut().mapv_inplace(|d| d + upper);
-        let Ok(next) = Lu::new(shifted.view(), "the shifted Metzler matrix").solve_vec(v.view()) else { break };
-        let largest = next.fold(0.0, |m: f64, &x| if x.abs() > m.abs() { x } else { m });
-        let next = next / largest;
-        if !next.iter().all(|&x| x > 0.0) {
-            break;
-        }
-        v = next;
-    }
-    Some(v)
+/// The Perron vector of an irreducible Metzler matrix, to rounding.
+pub(super) fn perron(a: ArrayView2<'_, f64>) -> Array1<f64> {
+    noda(a, Array1::ones(a.nrows()), 0.0).0
 }

@@ -1,9 +1,9 @@
 //! The search for a Perron vector; nothing here is proved.
 
-use ndarray::Array2;
+use ndarray::{Array2, ArrayView1};
 
 use super::PerronOptions;
-use crate::linalg::Lu;
+use crate::linalg::perron::noda;
 use crate::stability::Bounds;
 use crate::stability::contraction::Majorant;
 
@@ -188,45 +188,21 @@ impl Block {
             }
         }
         if dense && options.max_iterations > POWER_FIRST {
-            steps += self.noda(&mut v, options.tolerance * shift.abs().max(row_sum));
+            let tolerance = options.tolerance * shift.abs().max(row_sum);
+            let (vector, taken) = noda(self.to_dense().view(), v.into(), tolerance);
+            return (vector.to_vec(), steps + taken);
         }
         (v, steps)
     }
 
-    /// Noda's inverse iteration `v <- (beta I - M)^{-1} v`, `beta = max_i (M v)_i / v_i`: quadratically convergent, and
-    /// every exact iterate is positive (Noda 1971; Elsner 1976).
-    fn noda(&self, v: &mut Vec<f64>, tolerance: f64) -> usize {
-        let n = self.len();
-        let mut dense = Array2::zeros((n, n));
-        for i in 0..n {
-            dense[[i, i]] = self.diagonal[i];
+    fn to_dense(&self) -> Array2<f64> {
+        let mut dense = Array2::from_diag(&ArrayView1::from(&self.diagonal));
+        for i in 0..self.len() {
             for (j, w) in self.row(i) {
                 dense[[i, j]] += w;
             }
         }
-        let (low, high) = ratio_range(&self.product(v), v);
-        let mut gap = high - low;
-        let mut beta = high;
-        for step in 1..=30 {
-            let shifted = Array2::from_diag_elem(n, beta) - &dense;
-            let rhs = ndarray::ArrayView1::from(v.as_slice());
-            let Ok(next) = Lu::new(shifted.view(), "shifted matrix").solve_vec(rhs) else { return step };
-            let top = next.iter().fold(0.0f64, |m, x| m.max(x.abs()));
-            let next: Vec<f64> = next.iter().map(|x| x.abs() / top).collect();
-            if next.iter().any(|x| x.is_nan() || *x < SMALLEST) {
-                return step;
-            }
-            let (low, high) = ratio_range(&self.product(&next), &next);
-            if high - low >= gap {
-                return step;
-            }
-            *v = next;
-            (gap, beta) = (high - low, high);
-            if gap <= tolerance {
-                return step;
-            }
-        }
-        30
+        dense
     }
 }
 

@@ -6,7 +6,7 @@ use ndarray::{Array1, Array2, Axis};
 
 use super::margin::{Margin, smallest_shift};
 use crate::error::Result;
-use crate::linalg;
+use crate::linalg::{self, balance::osborne};
 use crate::stability::contraction::Majorant;
 
 const GRID: usize = 12;
@@ -101,7 +101,7 @@ fn padded(x: &Array2<f64>, members: &[usize], n: usize) -> Array2<f64> {
 /// Balances one component and solves it.
 fn best_of_component(w: &Array2<f64>, tolerance: f64) -> Found {
     let n = w.nrows();
-    let s = balance(w);
+    let s = osborne(w);
     let mut found = exchange(&Array2::from_shape_fn((n, n), |(i, j)| s[i] * w[[i, j]] / s[j]), tolerance);
     found.q *= &s;
     found.q *= &s;
@@ -111,29 +111,6 @@ fn best_of_component(w: &Array2<f64>, tolerance: f64) -> Found {
         }
     }
     found
-}
-
-/// Scales `s` for which every row of `diag(s) W diag(s)^{-1}` has about the norm of its column (Osborne 1960).
-fn balance(w: &Array2<f64>) -> Array1<f64> {
-    let n = w.nrows();
-    let mut s = Array1::<f64>::ones(n);
-    for _ in 0..20 {
-        let mut change = 0.0f64;
-        for i in 0..n {
-            let others = (0..n).filter(|&j| j != i);
-            let row: f64 = others.clone().map(|j| (w[[i, j]] / s[j]).powi(2)).sum::<f64>().sqrt() * s[i];
-            let column: f64 = others.map(|j| (w[[j, i]] * s[j]).powi(2)).sum::<f64>().sqrt() / s[i];
-            if row > 0.0 && column > 0.0 {
-                let factor = (column / row).sqrt();
-                s[i] *= factor;
-                change = change.max(factor.ln().abs());
-            }
-        }
-        if change < 0.05 {
-            break;
-        }
-    }
-    s
 }
 
 /// The interior point finds the best `Q` for a few angles, then the highest peaks for that `Q` join them, until the
