@@ -57,6 +57,7 @@
 #![deny(unsafe_code)]
 
 pub mod activation;
+mod check;
 pub mod circuits;
 pub mod dynamics;
 pub mod equilibrium;

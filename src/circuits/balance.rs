@@ -5,8 +5,9 @@ use std::fmt;
 use ndarray::{Array1, Array2, ArrayBase, Data, Ix1};
 
 use crate::Scalar;
+use crate::check::finite_vector;
 use crate::error::{Error, Result};
-use crate::network::{FiringRateNetwork, WeightsView, finite_vector};
+use crate::network::{FiringRateNetwork, WeightsView};
 use crate::stability::NetworkCertificate;
 
 /// Excitatory and inhibitory input of every neuron at one state.

@@ -1,6 +1,7 @@
 //! Checks that the circuits' builders share.
 
 use crate::Scalar;
+use crate::check::finite;
 use crate::error::{Error, Result};
 
 /// What circuits of an E and an I population have in common: an activation of each.
@@ -34,15 +35,6 @@ macro_rules! two_activations {
     };
 }
 pub(super) use two_activations;
-
-/// A finite number.
-pub(super) fn finite<A: Scalar>(argument: &str, value: A) -> Result<A> {
-    if value.is_finite() {
-        Ok(value)
-    } else {
-        Err(Error::NonFinite { argument: argument.into(), index: Vec::new(), value: value.to_double() })
-    }
-}
 
 /// A finite number, zero or above.
 pub(super) fn magnitude<A: Scalar>(argument: &str, value: A) -> Result<A> {

@@ -7,8 +7,8 @@ use ndarray::Array1;
 use super::record::{Sampling, Wishes};
 use super::trajectory::Step;
 use crate::Scalar;
+use crate::check::finite_vector;
 use crate::error::{Error, Result};
-use crate::network::finite_vector;
 
 pub(super) type Observer<'a, A> = Box<dyn FnMut(&Step<'_, A>) -> ControlFlow<()> + 'a>;
 

@@ -12,6 +12,7 @@ use super::options::{Observer, RunOptions, require, run_options};
 use super::record::{Counts, Record, Sampling};
 use super::trajectory::{Limit, Step, StopReason, Trajectory};
 use crate::Scalar;
+use crate::check::finite;
 use crate::error::{Error, Result};
 use crate::game::Game;
 use crate::network::{Circuit, FiringRateNetwork, HopfieldNetwork};
@@ -483,12 +484,4 @@ impl<A: Scalar> Run<'_, '_, A> {
 /// Whether a sum of steps has arrived at the time, up to rounding.
 fn arrived<A: Scalar>(t: A, end: A) -> bool {
     t >= end || end.is_finite() && end - t <= A::of(8.0) * A::epsilon() * t.abs().max(end.abs())
-}
-
-fn finite<A: Scalar>(argument: &str, value: A) -> Result<()> {
-    if value.is_finite() {
-        Ok(())
-    } else {
-        Err(Error::NonFinite { argument: argument.into(), index: Vec::new(), value: value.to_double() })
-    }
 }

@@ -4,8 +4,9 @@ use ndarray::{Array1, Array2, ArrayBase, ArrayView1, Data, Ix1};
 
 use super::operator::ResponseOperator;
 use crate::Scalar;
+use crate::check::finite_vector;
 use crate::error::Result;
-use crate::network::{FiringRateNetwork, finite_vector};
+use crate::network::FiringRateNetwork;
 
 /// The response `dx*/du = (I - Lambda W)^{-1} Lambda` of an equilibrium to its input (theory 5.3), as an operator.
 ///

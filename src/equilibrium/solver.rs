@@ -15,6 +15,7 @@ use super::report::{Equilibrium, Outcome};
 use super::splitting::{ForwardBackwardIteration, LinearResolvent, PeacemanRachfordIteration};
 use super::{Anderson, FixedPoint, Method, Metric, Observer, Progress};
 use crate::Scalar;
+use crate::check::finite_matrix;
 use crate::error::{Error, Result};
 use crate::network::{Circuit, WeightsView};
 use crate::stability::NetworkCertificate;
@@ -303,12 +304,7 @@ fn matrix<A: Scalar, S: Data<Elem = A>>(
         let expected = columns.map_or_else(|| format!("[{n}, any]"), |m| format!("[{n}, {m}]"));
         return Err(Error::shape(argument, expected, x.shape()));
     }
-    match x.indexed_iter().find(|(_, v)| !v.is_finite()) {
-        Some(((i, j), v)) => {
-            Err(Error::NonFinite { argument: argument.into(), index: vec![i, j], value: v.to_double() })
-        }
-        None => Ok(()),
-    }
+    finite_matrix(argument, x.view())
 }
 
 impl<A: Scalar> fmt::Debug for EquilibriumSolver<'_, A> {

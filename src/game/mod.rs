@@ -51,8 +51,9 @@ use ndarray::{Array1, ArrayBase, Data, Ix1};
 
 use crate::Scalar;
 use crate::activation::ActivationCost;
+use crate::check::finite_vector;
 use crate::error::{Error, Result};
-use crate::network::{FiringRateNetwork, finite_vector};
+use crate::network::FiringRateNetwork;
 use own_energy::OwnEnergy;
 
 /// The game of a firing-rate network; [`FiringRateNetwork::game`] makes one.

@@ -5,8 +5,9 @@ use std::fmt;
 use ndarray::{ArrayBase, Data, Ix1};
 
 use crate::Scalar;
+use crate::check::finite_vector;
 use crate::error::{Error, Result};
-use crate::network::{Weights, WeightsView, finite_vector};
+use crate::network::{Weights, WeightsView};
 
 /// The parts of `D W = S + K`: `S` symmetric, `K` skew-symmetric (theory 1.7).
 ///

@@ -4,12 +4,13 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
-use ndarray::{Array1, ArrayView1, ArrayViewMut1};
+use ndarray::{Array1, ArrayViewMut1};
 
 use super::population::{Members, Population};
 use super::weights::Weights;
 use crate::Scalar;
 use crate::activation::{ActivationCost, SlopeRange};
+use crate::check::{finite_vector, positive_vector};
 use crate::error::{Error, Result};
 
 /// Weights, time constants, activations and inputs of `n` neurons, checked once.
@@ -161,10 +162,7 @@ impl<A: Scalar> Parts<A> {
         let weights = self.weights?;
         let n = weights.len();
         let time_constants = self.time_constants.unwrap_or_else(|| Array1::ones(n));
-        finite_vector("time_constants", time_constants.view(), n)?;
-        if let Some((i, tau)) = time_constants.iter().enumerate().find(|(_, tau)| **tau <= A::zero()) {
-            return Err(Error::invalid(format!("time_constants[{i}]"), tau, "numbers above 0"));
-        }
+        positive_vector("time_constants", time_constants.view(), n)?;
         let input = self.input.unwrap_or_else(|| Array1::zeros(n));
         finite_vector("input", input.view(), n)?;
         let population_of = assign(&self.populations, n)?;
@@ -205,16 +203,5 @@ fn assign<A>(populations: &[Population<A>], n: usize) -> Result<Vec<u32>> {
             "one activation for all, or populations that cover every neuron",
         )),
         None => Ok(population_of),
-    }
-}
-
-/// Checks the length of a vector and that its entries are finite.
-pub(crate) fn finite_vector<A: Scalar>(argument: &str, v: ArrayView1<'_, A>, n: usize) -> Result<()> {
-    if v.len() != n {
-        return Err(Error::shape(argument, format!("[{n}]"), &[v.len()]));
-    }
-    match v.iter().position(|x| !x.is_finite()) {
-        Some(i) => Err(Error::NonFinite { argument: argument.into(), index: vec![i], value: v[i].to_double() }),
-        None => Ok(()),
     }
 }

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use ndarray::{Array1, ArrayBase, ArrayView1, Data, Ix1};
 
 use super::circuit::{Circuit, Parts};
-use super::{FiringRateNetwork, IntoWeights, Members, Population, Weights, finite_vector, length, network_form};
+use super::{FiringRateNetwork, IntoWeights, Members, Population, Weights, network_form};
 use crate::Scalar;
 use crate::activation::{ActivationCost, SlopeRange};
+use crate::check::{finite_vector, length};
 use crate::error::Result;
 
 /// A Hopfield network `T y' = -y + W Phi(y) + u` of `n` neurons.

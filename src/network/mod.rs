@@ -18,8 +18,7 @@ pub use hopfield::{HopfieldBuilder, HopfieldNetwork};
 pub use population::{Members, Population};
 pub use weights::{IntoWeights, Weights, WeightsView};
 
-pub(crate) use circuit::{Circuit, finite_vector};
-pub(crate) use weights::square;
+pub(crate) use circuit::Circuit;
 
 /// The accessors and the builder that both forms of a network share.
 macro_rules! network_form {
@@ -182,7 +181,3 @@ macro_rules! network_form {
     };
 }
 pub(crate) use network_form;
-
-pub(crate) fn length(argument: &str, found: usize, n: usize) -> crate::Result<()> {
-    if found == n { Ok(()) } else { Err(crate::Error::shape(argument, format!("[{n}]"), &[found])) }
-}

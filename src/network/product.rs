@@ -7,8 +7,9 @@ use std::ops::Range;
 use ndarray::{Array1, Array2, ArrayBase, ArrayView1, ArrayView2, ArrayViewMut1, Axis, CowArray, Data, Ix1, Ix2, Zip};
 use sprs::CsMat;
 
-use super::{Weights, WeightsView, length};
+use super::{Weights, WeightsView};
 use crate::Scalar;
+use crate::check::length;
 use crate::error::{Error, Result};
 use crate::linalg::Backend;
 

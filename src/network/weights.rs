@@ -8,6 +8,7 @@ use sprs::{CsMat, TriMat};
 use super::fingerprint::fingerprint;
 use super::product::RoundedWeights;
 use crate::Scalar;
+use crate::check::{finite_matrix, non_finite, square};
 use crate::error::{Error, Result};
 
 /// A square matrix of finite synaptic weights; entry `[i, j]` is the weight onto neuron `i` from neuron `j`.
@@ -90,7 +91,7 @@ impl<A: Scalar> Weights<A> {
     pub fn sparse(weights: CsMat<A>) -> Result<Self> {
         square("weights", weights.rows(), weights.cols())?;
         if let Some((&value, (i, j))) = weights.iter().find(|(v, _)| !v.is_finite()) {
-            return Err(non_finite(i, j, value));
+            return Err(non_finite("weights", vec![i, j], value));
         }
         let weights = weights.into_csr();
         let weights = if weights.indptr().is_proper() {
@@ -117,7 +118,7 @@ impl<A: Scalar> Weights<A> {
                 return Err(Error::invalid(format!("weights, entry {k}"), format!("at ({i}, {j})"), allowed));
             }
             if !w.is_finite() {
-                return Err(non_finite(i, j, w));
+                return Err(non_finite("weights", vec![i, j], w));
             }
             rows.push(i);
             cols.push(j);
@@ -212,9 +213,7 @@ impl<A: Scalar> Weights<A> {
     /// Takes a matrix as it is, or copied if its memory order is not the standard one.
     pub(crate) fn from_dense(weights: Array2<A>) -> Result<Self> {
         square("weights", weights.nrows(), weights.ncols())?;
-        if let Some(((i, j), &value)) = weights.indexed_iter().find(|(_, v)| !v.is_finite()) {
-            return Err(non_finite(i, j, value));
-        }
+        finite_matrix("weights", weights.view())?;
         let weights = if weights.is_standard_layout() { weights } else { weights.as_standard_layout().into_owned() };
         Ok(Self { storage: Storage::Dense(weights), derived: Derived::default() })
     }
@@ -271,18 +270,4 @@ impl<A: Scalar> IntoWeights<A> for Result<Weights<A>> {
     fn into_weights(self) -> Result<Weights<A>> {
         self
     }
-}
-
-pub(crate) fn square(argument: &str, rows: usize, cols: usize) -> Result<()> {
-    if rows == 0 && cols == 0 {
-        return Err(Error::Empty { argument: argument.into() });
-    }
-    if rows != cols {
-        return Err(Error::shape(argument, "a square matrix", &[rows, cols]));
-    }
-    Ok(())
-}
-
-fn non_finite<A: Scalar>(i: usize, j: usize, value: A) -> Error {
-    Error::NonFinite { argument: "weights".into(), index: vec![i, j], value: value.to_double() }
 }

@@ -6,9 +6,10 @@ use ndarray::{Array1, Array2, ArrayBase, Data, Ix1};
 use num_complex::Complex;
 
 use crate::Scalar;
+use crate::check::finite_vector;
 use crate::error::{Error, Result};
 use crate::linalg;
-use crate::network::{Circuit, FiringRateNetwork, HopfieldNetwork, finite_vector};
+use crate::network::{Circuit, FiringRateNetwork, HopfieldNetwork};
 
 /// Above this number of neurons a dense Jacobian no longer fits into ordinary memory.
 const LARGEST: usize = 20_000;

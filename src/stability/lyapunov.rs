@@ -17,8 +17,9 @@ use ndarray::{Array1, ArrayBase, ArrayView1, Data, Ix1};
 use super::NetworkCertificate;
 use super::distance::{ErrorBound, bound_image};
 use crate::Scalar;
+use crate::check::finite_vector;
 use crate::error::Result;
-use crate::network::{Circuit, FiringRateNetwork, HopfieldNetwork, finite_vector};
+use crate::network::{Circuit, FiringRateNetwork, HopfieldNetwork};
 
 impl<A: Scalar> FiringRateNetwork<A> {
     /// The Lyapunov function that a certificate of this network gives.

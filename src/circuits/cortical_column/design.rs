@@ -10,9 +10,10 @@
 use std::fmt;
 
 use super::super::LateralInhibition;
-use super::super::parameters::{finite, magnitude, positive};
+use super::super::parameters::{magnitude, positive};
 use super::{ColumnCertificate, CorticalColumn, Coupling};
 use crate::Scalar;
+use crate::check::finite;
 use crate::error::{Error, Result};
 
 /// What a column should be able to do. ReLU neurons; the mean rate stays the same from layer to layer.

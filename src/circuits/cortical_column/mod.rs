@@ -15,8 +15,9 @@ use sprs::TriMat;
 
 use super::LateralInhibition;
 use super::lateral_inhibition::contrast;
-use super::parameters::{countable, finite, positive};
+use super::parameters::{countable, positive};
 use crate::Scalar;
+use crate::check::finite;
 use crate::error::{Error, Result};
 use crate::network::{FiringRateNetwork, Members, Weights};
 
@@ -127,7 +128,7 @@ impl<A: Scalar> CorticalColumn<A> {
     /// An input of the wrong length or with entries that are not finite.
     pub fn network<S: Data<Elem = A>>(&self, input: &ArrayBase<S, Ix1>) -> Result<FiringRateNetwork<A>> {
         let (k, n) = (self.columns(), self.neurons());
-        crate::network::finite_vector("input", input.view(), k)?;
+        crate::check::finite_vector("input", input.view(), k)?;
         let mut weights = TriMat::new((n, n));
         let mut u = Array1::zeros(n);
         let mut tau = Array1::zeros(n);
@@ -187,7 +188,7 @@ impl<A: Scalar> CorticalColumn<A> {
     /// unstable mode, an activation whose slopes are unbounded.
     pub fn predicted_contrast<S: Data<Elem = A>>(&self, input: &ArrayBase<S, Ix1>) -> Result<Vec<A>> {
         let k = self.columns();
-        crate::network::finite_vector("input", input.view(), k)?;
+        crate::check::finite_vector("input", input.view(), k)?;
         contrast(input)?;
         if input.iter().all(|u| *u == A::zero()) {
             return Err(Error::invalid("input", "zero in every column", "at least one positive entry"));

@@ -19,6 +19,7 @@ use self::condition::Modes;
 use super::parameters::{magnitude, positive, two_activations};
 use crate::Scalar;
 use crate::activation::{ActivationCost, Relu};
+use crate::check::finite;
 use crate::error::{Error, Result};
 use crate::network::{FiringRateNetwork, Members, Weights};
 
@@ -178,7 +179,7 @@ impl<A: Scalar> LateralInhibition<A> {
     /// An input of the wrong length or with entries that are not finite.
     pub fn network<S: Data<Elem = A>>(&self, input: &ArrayBase<S, Ix1>) -> Result<FiringRateNetwork<A>> {
         let (p, n) = (&self.parts, 2 * self.parts.columns);
-        crate::network::finite_vector("input", input.view(), p.columns)?;
+        crate::check::finite_vector("input", input.view(), p.columns)?;
         let every_other = |first: usize| Members::List((first..n).step_by(2).collect());
         FiringRateNetwork::builder(Weights::dense(&self.weights())?)
             .time_constants(&Array1::from_shape_fn(n, |i| if i % 2 == 0 { p.tau_e } else { p.tau_i }))
@@ -206,7 +207,7 @@ impl<A: Scalar> LateralInhibition<A> {
     /// # Errors
     /// An activation whose slopes are unbounded, or a margin that is not finite.
     pub fn certifying_ratios(&self, margin: A) -> Result<Option<CertifyingRatios<A>>> {
-        super::parameters::finite("margin", margin)?;
+        finite("margin", margin)?;
         Ok(self.modes()?.ratios(margin).map(|(lower, upper)| CertifyingRatios { lower, upper }))
     }
 
@@ -215,7 +216,7 @@ impl<A: Scalar> LateralInhibition<A> {
     /// # Errors
     /// As there.
     pub fn certifying_ratio(&self, margin: A) -> Result<Option<A>> {
-        super::parameters::finite("margin", margin)?;
+        finite("margin", margin)?;
         Ok(self.modes()?.ratio(margin))
     }
 
@@ -403,7 +404,7 @@ pub fn contrast<A: Scalar, S: Data<Elem = A>>(rates: &ArrayBase<S, Ix1>) -> Resu
     if rates.is_empty() {
         return Err(Error::Empty { argument: "rates".into() });
     }
-    crate::network::finite_vector("rates", rates.view(), rates.len())?;
+    crate::check::finite_vector("rates", rates.view(), rates.len())?;
     let max = rates.iter().copied().fold(A::neg_infinity(), A::max);
     let min = rates.iter().copied().fold(A::infinity(), A::min);
     if min < A::zero() {

@@ -6,8 +6,8 @@ use ndarray::{ArrayBase, Data, Ix1};
 
 use super::LateralInhibition;
 use crate::Scalar;
+use crate::check::{finite, finite_vector};
 use crate::error::Result;
-use crate::network::finite_vector;
 
 /// Who wins the competition between the columns.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +53,7 @@ impl<A: Scalar> LateralInhibition<A> {
     /// An input of the wrong length or with entries that are not finite, or a threshold that is not finite.
     pub fn predicted_winner<S: Data<Elem = A>>(&self, input: &ArrayBase<S, Ix1>, threshold: A) -> Result<Winner> {
         finite_vector("input", input.view(), self.columns())?;
-        super::super::parameters::finite("threshold", threshold)?;
+        finite("threshold", threshold)?;
         let largest = input.iter().copied().fold(A::neg_infinity(), A::max);
         Ok(if largest > threshold { who(input, |u| u == largest) } else { Winner::Nobody })
     }
@@ -64,7 +64,7 @@ impl<A: Scalar> LateralInhibition<A> {
     /// A state of the wrong length or with entries that are not finite, or a threshold that is not finite.
     pub fn winner<S: Data<Elem = A>>(&self, state: &ArrayBase<S, Ix1>, threshold: A) -> Result<Winner> {
         finite_vector("state", state.view(), 2 * self.columns())?;
-        super::super::parameters::finite("threshold", threshold)?;
+        finite("threshold", threshold)?;
         Ok(who(&state.slice(ndarray::s![..;2]), |x| x > threshold))
     }
 }

@@ -15,9 +15,10 @@ use std::sync::Arc;
 
 use ndarray::{Array2, array};
 
-use super::parameters::{finite, magnitude, positive, two_activations};
+use super::parameters::{magnitude, positive, two_activations};
 use crate::Scalar;
 use crate::activation::{ActivationCost, Relu};
+use crate::check::finite;
 use crate::error::Result;
 use crate::game::{Split, split};
 use crate::network::{FiringRateNetwork, Weights};

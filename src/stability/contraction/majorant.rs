@@ -4,9 +4,10 @@ use ndarray::{ArrayBase, Data, Ix2};
 use sprs::CsMat;
 
 use crate::Scalar;
+use crate::check::{non_finite, square};
 use crate::error::{Error, Result};
 use crate::linalg::rounding::{add_down, add_up, div_down, div_up, mul_down, mul_up};
-use crate::network::{Weights, WeightsView, square};
+use crate::network::{Weights, WeightsView};
 use crate::stability::Bounds;
 use crate::stability::components::strongly_connected;
 
@@ -107,7 +108,7 @@ impl Majorant {
             for (j, v) in row {
                 let value = v.to_double();
                 if !value.is_finite() {
-                    return Err(Error::NonFinite { argument: argument.into(), index: vec![i, j], value });
+                    return Err(non_finite(argument, vec![i, j], value));
                 }
                 if i == j {
                     m.diagonal[i] = value;

@@ -5,6 +5,7 @@ use std::fmt;
 use ndarray::{Array1, Array2, ArrayBase, ArrayView1, ArrayView2, Data, Ix1, Ix2};
 
 use crate::Scalar;
+use crate::check::{finite_matrix, positive_vector, square};
 use crate::error::{Error, Result};
 use crate::linalg::verified::proved_positive_definite;
 
@@ -101,7 +102,7 @@ impl Norm {
     /// # Errors
     /// A matrix that is not square, not symmetric, not finite, or not provably positive definite.
     pub fn quadratic<A: Scalar, S: Data<Elem = A>>(p: &ArrayBase<S, Ix2>) -> Result<Self> {
-        crate::network::square("p", p.nrows(), p.ncols())?;
+        square("p", p.nrows(), p.ncols())?;
         let norm = Self { kind: NormKind::Two, weights: NormWeights::Matrix(p.mapv(Scalar::to_double)) };
         norm.check(p.nrows())?;
         Ok(norm)
@@ -168,13 +169,7 @@ impl Norm {
     pub(super) fn check(&self, n: usize) -> Result<()> {
         match &self.weights {
             NormWeights::Unit => Ok(()),
-            NormWeights::Diagonal(w) => {
-                crate::network::finite_vector("weights", w.view(), n)?;
-                match w.iter().position(|&v| v <= 0.0) {
-                    Some(i) => Err(Error::invalid(format!("weights[{i}]"), w[i], "numbers above 0")),
-                    None => Ok(()),
-                }
-            }
+            NormWeights::Diagonal(w) => positive_vector("weights", w.view(), n),
             NormWeights::Matrix(p) => {
                 if self.kind != NormKind::Two {
                     return Err(Error::invalid("norm", self, "matrix weights with the l2 norm only"));
@@ -182,9 +177,7 @@ impl Norm {
                 if p.dim() != (n, n) {
                     return Err(Error::shape("p", format!("[{n}, {n}]"), p.shape()));
                 }
-                if let Some(((i, j), &value)) = p.indexed_iter().find(|(_, v)| !v.is_finite()) {
-                    return Err(Error::NonFinite { argument: "p".into(), index: vec![i, j], value });
-                }
+                finite_matrix("p", p.view())?;
                 if let Some(((i, j), v)) = p.indexed_iter().find(|&((i, j), &v)| v != p[[j, i]]) {
                     return Err(Error::invalid(format!("p[{i}][{j}]"), v, "the value of its transposed entry"));
                 }

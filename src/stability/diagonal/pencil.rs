@@ -3,7 +3,8 @@
 use ndarray::{Array1, Array2, ArrayBase, ArrayView1, ArrayView2, Axis, Data, Ix1, Ix2};
 
 use crate::Scalar;
-use crate::error::{Error, Result};
+use crate::check::{finite_matrix, positive_vector, square};
+use crate::error::Result;
 
 /// `W + delta R^-1` with `R = diag(rho)`: a matrix whose diagonal moves with `delta`.
 ///
@@ -25,24 +26,16 @@ pub(super) struct Diagonal {
 impl Pencil {
     /// Checks and converts a matrix; `argument` is its name in errors.
     pub(super) fn new<A: Scalar, S: Data<Elem = A>>(w: &ArrayBase<S, Ix2>, argument: &str) -> Result<Self> {
-        let (rows, columns) = w.dim();
-        if rows != columns {
-            return Err(Error::shape(argument, "a square matrix", &[rows, columns]));
-        }
-        if rows == 0 {
-            return Err(Error::Empty { argument: argument.into() });
-        }
-        for ((i, j), v) in w.indexed_iter() {
-            if !v.is_finite() {
-                return Err(Error::NonFinite { argument: argument.into(), index: vec![i, j], value: v.to_double() });
-            }
-        }
-        Ok(Self { w: Array2::from_shape_fn((rows, rows), |at| w[at].to_double()), rho: Array1::ones(rows) })
+        let n = w.nrows();
+        square(argument, n, w.ncols())?;
+        finite_matrix(argument, w.view())?;
+        Ok(Self { w: Array2::from_shape_fn((n, n), |at| w[at].to_double()), rho: Array1::ones(n) })
     }
 
     /// The same with slopes `rho`, all positive.
     pub(super) fn with_slopes<A: Scalar, S: Data<Elem = A>>(mut self, rho: &ArrayBase<S, Ix1>) -> Result<Self> {
-        self.rho = checked_slopes(&rho.mapv(Scalar::to_double), self.size())?;
+        positive_vector("rho", rho.view(), self.size())?;
+        self.rho = rho.mapv(Scalar::to_double);
         Ok(self)
     }
 
@@ -93,22 +86,6 @@ impl Diagonal {
     pub(super) fn lower(&self) -> ArrayView1<'_, f64> {
         self.lower.view()
     }
-}
-
-/// Slopes that are finite, positive and `n` in number.
-pub(super) fn checked_slopes(rho: &Array1<f64>, n: usize) -> Result<Array1<f64>> {
-    if rho.len() != n {
-        return Err(Error::shape("rho", format!("{n} entries, one per row of the matrix"), rho.shape()));
-    }
-    for (i, &v) in rho.iter().enumerate() {
-        if !v.is_finite() {
-            return Err(Error::NonFinite { argument: "rho".into(), index: vec![i], value: v });
-        }
-        if v <= 0.0 {
-            return Err(Error::invalid(format!("rho[{i}]"), v, "positive slopes"));
-        }
-    }
-    Ok(rho.clone())
 }
 
 /// An interval that contains `w + delta / rho`, a single point if the floating-point result is exact.

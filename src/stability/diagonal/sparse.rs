@@ -6,10 +6,11 @@ use sprs::{CsMat, CsMatView};
 use super::blocks;
 use super::certifier::Control;
 use super::majorant::{self, Rows};
-use super::pencil::{self, Diagonal, Pencil};
+use super::pencil::{Diagonal, Pencil};
 use super::verdict::{Certificate, Method, Refutation, Stop, Undecided, Verdict};
 use super::weights::Weights;
 use crate::Scalar;
+use crate::check::{non_finite, positive_vector, square};
 use crate::error::{Error, Result};
 
 impl Rows for CsMatView<'_, f64> {
@@ -45,23 +46,13 @@ impl Sparse {
     fn new<A: Scalar>(w: &CsMat<A>, rho: Option<&Array1<f64>>) -> Result<Self> {
         let (rows, columns) = w.shape();
         let argument = if rho.is_some() { "w" } else { "a" };
-        if rows != columns {
-            return Err(Error::shape(argument, "a square matrix", &[rows, columns]));
-        }
-        if rows == 0 {
-            return Err(Error::Empty { argument: argument.into() });
-        }
-        for (value, (i, j)) in w {
-            if !value.is_finite() {
-                return Err(Error::NonFinite {
-                    argument: argument.into(),
-                    index: vec![i, j],
-                    value: value.to_double(),
-                });
-            }
+        square(argument, rows, columns)?;
+        if let Some((&value, (i, j))) = w.iter().find(|(v, _)| !v.is_finite()) {
+            return Err(non_finite(argument, vec![i, j], value));
         }
         let delta = if rho.is_some() { -1.0 } else { 0.0 };
-        let rho = pencil::checked_slopes(&rho.cloned().unwrap_or_else(|| Array1::ones(rows)), rows)?;
+        let rho = rho.cloned().unwrap_or_else(|| Array1::ones(rows));
+        positive_vector("rho", rho.view(), rows)?;
         let rows = w.to_csr().map(|v| v.to_double());
         let columns = rows.to_csc();
         let diagonal = rows.outer_iterator().enumerate().map(|(i, row)| row.get(i).copied().unwrap_or(0.0));

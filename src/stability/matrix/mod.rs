@@ -22,15 +22,12 @@ pub(in crate::stability) use p_matrix::enclosed;
 use ndarray::{Array2, ArrayBase, Data, Ix2};
 
 use crate::Scalar;
-use crate::error::{Error, Result};
+use crate::check::{finite_matrix, square};
+use crate::error::Result;
 
 /// The matrix in double precision, if it is square, not empty, and finite.
 fn checked<A: Scalar, S: Data<Elem = A>>(a: &ArrayBase<S, Ix2>, argument: &str) -> Result<Array2<f64>> {
-    crate::network::square(argument, a.nrows(), a.ncols())?;
-    match a.indexed_iter().find(|(_, v)| !v.is_finite()) {
-        Some(((i, j), v)) => {
-            Err(Error::NonFinite { argument: argument.into(), index: vec![i, j], value: v.to_double() })
-        }
-        None => Ok(a.mapv(Scalar::to_double)),
-    }
+    square(argument, a.nrows(), a.ncols())?;
+    finite_matrix(argument, a.view())?;
+    Ok(a.mapv(Scalar::to_double))
 }

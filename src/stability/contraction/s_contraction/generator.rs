@@ -4,9 +4,9 @@ use ndarray::{Array1, Array2, ArrayBase, Data, Ix1, Ix2};
 
 use super::Norm;
 use crate::Scalar;
+use crate::check::{finite_matrix, positive_vector, square};
 use crate::error::{Error, Result};
 use crate::linalg::{self, product};
-use crate::network::square;
 
 /// The weights that S-contract at a given rate in a given norm: `W = 2 sqrt(1 - c) Q^{-1/2} S P^{1/2} - Q^{-1} P`, where
 /// `S` runs over all matrices with `S'S <= I` (theory 4.3).
@@ -66,10 +66,7 @@ impl SContractingWeights {
             return Err(Error::invalid("rate", rate, "finite numbers up to 1"));
         }
         let (p, q) = (p.mapv(Scalar::to_double), q.mapv(Scalar::to_double));
-        crate::network::finite_vector("q", q.view(), p.nrows())?;
-        if let Some(i) = q.iter().position(|&v| v <= 0.0) {
-            return Err(Error::invalid(format!("q[{i}]"), q[i], "numbers above 0"));
-        }
+        positive_vector("q", q.view(), p.nrows())?;
         let (values, vectors) = linalg::eigh(p.view())?;
         let root_p = (&vectors * &values.mapv(|v| v.max(0.0).sqrt())).dot(&vectors.t());
         Ok(Self { root_p, p, q, rate })
@@ -85,10 +82,8 @@ impl SContractingWeights {
         if s.nrows() != n {
             return Err(Error::shape("s", format!("[{n}, {n}]"), s.shape()));
         }
+        finite_matrix("s", s.view())?;
         let s = s.mapv(Scalar::to_double);
-        if let Some(((i, j), &value)) = s.indexed_iter().find(|(_, v)| !v.is_finite()) {
-            return Err(Error::NonFinite { argument: "s".into(), index: vec![i, j], value });
-        }
         let largest = linalg::eigvalsh(product(s.t(), s.view()).view())?[n - 1].max(0.0).sqrt();
         if largest > 1.0 + 1e-12 {
             return Err(Error::invalid("s", format!("of largest singular value {largest}"), "singular values up to 1"));

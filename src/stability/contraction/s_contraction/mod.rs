@@ -27,10 +27,11 @@ use ndarray::{Array1, Array2, ArrayBase, ArrayView1, ArrayView2, Data, Ix2};
 
 use super::Norm;
 use crate::Scalar;
+use crate::check::{finite_matrix, square};
 use crate::error::{Error, Result};
 use crate::linalg;
 use crate::linalg::rounding::{add_up, div_up, mul_up, sub_up};
-use crate::network::{FiringRateNetwork, HopfieldNetwork, square};
+use crate::network::{FiringRateNetwork, HopfieldNetwork};
 use crate::stability::Bounds;
 use crate::stability::local::fits_densely;
 use crate::stability::network::bounded_slopes;
@@ -57,9 +58,7 @@ struct Model {
 impl Model {
     fn of_matrix<A: Scalar, S: Data<Elem = A>>(w: &ArrayBase<S, Ix2>) -> Result<Self> {
         square("w", w.nrows(), w.ncols())?;
-        if let Some(((i, j), &v)) = w.indexed_iter().find(|(_, v)| !v.is_finite()) {
-            return Err(Error::NonFinite { argument: "w".into(), index: vec![i, j], value: v.to_double() });
-        }
+        finite_matrix("w", w.view())?;
         Ok(Self { form: Form::FiringRate, w: w.mapv(Scalar::to_double), tau: Array1::ones(w.nrows()) })
     }
 
