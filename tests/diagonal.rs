@@ -8,7 +8,7 @@ use connectome::{connectome, scaled_connectomes};
 use ndarray::{Array1, Array2, ShapeBuilder, array};
 use neuronash::Error;
 use neuronash::stability::diagonal::{
-    Certificate, Certifier, Method, Refutation, Stop, Verdict, certify, certify_shifted, certify_sparse,
+    Certificate, Certifier, Method, Refutation, StableWeights, Stop, Verdict, certify, certify_shifted, certify_sparse,
     certify_sparse_shifted, margin, margin_shifted, max_gain,
 };
 use num_rational::BigRational;
@@ -619,4 +619,46 @@ fn gain_of_the_connectome_with_normalised_inputs() {
     let gain = max_gain(&w, &ones(w.nrows())).unwrap();
     assert!(gain.lower() <= gain.upper() && gain.upper() - gain.lower() <= 1e-9 * gain.upper(), "{gain}");
     assert!((gain.lower() - 1.037).abs() < 5e-4, "{gain}");
+}
+
+/// Theory 9.1.
+#[test]
+fn stable_weights_have_their_margin_and_are_all_there_are() {
+    let mut rng = StdRng::seed_from_u64(15);
+    for round in 0..60 {
+        let (n, rank, wanted) = (1 + round % 9, round % 4, [0.01, 0.3, 1.5][round % 3]);
+        let d = Array1::from_shape_simple_fn(n, || 10f64.powf(rng.random_range(-2.0..2.0)));
+        let l = Array2::from_shape_simple_fn((n, rank), || normal(&mut rng));
+        let k = Array2::from_shape_simple_fn((n, n), || 5.0 * normal(&mut rng));
+        let family = StableWeights::new(&d, wanted).unwrap();
+        let w = family.weights(&l, &k).unwrap();
+        let size = w.iter().fold(1.0, |m: f64, v| m.max(v.abs()));
+        let m = margin_shifted(&w, &ones(n)).unwrap();
+        assert!(m.lower() >= wanted - 1e-9 * size, "{m} of {wanted}: {w}");
+        // Back from W: sym(D (I - W)) - delta D is L L', and the skew part of D (I - W) is K - K'.
+        let loss = (Array2::<f64>::eye(n) - &w) * d.view().insert_axis(ndarray::Axis(1));
+        let cooperative = 0.5 * (&loss + &loss.t()) - Array2::from_diag(&(wanted * &d));
+        assert!((&cooperative - &l.dot(&l.t())).iter().all(|e| e.abs() < 1e-12 * size * 100.0), "{cooperative}");
+        let again = family.weights(&l, &(0.5 * &loss)).unwrap();
+        assert!((&again - &w).iter().all(|e| e.abs() < 1e-12 * size), "{again} of {w}");
+    }
+    let family = StableWeights::new(&array![1.0_f32, 2.0], 0.5).unwrap();
+    assert!(
+        certify(&(family.weights(&array![[1.0_f32], [2.0]], &Array2::zeros((2, 2))).unwrap() - Array2::<f64>::eye(2)))
+            .unwrap()
+            .is_stable()
+    );
+    for margin in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+        assert!(matches!(StableWeights::new(&array![1.0], margin), Err(Error::Invalid { .. })));
+    }
+    assert!(matches!(StableWeights::new(&Array1::<f64>::zeros(0), 1.0), Err(Error::Empty { .. })));
+    assert!(matches!(StableWeights::new(&array![1.0, 0.0], 1.0), Err(Error::Invalid { .. })));
+    assert!(matches!(StableWeights::new(&array![1.0, f64::NAN], 1.0), Err(Error::NonFinite { .. })));
+    let family = StableWeights::new(&array![1.0, 2.0], 0.5).unwrap();
+    assert!(matches!(family.weights(&Array2::<f64>::zeros((3, 1)), &Array2::zeros((2, 2))), Err(Error::Shape { .. })));
+    assert!(matches!(family.weights(&Array2::<f64>::zeros((2, 1)), &Array2::zeros((2, 3))), Err(Error::Shape { .. })));
+    assert!(matches!(
+        family.weights(&Array2::from_elem((2, 1), f64::NAN), &Array2::zeros((2, 2))),
+        Err(Error::NonFinite { .. })
+    ));
 }

@@ -36,6 +36,7 @@ mod bounds;
 mod certifier;
 mod check;
 mod exact;
+mod generator;
 mod interior_point;
 mod majorant;
 mod margin;
@@ -52,6 +53,7 @@ use ndarray::{ArrayBase, Data, Ix1, Ix2};
 use sprs::CsMat;
 
 pub use certifier::{Certifier, CertifierBuilder, Progress};
+pub use generator::StableWeights;
 pub use margin::{Gain, Margin};
 pub use verdict::{Certificate, Method, Refutation, Stop, Undecided, Verdict};
 
