@@ -261,7 +261,7 @@ fn an_observer_sees_every_step_and_can_stop() {
         })
         .run()
         .unwrap();
-    assert_eq!(run.stop(), StopReason::Observer);
+    assert_eq!(run.stop(), StopReason::Interrupted);
     assert_eq!(seen[0], (0, 0.0));
     assert!(seen.windows(2).all(|w| w[1].0 == w[0].0 + 1 && w[1].1 > w[0].1));
     assert_eq!(seen.len(), run.steps() + 1);
@@ -545,7 +545,7 @@ mod play {
             })
             .run()
             .unwrap();
-        assert_eq!(play.stop(), StopReason::Observer);
+        assert_eq!(play.stop(), StopReason::Interrupted);
         assert_eq!(rounds, [0, 1, 2, 3]);
     }
 
