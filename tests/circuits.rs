@@ -784,7 +784,7 @@ mod balance {
                 .unwrap();
             prop_assume!(circuit.margin().unwrap() > 0.05);
             let net = circuit.network(&Array1::from_vec(input[..k].to_vec())).unwrap();
-            let solve = |net: &FiringRateNetwork<f64>| net.equilibrium().tolerance(1e-13).solve().unwrap().state;
+            let solve = |net: &FiringRateNetwork<f64>| net.equilibrium().tolerance(1e-13).solve().unwrap().into_state();
             let response = balance::population_response(&net, &solve(&net)).unwrap();
             let bound = RegulationBound::new(&net, &net.certify().unwrap().into_certificate().unwrap()).unwrap();
             for q in 0..2 {

@@ -142,7 +142,7 @@ proptest! {
         prop_assert_eq!(all.equilibria.len(), 1);
         prop_assert!(!all.equilibria[0].is_unstable());
         let eq = net.equilibrium().certificate(&proof(&net)).solve().unwrap();
-        prop_assert!(distance(&eq.state, &all.equilibria[0].state) <= 1e-9);
+        prop_assert!(distance(&eq.state(), &all.equilibria[0].state) <= 1e-9);
     }
 }
 
