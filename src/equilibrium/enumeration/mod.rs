@@ -16,7 +16,7 @@ use ndarray::Array1;
 use crate::Scalar;
 use crate::error::{Error, Result};
 use crate::network::FiringRateNetwork;
-use crate::stability::local::{Linearisation, Tendency};
+use crate::stability::local::{Linearisation, Tendency, fits_densely};
 
 use search::Search;
 use support::{Piece, Solutions};
@@ -150,12 +150,13 @@ impl<A: Scalar> Enumeration<'_, A> {
     /// Searches all supports.
     ///
     /// # Errors
-    /// An activation that is not piecewise linear, options that are not allowed, or no convergence of an eigenvalue
+    /// An activation that is not piecewise linear, more than 20,000 neurons, options that are not allowed, or no convergence of an eigenvalue
     /// decomposition.
     pub fn find(self) -> Result<EquilibriumSet<A>> {
         self.check()?;
         let net = self.network;
         let n = net.len();
+        fits_densely(n, "the search for all equilibria")?;
         let mut pieces: Vec<Vec<Piece>> = Vec::with_capacity(n);
         for i in 0..n {
             let activation = net.circuit().activation(i);
