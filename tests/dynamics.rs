@@ -254,7 +254,7 @@ fn an_observer_sees_every_step_and_can_stop() {
         .simulate()
         .initial(&array![1.0, 0.0])
         .until(10.0)
-        .observe(|step| {
+        .observer(|step| {
             seen.push((step.number, step.time));
             assert_eq!(step.state.len(), 2);
             if step.time > 5.0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
@@ -539,7 +539,7 @@ mod play {
         let play = net
             .game()
             .play()
-            .observe(|step| {
+            .observer(|step| {
                 rounds.push(step.number);
                 if step.number == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             })

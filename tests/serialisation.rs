@@ -130,12 +130,14 @@ fn circuits() {
 
 #[test]
 fn options_are_checked() {
-    survives(PerronOptions::default().with_tolerance(1e-3).unwrap().with_max_iterations(7));
-    survives(SContractionOptions::default().with_tolerance(1e-3).unwrap());
+    survives(PerronOptions::default().tolerance(1e-3).max_iterations(7));
+    survives(SContractionOptions::default().tolerance(1e-3));
     survives(ReportOptions::default().without(Condition::SContraction).up_to(Condition::Hurwitz, 17));
     survives(SContractingWeights::new(&array![[2.0, 0.5], [0.5, 1.0]], &array![1.0, 3.0], 0.3).unwrap());
-    assert!(refused::<PerronOptions>(json!({"tolerance": 1.0, "max_iterations": 3})).contains("`tolerance` is 1"));
-    assert!(refused::<SContractionOptions>(json!({"tolerance": 0.0})).contains("`tolerance` is 0"));
+    let options: PerronOptions = serde_json::from_value(json!({"tolerance": 1.0, "max_iterations": 3})).unwrap();
+    assert!(options.solve(&array![[-1.0]]).unwrap_err().to_string().contains("`tolerance` is 1"));
+    let options: SContractionOptions = serde_json::from_value(json!({"tolerance": 0.0})).unwrap();
+    assert!(options.solve(&array![[0.5]]).unwrap_err().to_string().contains("`tolerance` is 0"));
     let stored = |p: Array2<f64>, q: Array1<f64>, rate: f64| json!({"p": p, "q": q, "rate": rate});
     let p = array![[2.0, 0.5], [0.5, 1.0]];
     assert!(refused::<SContractingWeights>(stored(-&p, array![1.0, 3.0], 0.3)).contains("positive definite"));
