@@ -2,7 +2,7 @@
 
 use approx::assert_relative_eq;
 use ndarray::{Array1, Array2, array};
-use neuronash::activation::Tanh;
+use neuronash::activation::{ClippedLinear, Tanh};
 use neuronash::circuits::LateralInhibition;
 use neuronash::circuits::lateral_inhibition::{Winner, contrast};
 use neuronash::stability::diagonal::certify;
@@ -141,6 +141,36 @@ proptest! {
         let seen = circuit.winner(&response.state, 1e-6).unwrap();
         prop_assert_eq!(&seen, &circuit.predicted_winner(&input, 0.0).unwrap());
         prop_assert!(matches!(seen, Winner::Column(_)));
+    }
+
+    /// 6.3: also where the winner's rate is clipped, as long as the inhibition that it then drives silences the next.
+    #[test]
+    fn a_clipped_winner_silences_the_rest(
+        k in 2usize..6, a in 0.0..0.9f64, c in 1.0..2.0f64, ceiling in 0.5..0.95f64, excess in 1.05..2.0f64,
+        input in prop::collection::vec(0.5..1.0f64, 5),
+    ) {
+        let input = Array1::from_vec(input[..k].to_vec());
+        let mut sorted = input.to_vec();
+        sorted.sort_by(f64::total_cmp);
+        prop_assume!(sorted[k - 1] > sorted[k - 2] + 0.01);
+        // Below the rate u / p of the winner without a ceiling.
+        let p = 1.0 - a;
+        let most = ceiling * sorted[k - 1] / p;
+        let circuit = circuit(k, [a, 0.0, excess / ceiling * p / c, c, 0.0])
+            .to_builder()
+            .tau_i(0.2)
+            .excitatory(ClippedLinear::new(0.0, most).unwrap())
+            .build()
+            .unwrap();
+        prop_assert!(circuit.is_winner_take_all().unwrap());
+        let run = circuit.network(&input).unwrap().simulate().until_converged(1e-9).run().unwrap();
+        prop_assert!(run.converged());
+        let Winner::Column(winner) = circuit.winner(&run.final_state(), 1e-6).unwrap() else {
+            return Err(TestCaseError::fail("several winners"));
+        };
+        prop_assert_eq!(Winner::Column(winner), circuit.predicted_winner(&input, 0.0).unwrap());
+        prop_assert!((run.final_state()[2 * winner] - most).abs() < 1e-7);
+        prop_assert_eq!(circuit.winner(&circuit.respond(&input).unwrap().state, 1e-6).unwrap(), Winner::Column(winner));
     }
 }
 
