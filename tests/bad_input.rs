@@ -30,6 +30,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use sprs::TriMat;
 
+type Setter = fn(Simulation<'_, f64>, f64) -> Simulation<'_, f64>;
+
 /// Ordinary numbers, and those that break things.
 fn number() -> impl Strategy<Value = f64> {
     prop_oneof![
@@ -312,7 +314,7 @@ proptest! {
         let hopfield = net.to_hopfield();
         for start in [net.simulate(), hopfield.simulate(), net.game().best_response_flow()] {
             let mut run = start.max_steps(steps);
-            let setters: [fn(Simulation<'_, f64>, f64) -> Simulation<'_, f64>; 6] = [
+            let setters: [Setter; 6] = [
                 |run, v| run.until(v), |run, v| run.until_converged(v), |run, v| run.relative_tolerance(v),
                 |run, v| run.absolute_tolerance(v), |run, v| run.longest_step(v), |run, v| run.cycle_tolerance(Some(v)),
             ];

@@ -275,7 +275,8 @@ impl fmt::Display for SolveReport {
             (Some(bound), _) => write!(f, "; unique, {bound}"),
             (None, Uniqueness::Proved) => write!(f, "; uniqueness proved"),
             (None, Uniqueness::NotProved) => write!(f, "; uniqueness not proved"),
-        }
+        }?;
+        self.potential_error_bound.map_or(Ok(()), |bound| write!(f, ", its potentials within {bound:.1e}"))
     }
 }
 

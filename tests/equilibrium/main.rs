@@ -226,6 +226,7 @@ fn bounds_on_potentials_hold() {
         let gap = distance(&exact.state(), &coarse.state());
         assert!(gap > 1e-9 && gap <= bound(&exact) + bound(&coarse), "{gap:e}");
         assert!(bound(&exact) < 1e-10 && bound(&coarse) < 1e4 * gap);
+        assert!(exact.to_string().contains("its potentials within"), "{exact}");
     }
     let net = tanh(&certified(6, 89), &random_vector(6, 89, 1.0));
     let proof = proof(&net);
