@@ -36,7 +36,7 @@ fn solvers(c: &mut Criterion) {
     group.bench_function("tanh, 16 inputs at once", |b| {
         b.iter(|| tanh.equilibrium().tolerance(1e-10).solve_inputs(&inputs).unwrap());
     });
-    let x = tanh.equilibrium().solve().unwrap().state;
+    let x = tanh.equilibrium().solve().unwrap().into_state();
     let response = tanh.response(&x).unwrap();
     group.bench_function("response to one input, factorised", |b| b.iter(|| response.apply(&u).unwrap()));
     group.finish();

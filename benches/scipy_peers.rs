@@ -46,7 +46,7 @@ fn report(
         eq = again;
     }
     println!("neuronash,{name},first solve,{first:.6},{:.1e}", eq.report().residual);
-    let gap = (&eq.state - &reference).iter().fold(0.0, |m: f64, v| m.max(v.abs()));
+    let gap = (&eq.state() - &reference).iter().fold(0.0, |m: f64, v| m.max(v.abs()));
     let bound = eq.report().error_bound.as_ref().map_or(f64::NAN, |b| b.largest);
     println!("neuronash,{name},default,{best:.6},{:.1e}", eq.report().residual);
     println!("# {name}: {}; {gap:.1e} from SciPy's state, bound {bound:.1e}", eq.report());

@@ -4,6 +4,8 @@
 
 mod plot;
 
+use std::ops::ControlFlow;
+
 use ndarray::{Array1, array};
 use neuronash::activation::{Logistic, Tanh};
 use neuronash::circuits::WilsonCowan;
@@ -174,10 +176,11 @@ fn regime_map() -> Outcome<String> {
     let started = std::time::Instant::now();
     let map = circuit
         .sweep(Parameter::WEe, &values, Parameter::WEi, &values)
-        .progress(|done, total| {
-            if done % 40 == 0 {
-                eprintln!("regime map: row {done} of {total}");
+        .observer(|progress| {
+            if progress.done % 40 == 0 {
+                eprintln!("regime map: row {} of {}", progress.done, progress.total);
             }
+            ControlFlow::Continue(())
         })
         .run()?;
     println!("regime map: {} circuits in {:.2} s", n * n, started.elapsed().as_secs_f64());
@@ -189,7 +192,7 @@ fn regime_map() -> Outcome<String> {
     );
     for (regime, color, label) in [
         (Regime::Monostable, SKY, "one stable equilibrium, proved"),
-        (Regime::InhibitionStabilized, GREEN, "inhibition-stabilised"),
+        (Regime::InhibitionStabilised, GREEN, "inhibition-stabilised"),
         (Regime::Oscillatory, ORANGE, "oscillatory"),
         (Regime::Bistable, PURPLE, "bistable"),
         (Regime::Critical, YELLOW, "critical"),

@@ -106,6 +106,12 @@ pub enum Error {
         /// The residual that was asked for.
         threshold: f64,
     },
+    /// An observer asked to stop a computation that has nothing to show for its part.
+    #[error("{what} was stopped by its observer")]
+    Interrupted {
+        /// What was stopped, and where.
+        what: String,
+    },
     /// A stored proof does not hold for the matrix it was checked against.
     #[error("the proof does not hold for this matrix: {reason}")]
     NotProved {

@@ -40,6 +40,9 @@ macro_rules! of_container {
 }
 
 type Array<A> = ndarray::Array1<A>;
+type Matrix<A> = ndarray::Array2<A>;
+type OptionalArray<A> = Option<Array<A>>;
+type OptionalMatrix<A> = Option<Matrix<A>>;
 type Pair<A> = [A; 2];
 type Square<A> = [[A; 2]; 2];
 type Pairs<A> = Vec<[A; 2]>;
@@ -47,6 +50,24 @@ type Pairs<A> = Vec<[A; 2]>;
 of_container!(
     /// For `Array1<A>`.
     array, Array, |x: &Array<A>| x.mapv(Extended), |x: Array<Extended<A>>| x.mapv(|v| v.0)
+);
+of_container!(
+    /// For `Array2<A>`.
+    matrix, Matrix, |x: &Matrix<A>| x.mapv(Extended), |x: Matrix<Extended<A>>| x.mapv(|v| v.0)
+);
+of_container!(
+    /// For `Option<Array1<A>>`.
+    optional_array,
+    OptionalArray,
+    |x: &OptionalArray<A>| x.as_ref().map(|x| x.mapv(Extended)),
+    |x: OptionalArray<Extended<A>>| x.map(|x| x.mapv(|v| v.0))
+);
+of_container!(
+    /// For `Option<Array2<A>>`.
+    optional_matrix,
+    OptionalMatrix,
+    |x: &OptionalMatrix<A>| x.as_ref().map(|x| x.mapv(Extended)),
+    |x: OptionalMatrix<Extended<A>>| x.map(|x| x.mapv(|v| v.0))
 );
 of_container!(
     /// For `[A; 2]`.

@@ -13,14 +13,24 @@ use neuronash::activation::{
 };
 use neuronash::circuits::cortical_column::Coupling;
 use neuronash::circuits::lateral_inhibition::contrast;
-use neuronash::circuits::{ColumnDesign, CorticalColumn, LateralInhibition};
+use neuronash::circuits::wilson_cowan::Parameter;
+use neuronash::circuits::{ColumnDesign, CorticalColumn, LateralInhibition, WilsonCowan};
+use neuronash::dynamics::{Move, Simulation};
+use neuronash::equilibrium::{Anderson, FixedPoint, ForwardBackward, Method, Newton, Outcome, PeacemanRachford};
 use neuronash::game::{split, symmetrizing_weights, zero_sum_weights};
 use neuronash::network::read::{self, EdgeList};
 use neuronash::network::{FiringRateNetwork, HopfieldNetwork, Members, Weights};
+use neuronash::stability::contraction::{PerronOptions, SContractionOptions};
+use neuronash::stability::diagonal::{
+    Certifier, Verdict, certify, certify_shifted, certify_sparse, certify_sparse_shifted, margin, margin_shifted,
+    max_gain,
+};
 use neuronash::{Error, Result};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use sprs::TriMat;
+
+type Setter = fn(Simulation<'_, f64>, f64) -> Simulation<'_, f64>;
 
 /// Ordinary numbers, and those that break things.
 fn number() -> impl Strategy<Value = f64> {
@@ -274,6 +284,136 @@ proptest! {
         }
         let design = ColumnDesign::new(columns).contrast_gain(a).margin(b).w_ee(c).w_ii(d).w_ie(e);
         let _ = (design.largest_contrast_gain(), design.layers(depth).solve());
+    }
+
+    #[test]
+    fn wilson_cowan(p in [number(), number(), number(), number(), number(), number(), number(), number()], z in number()) {
+        let [a, b, c, d, e, f, g, h] = p;
+        let builder = WilsonCowan::builder().w_ee(a).w_ei(b).w_ie(c).w_ii(d).tau_e(e).tau_i(f).u_e(g).u_i(h);
+        for built in [builder.clone().build(), builder.excitatory(Tanh::new()).inhibitory(Tanh::new()).build()] {
+            let Ok(circuit) = built else { continue };
+            let _ = (circuit.switch(), circuit.is_diagonally_stable(), circuit.margin(), circuit.certifying_weights());
+            let _ = (circuit.split(), circuit.linearise([z, a]), circuit.inhibitory_rate(z), circuit.with(Parameter::TauE, z));
+            let _ = (circuit.equilibria().map(|e| e.regime()), circuit.equilibria_within(z, a).map(|e| e.regime()));
+            let _ = circuit.sweep(Parameter::WEe, &[z], Parameter::WEi, &[a, z]).run();
+            exercise(&circuit.network(), &ndarray::array![z, a]);
+        }
+    }
+
+    #[test]
+    fn simulations(
+        entries in vec(finite(), 9),
+        initial in prop::option::of(vector(number(), 2..5)),
+        options in [number(), number(), number(), number(), number(), number()],
+        given in any::<[bool; 6]>(),
+        steps in 0usize..60,
+        times in vector(number(), 0..4),
+    ) {
+        let w = Array2::from_shape_vec((3, 3), entries).unwrap();
+        let net = FiringRateNetwork::builder(w).activation(Relu).input(&Array1::ones(3)).build().unwrap();
+        let hopfield = net.to_hopfield();
+        for start in [net.simulate(), hopfield.simulate(), net.game().best_response_flow()] {
+            let mut run = start.max_steps(steps);
+            let setters: [Setter; 6] = [
+                |run, v| run.until(v), |run, v| run.until_converged(v), |run, v| run.relative_tolerance(v),
+                |run, v| run.absolute_tolerance(v), |run, v| run.longest_step(v), |run, v| run.cycle_tolerance(Some(v)),
+            ];
+            for ((set, v), _) in setters.into_iter().zip(options).zip(given).filter(|(_, given)| *given) {
+                run = set(run, v);
+            }
+            if let Some(initial) = &initial {
+                run = run.initial(initial);
+            }
+            if !times.is_empty() {
+                run = run.record_at(&times);
+            }
+            let _ = run.divergence_bound(options[5].abs()).record_energies().record_exploitability().run();
+        }
+        let mut play = net.game().play().max_rounds(steps).tolerance(options[0]).damping(options[1]);
+        if given[0] {
+            play = play.moves(Move::Proximal { step: options[2] }).cycle_tolerance(Some(options[3]));
+        }
+        if let Some(initial) = &initial {
+            play = play.initial(initial);
+        }
+        let _ = play.record_exploitability().run();
+    }
+
+    #[test]
+    fn inputs_of_simulations(times in vector(number(), 0..4), values in matrix(), value in number()) {
+        let net = FiringRateNetwork::builder(ndarray::array![[0.5, -1.0], [1.0, 0.0]]).activation(Relu).build().unwrap();
+        let _ = net.simulate().until(2.0).max_steps(50).input_steps(&times, &values).run();
+        let _ = net.simulate().until(2.0).max_steps(50).input_function(|_, mut u| u.fill(value)).run();
+    }
+
+    #[test]
+    fn solves(
+        entries in vec(finite(), 9),
+        input in vector(finite(), 3..4),
+        initial in prop::option::of(vector(number(), 2..5)),
+        options in [number(), number(), number(), number()],
+        iterations in 0usize..200,
+        memory in 0usize..4,
+        inputs in matrix(),
+    ) {
+        let w = Array2::from_shape_vec((3, 3), entries).unwrap();
+        let net = FiringRateNetwork::builder(w).activation(Relu).input(&input).build().unwrap();
+        let hopfield = net.to_hopfield();
+        let [tolerance, absolute, accuracy, share] = options;
+        let methods: [Method; 6] = [
+            Method::Auto, FixedPoint::new().damping(share).into(), Anderson::new().memory(memory).mixing(share).into(),
+            ForwardBackward::new().step(share).into(), PeacemanRachford::new().step(share).into(), Newton::new().into(),
+        ];
+        let certificate = net.certify().unwrap().into_certificate().ok();
+        for method in methods {
+            for start in [net.equilibrium(), hopfield.equilibrium()] {
+                let mut start = start.method(method).max_iterations(iterations);
+                if let Some(certificate) = &certificate {
+                    start = start.certificate(certificate);
+                }
+                let _ = start.solve_inputs(&inputs);
+            }
+            for start in [net.equilibrium(), hopfield.equilibrium()] {
+                let mut start = start.method(method).max_iterations(iterations);
+                if let Some(initial) = &initial {
+                    start = start.initial(initial);
+                }
+                if let Ok(Outcome::Equilibrium(eq)) = start.outcome() {
+                    prop_assert!(eq.rates().iter().chain(&eq.drive()).all(|x| x.is_finite()));
+                    let _ = (net.response(&eq.rates()).and_then(|r| r.apply(&input)), net.linearise(&eq.rates()));
+                }
+            }
+            let _ = net.equilibrium().method(method).tolerance(tolerance).max_iterations(50).outcome();
+            let _ = net.equilibrium().method(method).absolute_tolerance(absolute).max_iterations(50).outcome();
+            let _ = net.equilibrium().method(method).activation_accuracy(accuracy).max_iterations(50).outcome();
+        }
+        let _ = net.all_equilibria().max_equilibria(memory).max_branches(iterations as u64).tolerance(tolerance).find();
+        let _ = initial.map(|x| (net.response(&x).and_then(|r| r.matrix()), net.linearise(&x), hopfield.linearise(&x)));
+    }
+
+    #[test]
+    fn certifiers(a in matrix(), rho in vector(number(), 0..5), tolerance in number(), steps in 0usize..30) {
+        let verdict = certify(&a);
+        let accepted = a.nrows() == a.ncols() && !a.is_empty() && a.iter().all(|v| v.is_finite());
+        prop_assert_eq!(verdict.is_ok(), accepted);
+        match &verdict {
+            Ok(Verdict::Stable(certificate)) => certificate.verify(&a).unwrap(),
+            Ok(Verdict::NotStable(refutation)) => refutation.verify(&a).unwrap(),
+            _ => {}
+        }
+        let mut triplets = TriMat::new(a.dim());
+        for ((i, j), &v) in a.indexed_iter() {
+            triplets.add_triplet(i, j, v);
+        }
+        let sparse: sprs::CsMat<f64> = triplets.to_csr();
+        let _ = (certify_sparse(&sparse), certify_sparse_shifted(&sparse, &rho), certify_shifted(&a, &rho));
+        let _ = (margin(&a, &rho), margin_shifted(&a, &rho), max_gain(&a, &rho));
+        if let Ok(certifier) = Certifier::builder().tolerance(tolerance).iteration_limit(steps).build() {
+            prop_assert!(steps > 0 && (1e-14..1.0).contains(&tolerance));
+            let _ = (certifier.certify(&a), certifier.margin(&a, &rho));
+        }
+        let _ = PerronOptions::default().tolerance(tolerance).max_iterations(steps).solve(&a);
+        let _ = SContractionOptions::default().tolerance(tolerance.max(1e-3)).solve(&a);
     }
 
     #[test]

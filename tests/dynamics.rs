@@ -254,14 +254,14 @@ fn an_observer_sees_every_step_and_can_stop() {
         .simulate()
         .initial(&array![1.0, 0.0])
         .until(10.0)
-        .observe(|step| {
+        .observer(|step| {
             seen.push((step.number, step.time));
             assert_eq!(step.state.len(), 2);
             if step.time > 5.0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })
         .run()
         .unwrap();
-    assert_eq!(run.stop(), StopReason::Observer);
+    assert_eq!(run.stop(), StopReason::Interrupted);
     assert_eq!(seen[0], (0, 0.0));
     assert!(seen.windows(2).all(|w| w[1].0 == w[0].0 + 1 && w[1].1 > w[0].1));
     assert_eq!(seen.len(), run.steps() + 1);
@@ -539,13 +539,13 @@ mod play {
         let play = net
             .game()
             .play()
-            .observe(|step| {
+            .observer(|step| {
                 rounds.push(step.number);
                 if step.number == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             })
             .run()
             .unwrap();
-        assert_eq!(play.stop(), StopReason::Observer);
+        assert_eq!(play.stop(), StopReason::Interrupted);
         assert_eq!(rounds, [0, 1, 2, 3]);
     }
 

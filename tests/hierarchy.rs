@@ -76,18 +76,26 @@ proptest! {
     #[test]
     fn each_condition_implies_the_weaker_ones(w in prop_oneof![matrices(6), circuits()], tau in positive(6)) {
         let a = minus_identity(&w);
-        let majorant_is_hurwitz = perron(&a).unwrap().abscissa().upper < 0.0;
+        let abscissa_of_majorant = perron(&a).unwrap().abscissa().upper;
         let lds = certify(&a).unwrap();
         if diagonal_dominance(&a).unwrap().holds() {
             prop_assert!(perron(&a).unwrap().abscissa().lower < 0.0 && !lds.is_not_stable());
         }
-        if majorant_is_hurwitz {
+        if abscissa_of_majorant < 0.0 {
             prop_assert!(!lds.is_not_stable());
         }
-        if lds.is_stable() {
-            prop_assert!(!p_matrix(&-&a).unwrap().is_no());
-            let refuted = matches!(d_stability(&a).unwrap(), DStability::No { .. });
-            prop_assert!(!refuted);
+        // Nearer to the border rounding errors may leave it open.
+        let size = a.iter().fold(0.0, |m: f64, v| m.max(v.abs()));
+        if abscissa_of_majorant < -1e-6 * size {
+            prop_assert!(lds.is_stable(), "{lds}");
+        }
+        if let Some(certificate) = lds.certificate() {
+            prop_assert_eq!(d_stability(&a).unwrap(), DStability::Yes);
+            let p = p_matrix(&-&a).unwrap();
+            prop_assert!(!p.is_no());
+            if certificate.margin_lower() > 1e-3 * size {
+                prop_assert_eq!(p, PMatrix::Yes);
+            }
             let tau = tau.slice(ndarray::s![..a.nrows()]).to_owned().insert_axis(Axis(1));
             prop_assert!(spectral_abscissa(&(&a / &tau)) < 1e-9);
         }
@@ -130,8 +138,11 @@ proptest! {
         if let DStability::No { minor } = d_stability(&a).unwrap() {
             let negative = subsets(minor.len())
                 .map(|s| s.iter().map(|&k| minor[k]).collect::<Vec<_>>())
-                .any(|s| exact_minor(&(-&a), &s).is_negative());
-            prop_assert!(negative);
+                .find(|s| exact_minor(&(-&a), s).is_negative());
+            let Some(fast) = negative else { return Err(TestCaseError::fail("no negative minor")) };
+            // The group has a positive eigenvalue, and the others are too slow to interfere.
+            let tau = Array2::from_shape_fn((a.nrows(), 1), |(i, _)| if fast.contains(&i) { 1.0 } else { 1e8 });
+            prop_assert!(spectral_abscissa(&(&a / &tau)) > 1e-6);
         }
     }
 }

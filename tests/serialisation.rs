@@ -5,13 +5,18 @@ use std::fmt::Debug;
 
 use ndarray::{Array1, Array2, array};
 use neuronash::Error;
-use neuronash::activation::{ActivationCost, ClippedLinear, Domain, PowerLaw, Relu, Tanh};
+use neuronash::activation::{ActivationCost, ClippedLinear, Domain, Identity, PowerLaw, Relu, Tanh};
 use neuronash::circuits::{ColumnDesign, LateralInhibition, WilsonCowan};
-use neuronash::equilibrium::Continuum;
+use neuronash::dynamics::Trajectory;
+use neuronash::equilibrium::{
+    Anderson, Continuum, Equilibrium, FixedPoint, ForwardBackward, Method, Newton, PeacemanRachford,
+};
 use neuronash::game::{split, symmetrizing_weights};
 use neuronash::network::{FiringRateNetwork, Members, Weights};
 use neuronash::stability::contraction::{PerronOptions, SContractingWeights, SContractionOptions};
-use neuronash::stability::diagonal::{Certificate, Certifier, Verdict, certify, certify_sparse};
+use neuronash::stability::diagonal::{
+    Certificate, Certifier, Margin, Refutation, Verdict, certify, certify_sparse, margin,
+};
 use neuronash::stability::{Condition, NetworkCertificate, NetworkVerdict, ReportOptions};
 use proptest::prelude::*;
 use serde::Serialize;
@@ -125,12 +130,14 @@ fn circuits() {
 
 #[test]
 fn options_are_checked() {
-    survives(PerronOptions::default().with_tolerance(1e-3).unwrap().with_max_iterations(7));
-    survives(SContractionOptions::default().with_tolerance(1e-3).unwrap());
+    survives(PerronOptions::default().tolerance(1e-3).max_iterations(7));
+    survives(SContractionOptions::default().tolerance(1e-3));
     survives(ReportOptions::default().without(Condition::SContraction).up_to(Condition::Hurwitz, 17));
     survives(SContractingWeights::new(&array![[2.0, 0.5], [0.5, 1.0]], &array![1.0, 3.0], 0.3).unwrap());
-    assert!(refused::<PerronOptions>(json!({"tolerance": 1.0, "max_iterations": 3})).contains("`tolerance` is 1"));
-    assert!(refused::<SContractionOptions>(json!({"tolerance": 0.0})).contains("`tolerance` is 0"));
+    let options: PerronOptions = serde_json::from_value(json!({"tolerance": 1.0, "max_iterations": 3})).unwrap();
+    assert!(options.solve(&array![[-1.0]]).unwrap_err().to_string().contains("`tolerance` is 1"));
+    let options: SContractionOptions = serde_json::from_value(json!({"tolerance": 0.0})).unwrap();
+    assert!(options.solve(&array![[0.5]]).unwrap_err().to_string().contains("`tolerance` is 0"));
     let stored = |p: Array2<f64>, q: Array1<f64>, rate: f64| json!({"p": p, "q": q, "rate": rate});
     let p = array![[2.0, 0.5], [0.5, 1.0]];
     assert!(refused::<SContractingWeights>(stored(-&p, array![1.0, 3.0], 0.3)).contains("positive definite"));
@@ -170,15 +177,149 @@ fn a_certificate_that_claims_too_much_does_not_verify() {
     let stored = serde_json::to_value(&certificate).unwrap();
     survives(certificate.clone());
     for (field, value) in [
-        ("margin_lower", json!(1.1 * certificate.margin_lower() + 0.2)),
-        ("margin_lower", json!(-1.0)),
-        ("values", json!(array![1.0, 2.0, 3.0])),
+        (["margin_lower"].as_slice(), json!(1.1 * certificate.margin_lower() + 0.2)),
+        (&["weights", "mantissa"], json!(array![1.0, 1.9, 1.0])),
+        (&["weights", "exponent"], json!([0, 20, -20])),
     ] {
-        let mut changed = stored.clone();
-        changed[field] = value;
-        let changed: Certificate = serde_json::from_value(changed).unwrap();
-        assert!(matches!(changed.verify(&a), Err(Error::NotProved { .. })), "{field}");
+        let changed: Certificate = serde_json::from_value(with(&stored, field, value)).unwrap();
+        assert!(matches!(changed.verify(&a), Err(Error::NotProved { .. })), "{field:?}");
     }
+}
+
+/// A stored value with one of its parts replaced.
+fn with(stored: &Value, path: &[&str], value: Value) -> Value {
+    let mut changed = stored.clone();
+    *path.iter().fold(&mut changed, |part, key| &mut part[*key]) = value;
+    changed
+}
+
+#[test]
+fn proofs_whose_parts_do_not_fit_are_refused() {
+    let a = array![[-1.0, -4.0, 0.3], [1.0, -1.0, 0.0], [0.2, -0.5, -1.0]];
+    let certificate = certify(&a).unwrap().certificate().unwrap().clone();
+    let stored = serde_json::to_value(&certificate).unwrap();
+    let refuse = |path: &[&str], value: Value| refused::<Certificate>(with(&stored, path, value));
+    for margin in [json!(-1.0), json!(null), json!("NaN"), json!("inf")] {
+        refuse(&["margin_lower"], margin);
+    }
+    let mantissa = ["weights", "mantissa"];
+    assert!(refuse(&mantissa, json!(array![1.0, 1.0])).contains("`exponent` has shape [3]; expected [2]"));
+    assert!(refuse(&mantissa, json!(array![1.0, -1.0, 1.0])).contains("`mantissa[1]` is -1"));
+    assert!(refuse(&mantissa, json!(array![1.0, 0.0, 1.0])).contains("`mantissa[1]` is 0"));
+    refuse(&mantissa, json!({"v": 1, "dim": [3], "data": [1.0, null, 1.0]}));
+    refuse(&mantissa, json!({"v": 1, "dim": [3], "data": [1.0, 1.0]}));
+    assert!(refuse(&["weights", "exponent"], json!([0, i32::MIN, i32::MAX])).contains("`exponent[1]`"));
+    let empty = json!({"mantissa": {"v": 1, "dim": [0], "data": []}, "exponent": []});
+    assert!(refuse(&["weights"], empty).contains("empty"));
+    // Parts that fit each other, but no longer the matrix.
+    let short = json!({"mantissa": array![1.0, 1.0], "exponent": [0, 0]});
+    let short: Certificate = serde_json::from_value(with(&stored, &["weights"], short)).unwrap();
+    let sparse = sprs::CsMat::csr_from_dense(a.view(), 0.0);
+    assert!(matches!(short.verify(&a), Err(Error::NotProved { .. })));
+    assert!(matches!(short.verify_sparse(&sparse), Err(Error::NotProved { .. })));
+
+    let refutation = certify(&array![[-1.0, 2.0], [2.0, -1.0]]).unwrap().refutation().unwrap().clone();
+    let stored = serde_json::to_value(&refutation).unwrap();
+    survives(refutation);
+    let witness = |dim: [usize; 2], data: Value| {
+        let witness = json!({"v": 1, "dim": dim, "data": data});
+        refused::<Refutation>(with(&stored, &["witness"], witness))
+    };
+    assert!(witness([2, 0], json!([])).contains("`witness` has shape [2, 0]"));
+    assert!(witness([1, 2], json!([1.0, 1.0])).contains("`witness` has shape [1, 2]"));
+    witness([2, 1], json!([1.0, null]));
+}
+
+#[test]
+fn margins_whose_parts_do_not_fit_are_refused() {
+    let a = array![[-1.0, -4.0, 0.3], [1.0, -1.0, 0.0], [0.2, -0.5, -1.0]];
+    let rho = array![1.0, 1.0, 1.0];
+    let margin = margin(&a, &rho).unwrap();
+    let stored = serde_json::to_value(&margin).unwrap();
+    survives_as_printed(margin.max_gain());
+    survives_as_printed(margin);
+    serde_json::from_value::<Margin>(stored.clone()).unwrap().verify(&a, &rho).unwrap();
+    let refuse = |path: &[&str], value: Value| refused::<Margin>(with(&stored, path, value));
+    assert!(refuse(&["lower"], json!("NaN")).contains("`lower` is NaN"));
+    assert!(refuse(&["lower"], json!("inf")).contains("`lower` is inf"));
+    refuse(&["origin"], json!(null));
+    assert!(refuse(&["blocks"], json!([])).contains("`blocks`"));
+    let mut short = stored.clone();
+    short["blocks"][0]["weights"] = json!({"mantissa": array![1.0], "exponent": [0]});
+    assert!(refused::<Margin>(short).contains("`weights` has shape [1]; expected [3]"));
+    let mut twice = stored.clone();
+    twice["blocks"][0]["indices"] = json!([0, 1, 1]);
+    assert!(refused::<Margin>(twice).contains("each of the rows 0..3 once"));
+    // A block that is said to need no weights is not proved.
+    let mut unproved = stored.clone();
+    unproved["blocks"][0]["weights"] = Value::Null;
+    let unproved: Margin = serde_json::from_value(unproved).unwrap();
+    assert!(matches!(unproved.verify(&a, &rho), Err(Error::NotProved { .. })));
+}
+
+#[test]
+fn trajectories_with_infinite_and_undefined_parts() {
+    // Rates below 0 have infinite energy for a rectifier, and the linear neuron runs away.
+    let net = FiringRateNetwork::builder(array![[0.0f64, 0.0], [0.0, 3.0]])
+        .population("rectified", 0..1, Relu)
+        .population("linear", 1..2, Identity)
+        .build()
+        .unwrap();
+    let run =
+        net.simulate().initial(&array![-1.0, 1.0]).until(1.0).record_energies().record_exploitability().run().unwrap();
+    assert!(run.energies().unwrap()[[0, 0]].is_infinite() && run.exploitability().unwrap()[0].is_infinite());
+    let stored = serde_json::to_value(&run).unwrap();
+    survives(run);
+    assert!(
+        refused::<Trajectory<f64>>(with(&stored, &["times"], json!(array![0.0]))).contains("`times` has shape [1]")
+    );
+    let short = json!(array![0.0]);
+    assert!(refused::<Trajectory<f64>>(with(&stored, &["nash_conv"], short)).contains("`nash_conv` has shape [1]"));
+    let energies = json!(Array2::<f64>::zeros((1, 2)));
+    assert!(refused::<Trajectory<f64>>(with(&stored, &["energies"], energies)).contains("`energies` has shape [1, 2]"));
+
+    let certified = FiringRateNetwork::builder(array![[-0.5f64]]).activation(Relu).build().unwrap();
+    let certificate = certified.certify().unwrap().into_certificate().unwrap();
+    let start = array![-1.0];
+    let run = certified.simulate().initial(&start).until(1.0).record_lyapunov(&certificate).run().unwrap();
+    assert!(run.lyapunov().unwrap()[0].is_infinite());
+    survives(run);
+    let play = certified.game().play().record_exploitability().run().unwrap();
+    survives(play);
+}
+
+#[test]
+fn outcomes_of_solves() {
+    let net = FiringRateNetwork::builder(array![[0.0, -2.0], [1.5, 0.0]])
+        .activation(Tanh::new())
+        .input(&array![1.0, 0.5])
+        .build()
+        .unwrap();
+    let certificate = net.certify().unwrap().into_certificate().unwrap();
+    let outcome = net.equilibrium().certificate(&certificate).outcome().unwrap();
+    let stored = serde_json::to_value(outcome.equilibrium().unwrap()).unwrap();
+    survives(outcome);
+    survives(net.to_hopfield().equilibrium().certificate(&certificate).outcome().unwrap());
+    let short = json!(array![1.0]);
+    assert!(refused::<Equilibrium<f64>>(with(&stored, &["other"], short)).contains("`other` has shape [1]"));
+    // A residual that is never finite.
+    let huge = FiringRateNetwork::builder(array![[1e300]]).activation(Identity).input(&array![1e300]).build().unwrap();
+    let diverged = huge.equilibrium().method(FixedPoint::new()).initial(&array![1e200]).outcome().unwrap();
+    assert!(diverged.report().residual.is_infinite(), "{diverged}");
+    survives(diverged);
+}
+
+#[test]
+fn methods_of_solvers_are_checked_when_used() {
+    survives(Method::Auto);
+    survives(Method::from(FixedPoint::new().damping(0.3)));
+    survives(Method::from(Anderson::new().memory(4).mixing(0.7)));
+    survives(Method::from(ForwardBackward::new()));
+    survives(Method::from(PeacemanRachford::new().step(0.1)));
+    survives(Method::from(Newton::new()));
+    let method: Method = serde_json::from_value(json!({"FixedPoint": {"damping": 2.0}})).unwrap();
+    let net = FiringRateNetwork::builder(array![[0.5]]).activation(Relu).build().unwrap();
+    assert!(net.equilibrium().method(method).solve().unwrap_err().to_string().contains("`damping` is 2"));
 }
 
 #[test]

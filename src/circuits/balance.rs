@@ -163,7 +163,7 @@ impl<A: Scalar> Balance<A> {
 ///
 /// let circuit = LateralInhibition::builder(3).w_ee(0.5).w_ei(1.0).w_ei_lateral(0.2).w_ie(1.0).build()?;
 /// let net = circuit.network(&array![1.0, 1.0, 1.0])?;
-/// let x = net.equilibrium().solve()?.state;
+/// let x = net.equilibrium().solve()?.into_state();
 /// let response = balance::population_response(&net, &x)?;
 /// // Input common to all columns meets the common-mode gain.
 /// let expected: f64 = circuit.gains()?.common;
@@ -202,7 +202,7 @@ pub fn population_response<A: Scalar, S: Data<Elem = A>>(
 /// let net = WilsonCowan::builder().w_ee(0.5).w_ei(2.0).w_ie(2.0).u_e(1.0).build()?.network();
 /// let certificate = net.certify()?.into_certificate()?;
 /// let bound = RegulationBound::new(&net, &certificate)?;
-/// let x = net.equilibrium().solve()?.state;
+/// let x = net.equilibrium().solve()?.into_state();
 /// let response: f64 = population_response(&net, &x)?[[0, 0]];
 /// assert!(response.abs() <= bound.populations[[0, 0]]);
 /// # Ok::<(), neuronash::Error>(())

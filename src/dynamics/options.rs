@@ -99,7 +99,7 @@ macro_rules! run_options {
             }
 
             #[doc = concat!("Calls `observer` with the initial ", $state, " and after every ", $step, "; `ControlFlow::Break(())` ends the run.")]
-            pub fn observe(mut self, observer: impl FnMut(&Step<'_, A>) -> ControlFlow<()> + 'a) -> Self {
+            pub fn observer(mut self, observer: impl FnMut(&Step<'_, A>) -> ControlFlow<()> + 'a) -> Self {
                 self.options.observer = Some(Box::new(observer));
                 self
             }

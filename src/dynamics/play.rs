@@ -197,7 +197,7 @@ impl<'a, A: Scalar> Play<'a, A> {
             }
             let step = Step { number: round, time, state: table.x.view() };
             if observer.as_mut().is_some_and(|observer| observer(&step).is_break()) {
-                break StopReason::Observer;
+                break StopReason::Interrupted;
             }
             let period = recurrence.as_mut().and_then(|r| table.x.as_slice().and_then(|x| r.see(x)));
             if let Some(period) = period {

@@ -468,7 +468,7 @@ impl<A: Scalar> Run<'_, '_, A> {
     fn ask_observer(&mut self) -> Option<StopReason<A>> {
         let step = Step { number: self.counts.steps, time: self.time, state: ArrayView1::from(&self.state) };
         let told = self.observer.as_mut()?(&step);
-        told.is_break().then_some(StopReason::Observer)
+        told.is_break().then_some(StopReason::Interrupted)
     }
 
     fn finish(mut self, stop: StopReason<A>) -> Trajectory<A> {

@@ -1,5 +1,8 @@
 //! What every run gives back: times, states, what was asked for along the way, and why it stopped.
 
+#[cfg(feature = "serde")]
+mod stored;
+
 use std::fmt;
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
@@ -24,8 +27,8 @@ pub enum StopReason<A> {
     Diverged,
     /// A limit was reached before anything else happened.
     LimitReached(Limit),
-    /// The observer stopped the run.
-    Observer,
+    /// The observer asked to stop.
+    Interrupted,
 }
 
 /// The limit that a run reached.
@@ -48,7 +51,7 @@ impl<A: Scalar> fmt::Display for StopReason<A> {
             StopReason::Diverged => write!(f, "diverged"),
             StopReason::LimitReached(Limit::Steps) => write!(f, "limit on the number of steps reached"),
             StopReason::LimitReached(Limit::StepSize) => write!(f, "step size too small for this precision"),
-            StopReason::Observer => write!(f, "stopped by the observer"),
+            StopReason::Interrupted => write!(f, "stopped by the observer"),
         }
     }
 }
@@ -58,14 +61,27 @@ impl<A: Scalar> fmt::Display for StopReason<A> {
 /// For discrete play, time is the number of rounds (simultaneous, proximal) or sweeps (sequential) played.
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(
+    feature = "serde",
+    serde(
+        try_from = "stored::StoredTrajectory<A>",
+        bound(serialize = "A: Scalar + serde::Serialize", deserialize = "A: Scalar + serde::Deserialize<'de>")
+    )
+)]
 pub struct Trajectory<A> {
     pub(super) times: Array1<A>,
+    #[cfg_attr(feature = "serde", serde(with = "crate::extended::matrix"))]
     pub(super) states: Array2<A>,
+    #[cfg_attr(feature = "serde", serde(with = "crate::extended::optional_matrix"))]
     pub(super) energies: Option<Array2<A>>,
+    #[cfg_attr(feature = "serde", serde(with = "crate::extended::optional_array"))]
     pub(super) exploitability: Option<Array1<A>>,
+    #[cfg_attr(feature = "serde", serde(with = "crate::extended::optional_array"))]
     pub(super) nash_conv: Option<Array1<A>>,
+    #[cfg_attr(feature = "serde", serde(with = "crate::extended::optional_array"))]
     pub(super) lyapunov: Option<Array1<A>>,
     pub(super) final_time: A,
+    #[cfg_attr(feature = "serde", serde(with = "crate::extended::array"))]
     pub(super) final_state: Array1<A>,
     pub(super) stop: StopReason<A>,
     pub(super) steps: usize,

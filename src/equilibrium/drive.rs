@@ -5,12 +5,14 @@ use std::time::{Duration, Instant};
 use ndarray::{Array1, Array2, Axis};
 
 use super::precision::{Drive, Precision};
-use super::report::{Attempt, Equilibrium, NotConverged, Outcome, SolveReport, StopReason, Uniqueness};
+use super::report::{Attempt, Equilibrium, Form, NotConverged, Outcome, SolveReport, StopReason, Uniqueness};
 use super::{MethodName, Metric, Observer, Progress};
 use crate::Scalar;
 use crate::error::{Error, Result};
 use crate::network::Circuit;
-use crate::stability::{CheckedProduct, activation_scale, checked_products, error_bound};
+use crate::stability::{
+    CheckedProduct, ErrorBound, activation_scale, checked_products, drive_error_bound, error_bound,
+};
 
 /// An iterate with its drive `z = W x + u`, its image `g = Phi(z)` and `max |x - g|`.
 #[derive(Debug, Clone)]
@@ -24,8 +26,24 @@ pub(super) struct Point<A> {
 /// What a method may know of the problem.
 pub(super) struct Task<'a, A: Scalar> {
     pub(super) circuit: &'a Circuit<A>,
+    pub(super) form: Form,
     pub(super) input: Array1<A>,
     pub(super) metric: Option<&'a Metric<'a>>,
+}
+
+impl<A: Scalar> Task<'_, A> {
+    /// The bound on the potentials of a certified Hopfield network, from the bound on its rates.
+    fn potential_error_bound(
+        &self,
+        rates: Option<&ErrorBound>,
+        potentials: &Array1<A>,
+        product: &CheckedProduct,
+    ) -> Option<f64> {
+        if self.form == Form::FiringRate {
+            return None;
+        }
+        drive_error_bound(&self.circuit.weights, self.metric?.certificate(), potentials, &self.input, product, rates?)
+    }
 }
 
 /// A method: from the present point to the next iterate.
@@ -215,7 +233,7 @@ impl<A: Scalar> Column<'_, A> {
                 return self.finish_early(StopReason::Interrupted);
             }
         }
-        if residual <= limits.threshold(&point.g) && self.worth_a_check(residual) {
+        if residual.is_finite() && residual <= limits.threshold(&point.g) && self.worth_a_check(residual) {
             self.phase = Phase::Check(Box::new(point));
             return Ok(());
         }
@@ -307,6 +325,7 @@ impl<A: Scalar> Column<'_, A> {
             stop,
             uniqueness: if self.task.metric.is_some() { Uniqueness::Proved } else { Uniqueness::NotProved },
             error_bound: None,
+            potential_error_bound: None,
             attempts: std::mem::take(&mut self.attempts),
             elapsed: start.elapsed(),
         }
@@ -366,7 +385,8 @@ impl<A: Scalar> Column<'_, A> {
         let mut image = drive.clone();
         self.task.circuit.activate(image.view_mut());
         let (residual, threshold) = (distance(&point.g, &image), limits.threshold(&point.g));
-        if residual <= threshold {
+        let finite = residual.is_finite() && drive.iter().all(|z| z.is_finite());
+        if finite && residual <= threshold {
             let mut report = self.report(residual, threshold, StopReason::Converged, start);
             report.error_bound = self.task.metric.and_then(|metric| {
                 error_bound(
@@ -379,7 +399,10 @@ impl<A: Scalar> Column<'_, A> {
                     limits.activation_accuracy,
                 )
             });
-            self.phase = Phase::Done(Box::new(Outcome::Equilibrium(Equilibrium { state: point.g, drive, report })));
+            report.potential_error_bound =
+                self.task.potential_error_bound(report.error_bound.as_ref(), &drive, product);
+            let equilibrium = Equilibrium::new(self.task.form, point.g, drive, report);
+            self.phase = Phase::Done(Box::new(Outcome::Equilibrium(equilibrium)));
             return Ok(());
         }
         self.failed_candidate = Some((point.residual, self.iterations));
@@ -414,11 +437,15 @@ impl<A: Scalar> Column<'_, A> {
             }
             _ => reason,
         };
-        let last = match self.best.take() {
-            Some(best) => best.x,
-            None => Array1::zeros(self.task.input.len()),
+        let (rates, drive) = match self.best.take() {
+            Some(best) => (best.x, best.z),
+            None => (Array1::zeros(self.task.input.len()), self.task.input.clone()),
         };
-        let threshold = limits.threshold(&last);
+        let threshold = limits.threshold(&rates);
+        let last = match self.task.form {
+            Form::FiringRate => rates,
+            Form::Hopfield => drive,
+        };
         let report = self.report(best, threshold, stop, start);
         self.phase = Phase::Done(Box::new(Outcome::NotConverged(NotConverged { last, report })));
         Ok(())

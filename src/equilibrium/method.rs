@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 /// | [`PeacemanRachford`] | certificate | one solve with one factorised matrix | always, linearly, in fewer iterations |
 /// | [`Newton`] | | one linear solve | near an equilibrium superlinearly; always under a certificate |
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Method {
     /// Chooses by size, sparsity and certificate, and goes on with the next method if one fails: small networks
@@ -34,6 +35,7 @@ pub enum Method {
 
 /// The damped fixed-point iteration `x <- x + theta (Phi(W x + u) - x)`: an explicit Euler step of the flow.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct FixedPoint {
     pub(super) damping: f64,
 }
@@ -44,6 +46,7 @@ pub struct FixedPoint {
 /// Steps that do not lower the residual are taken back; under a certificate the iteration then makes a
 /// forward-backward step, so that it converges from every start ([`ForwardBackward`] says why).
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Anderson {
     pub(super) memory: usize,
     pub(super) mixing: f64,
@@ -61,6 +64,7 @@ pub struct Anderson {
 /// contracts distances in `|.|_M` by `sqrt(1 - 2 alpha delta + alpha^2 L^2)`, which is least, and below 1, at
 /// `alpha = delta / L^2`. With `alpha = 1` it is the undamped [`FixedPoint`].
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ForwardBackward {
     pub(super) step: Option<f64>,
 }
@@ -72,6 +76,7 @@ pub struct ForwardBackward {
 /// `2 J_B - I` contracts by `sqrt(1 - 4 alpha delta / (1 + alpha L)^2)`, so every `alpha > 0` converges; the default is `1 / L`.
 /// Large sparse networks solve with restarted GMRES instead of a factorisation.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct PeacemanRachford {
     pub(super) step: Option<f64>,
 }
@@ -90,6 +95,7 @@ pub struct PeacemanRachford {
 ///
 /// Without a certificate the step is shortened until the residual falls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Newton {}
 
 /// The name of a method, for reports.

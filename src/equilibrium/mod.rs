@@ -49,6 +49,7 @@ pub use response::Response;
 pub use solver::EquilibriumSolver;
 
 use metric::Metric;
+pub(crate) use report::Form;
 
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -59,15 +60,32 @@ use crate::network::{FiringRateNetwork, HopfieldNetwork};
 impl<A: Scalar> FiringRateNetwork<A> {
     /// Looks for an equilibrium `x = Phi(W x + u)`; see [`EquilibriumSolver`].
     pub fn equilibrium(&self) -> EquilibriumSolver<'_, A> {
-        EquilibriumSolver::new(self.circuit())
+        EquilibriumSolver::new(self.circuit(), Form::FiringRate)
     }
 }
 
 impl<A: Scalar> HopfieldNetwork<A> {
-    /// Looks for an equilibrium `y = W Phi(y) + u`: the [`drive`](Equilibrium::drive) of the firing-rate form at its
-    /// equilibrium `x = Phi(y)`; see [`EquilibriumSolver`].
+    /// Looks for an equilibrium `y = W Phi(y) + u`; see [`EquilibriumSolver`]. States are potentials: those to start from and those
+    /// that are found. The iterations are those of the firing-rate form, and so are the residual and the tolerance.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use neuronash::activation::Tanh;
+    /// use neuronash::network::HopfieldNetwork;
+    ///
+    /// let net = HopfieldNetwork::builder(array![[0.0_f64, -2.0], [1.5, 0.0]])
+    ///     .activation(Tanh::new())
+    ///     .input(&array![1.0, 0.5])
+    ///     .build()?;
+    /// let eq = net.equilibrium().solve()?;
+    /// assert!(net.residual(&eq.state())?.iter().all(|r| r.abs() < 1e-11));
+    /// assert!(net.linearise(&eq.state())?.is_stable());
+    /// let certificate = net.certify()?.into_certificate()?;
+    /// assert!(net.lyapunov(&certificate, &eq.state())?.value(&array![0.0, 0.0])? > 0.0);
+    /// # Ok::<(), neuronash::Error>(())
+    /// ```
     pub fn equilibrium(&self) -> EquilibriumSolver<'_, A> {
-        EquilibriumSolver::new(self.circuit())
+        EquilibriumSolver::new(self.circuit(), Form::Hopfield)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use ndarray::Array1;
 
+use super::Metric;
 use super::drive::{Iterate, Point, Task};
 use super::fixed_point::blend;
 use super::guard::{Guard, Judgement};
@@ -107,7 +108,7 @@ fn direction<A: Scalar>(task: &Task<'_, A>, at: &Point<A>) -> Result<Array1<A>> 
     let mut slopes = at.z.clone();
     task.circuit.slopes(slopes.view_mut());
     let step = &at.g - &at.x;
-    let operator = ResponseOperator::new(task.circuit, slopes, task.metric)?;
+    let operator = ResponseOperator::new(task.circuit, slopes.view(), task.metric.map(Metric::certificate));
     let pushed = task.circuit.weights.dot(step.view());
     Ok(step + operator.solve(pushed.view())?)
 }

@@ -2,12 +2,13 @@
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 
-use super::Metric;
 use super::krylov::gmres;
 use crate::Scalar;
 use crate::error::{Error, Result};
 use crate::linalg::Lu;
 use crate::network::{Circuit, WeightsView};
+use crate::stability::NetworkCertificate;
+use crate::stability::local::fits_densely;
 
 /// Sparse networks with at most this many active neurons are factorised as dense ones.
 const DENSE_BELOW: usize = 1500;
@@ -35,11 +36,16 @@ enum Kernel<A: Scalar> {
 }
 
 impl<'a, A: Scalar> ResponseOperator<'a, A> {
-    pub(super) fn new(circuit: &'a Circuit<A>, slopes: Array1<A>, metric: Option<&Metric<'_>>) -> Result<Self> {
+    /// Without a certificate, `D = I`.
+    pub(super) fn new(
+        circuit: &'a Circuit<A>,
+        slopes: ArrayView1<'_, A>,
+        certificate: Option<&NetworkCertificate>,
+    ) -> Self {
         let active: Vec<usize> = (0..slopes.len()).filter(|&i| slopes[i] > A::zero()).collect();
-        let weight = |i: usize| A::of(metric.map_or(1.0, |metric| metric.certificate().weights()[i]));
-        let into: Array1<A> = active.iter().map(|&i| (weight(i) * slopes[i]).sqrt()).collect();
-        let out_of: Array1<A> = active.iter().map(|&i| (slopes[i] / weight(i)).sqrt()).collect();
+        let weight = |i: usize| certificate.map_or(1.0, |certificate| certificate.weights()[i]);
+        let into: Array1<A> = active.iter().map(|&i| A::of((weight(i) * slopes[i].to_double()).sqrt())).collect();
+        let out_of: Array1<A> = active.iter().map(|&i| A::of((slopes[i].to_double() / weight(i)).sqrt())).collect();
         let kernel = match circuit.weights.view() {
             WeightsView::Dense(_) => Kernel::Factor(factor(circuit, &active, &into, &out_of)),
             WeightsView::Sparse(_) if active.len() <= DENSE_BELOW => {
@@ -47,7 +53,7 @@ impl<'a, A: Scalar> ResponseOperator<'a, A> {
             }
             WeightsView::Sparse(_) => Kernel::Product,
         };
-        Ok(Self { circuit, active, into, out_of, kernel })
+        Self { circuit, active, into, out_of, kernel }
     }
 
     /// `(I - Lambda W)^{-1} Lambda v`.
@@ -88,9 +94,10 @@ impl<'a, A: Scalar> ResponseOperator<'a, A> {
     /// The operator as a matrix, `[n, n]`.
     ///
     /// # Errors
-    /// As for [`solve`](Self::solve).
+    /// More neurons than a dense matrix has room for, and as for [`solve`](Self::solve).
     pub(super) fn matrix(&self) -> Result<Array2<A>> {
         let n = self.circuit.len();
+        fits_densely(n, "the matrix of a response")?;
         let mut full = Array2::zeros((n, n));
         match &self.kernel {
             Kernel::Factor(lu) if !self.active.is_empty() => {

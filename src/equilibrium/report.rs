@@ -7,12 +7,18 @@ use ndarray::{Array1, ArrayView1};
 
 use super::MethodName;
 use crate::Scalar;
+#[cfg(feature = "serde")]
+use crate::check::finite_vector;
 use crate::error::{Error, Result};
 use crate::stability::ErrorBound;
 
 /// How a solve ended.
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(
+    feature = "serde",
+    serde(bound(serialize = "A: Scalar + serde::Serialize", deserialize = "A: Scalar + serde::Deserialize<'de>"))
+)]
 #[must_use]
 pub enum Outcome<A> {
     /// An equilibrium, checked against the tolerance after the solver had finished.
@@ -21,25 +27,67 @@ pub enum Outcome<A> {
     NotConverged(NotConverged<A>),
 }
 
-/// An equilibrium `x = Phi(W x + u)` to within the tolerance of its report.
+/// An equilibrium `x = Phi(W x + u)`, `y = W x + u`, to within the tolerance of its report.
 #[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[non_exhaustive]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(
+        try_from = "StoredEquilibrium<A>",
+        bound(serialize = "A: serde::Serialize", deserialize = "A: Scalar + serde::Deserialize<'de>")
+    )
+)]
 pub struct Equilibrium<A> {
-    /// The firing rates `x`, shape `[n]`, each in the closed range of its activation.
-    pub state: Array1<A>,
-    /// The synaptic drives `z = W x + u`, shape `[n]`: the state `y` of the Hopfield form.
-    pub drive: Array1<A>,
-    /// How it was found, and how good it is.
-    pub report: SolveReport,
+    form: Form,
+    pub(crate) state: Array1<A>,
+    /// The state of the other form at the same equilibrium.
+    other: Array1<A>,
+    pub(crate) report: SolveReport,
+}
+
+/// Which of the two states of an equilibrium is the network's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub(crate) enum Form {
+    /// Its states are rates.
+    FiringRate,
+    /// Its states are potentials.
+    Hopfield,
+}
+
+/// An equilibrium as it stands in a file.
+#[cfg(feature = "serde")]
+#[derive(serde::Deserialize)]
+struct StoredEquilibrium<A> {
+    form: Form,
+    state: Array1<A>,
+    other: Array1<A>,
+    report: SolveReport,
+}
+
+#[cfg(feature = "serde")]
+impl<A: Scalar> TryFrom<StoredEquilibrium<A>> for Equilibrium<A> {
+    type Error = Error;
+
+    fn try_from(stored: StoredEquilibrium<A>) -> Result<Self> {
+        let StoredEquilibrium { form, state, other, report } = stored;
+        finite_vector("state", state.view(), state.len())?;
+        finite_vector("other", other.view(), state.len())?;
+        Ok(Self { form, state, other, report })
+    }
 }
 
 /// The best iterate of a solve that found no equilibrium.
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(
+    feature = "serde",
+    serde(bound(serialize = "A: Scalar + serde::Serialize", deserialize = "A: Scalar + serde::Deserialize<'de>"))
+)]
 #[non_exhaustive]
 pub struct NotConverged<A> {
-    /// The iterate with the least residual, shape `[n]`. It is not an equilibrium.
+    /// The iterate with the least residual, shape `[n]`: rates, or potentials for the Hopfield form. It is not an equilibrium.
+    #[cfg_attr(feature = "serde", serde(with = "crate::extended::array"))]
     pub last: Array1<A>,
     /// What was tried, and why it stopped.
     pub report: SolveReport,
@@ -89,6 +137,7 @@ pub struct Attempt {
     /// Its iterations; each evaluates `Phi(W x + u)` once.
     pub iterations: usize,
     /// The least residual that it reached, `max_i |x_i - phi_i((W x + u)_i)|`.
+    #[cfg_attr(feature = "serde", serde(with = "crate::extended"))]
     pub residual: f64,
     /// Why it stopped.
     pub stop: StopReason,
@@ -104,6 +153,7 @@ pub struct SolveReport {
     /// Iterations of all methods together; each evaluates `Phi(W x + u)` once.
     pub iterations: usize,
     /// `max_i |x_i - phi_i((W x + u)_i)|` at the reported state, in units of rate.
+    #[cfg_attr(feature = "serde", serde(with = "crate::extended"))]
     pub residual: f64,
     /// The residual that was asked for: the larger of the absolute tolerance and the tolerance times `max_i |x_i|`.
     pub threshold: f64,
@@ -111,8 +161,11 @@ pub struct SolveReport {
     pub stop: StopReason,
     /// Whether the equilibrium is proved to be the only one.
     pub uniqueness: Uniqueness,
-    /// The guaranteed distance to the one equilibrium, when the network is certified.
+    /// The guaranteed distance of the rates to those of the one equilibrium, when the network is certified; for either form.
     pub error_bound: Option<ErrorBound>,
+    /// The guaranteed `max_i |y_i - y*_i|` of the potentials `y = W x + u`, when the network is a certified Hopfield network.
+    /// It follows from the bound on the rates by `|(W e)_i| <= (sum_j w_ij^2 rho_j / d_j)^{1/2} |e|_{D/R}`, rounded outward.
+    pub potential_error_bound: Option<f64>,
     /// Every method that was tried, in order.
     pub attempts: Vec<Attempt>,
     /// Time taken; for many inputs at once, until this one was done.
@@ -155,14 +208,39 @@ impl<A: Scalar> Outcome<A> {
 }
 
 impl<A: Scalar> Equilibrium<A> {
-    /// The firing rates `x`, shape `[n]`.
+    pub(super) fn new(form: Form, rates: Array1<A>, drive: Array1<A>, report: SolveReport) -> Self {
+        let (state, other) = match form {
+            Form::FiringRate => (rates, drive),
+            Form::Hopfield => (drive, rates),
+        };
+        Self { form, state, other, report }
+    }
+
+    /// The state of the network that was solved, shape `[n]`: the rates `x` of a firing-rate network, the potentials
+    /// `y = W x + u` of a Hopfield network.
     pub fn state(&self) -> ArrayView1<'_, A> {
         self.state.view()
     }
 
-    /// The synaptic drives `z = W x + u`, shape `[n]`.
+    /// [`state`](Self::state) without a copy.
+    pub fn into_state(self) -> Array1<A> {
+        self.state
+    }
+
+    /// The firing rates `x`, shape `[n]`, each in the closed range of its activation.
+    pub fn rates(&self) -> ArrayView1<'_, A> {
+        match self.form {
+            Form::FiringRate => self.state.view(),
+            Form::Hopfield => self.other.view(),
+        }
+    }
+
+    /// The synaptic drives `W x + u`, shape `[n]`: the potentials `y` of the Hopfield form.
     pub fn drive(&self) -> ArrayView1<'_, A> {
-        self.drive.view()
+        match self.form {
+            Form::FiringRate => self.other.view(),
+            Form::Hopfield => self.state.view(),
+        }
     }
 
     /// How it was found, and how good it is.
@@ -197,7 +275,8 @@ impl fmt::Display for SolveReport {
             (Some(bound), _) => write!(f, "; unique, {bound}"),
             (None, Uniqueness::Proved) => write!(f, "; uniqueness proved"),
             (None, Uniqueness::NotProved) => write!(f, "; uniqueness not proved"),
-        }
+        }?;
+        self.potential_error_bound.map_or(Ok(()), |bound| write!(f, ", its potentials within {bound:.1e}"))
     }
 }
 

@@ -1,17 +1,21 @@
 //! How an equilibrium responds to its input.
 
+use std::sync::OnceLock;
+
 use ndarray::{Array1, Array2, ArrayBase, ArrayView1, Data, Ix1};
 
 use super::operator::ResponseOperator;
 use crate::Scalar;
 use crate::check::finite_vector;
 use crate::error::Result;
-use crate::network::FiringRateNetwork;
+use crate::network::{Circuit, FiringRateNetwork};
+use crate::stability::NetworkCertificate;
 
 /// The response `dx*/du = (I - Lambda W)^{-1} Lambda` of an equilibrium to its input (theory 5.3), as an operator.
 ///
 /// Dense networks are factorised once, on the neurons whose slope is not zero; large sparse ones are solved by restarted GMRES
-/// to working precision. The inverse is never formed. At a kink of an activation the one-sided slope that
+/// to working precision, which converges for certain when the network's [`certificate`](Self::certificate) is given. The inverse
+/// is never formed. At a kink of an activation the one-sided slope that
 /// [`ActivationCost::derivative`](crate::activation::ActivationCost::derivative) gives is used.
 ///
 /// ```
@@ -25,12 +29,15 @@ use crate::network::FiringRateNetwork;
 ///     .input(&array![2.0, 0.0])
 ///     .build()?;
 /// let eq = net.equilibrium().solve()?;
-/// let response = net.response(&eq.state)?.apply(&array![0.0, 1.0])?;
+/// let response = net.response(&eq.state())?.apply(&array![0.0, 1.0])?;
 /// assert!(response[1] < 0.0);
 /// # Ok::<(), neuronash::Error>(())
 /// ```
 pub struct Response<'a, A: Scalar> {
-    operator: ResponseOperator<'a, A>,
+    circuit: &'a Circuit<A>,
+    certificate: Option<&'a NetworkCertificate>,
+    /// Made at its first use, when it is known whether there is a certificate.
+    operator: OnceLock<ResponseOperator<'a, A>>,
     slopes: Array1<A>,
 }
 
@@ -43,20 +50,42 @@ impl<A: Scalar> FiringRateNetwork<A> {
         finite_vector("x", x.view(), self.len())?;
         let mut slopes = self.drive(x)?;
         self.circuit().slopes(slopes.view_mut());
-        Ok(Response { operator: ResponseOperator::new(self.circuit(), slopes.clone(), None)?, slopes })
+        let circuit = self.circuit();
+        Ok(Response { circuit, operator: OnceLock::new(), certificate: None, slopes })
     }
 }
 
-impl<A: Scalar> Response<'_, A> {
+impl<'a, A: Scalar> Response<'a, A> {
+    /// The certificate of this network, from its `certify()`: in its metric GMRES on a large sparse network converges from
+    /// every state, since the matrix it solves has a symmetric part of at least `min(1, delta)`.
+    ///
+    /// A certificate of other weights or of smaller slopes is an error at the first use.
+    #[must_use]
+    pub fn certificate(mut self, certificate: &'a NetworkCertificate) -> Self {
+        self.certificate = Some(certificate);
+        self.operator = OnceLock::new();
+        self
+    }
+
+    fn operator(&self) -> Result<&ResponseOperator<'a, A>> {
+        if self.operator.get().is_none()
+            && let Some(certificate) = self.certificate
+        {
+            certificate.fits(self.circuit)?;
+        }
+        let make = || ResponseOperator::new(self.circuit, self.slopes.view(), self.certificate);
+        Ok(self.operator.get_or_init(make))
+    }
+
     /// `dx*` for a small change `v` of the input, shape `[n]`: `(I - Lambda W)^{-1} Lambda v`.
     ///
     /// # Errors
-    /// A vector of the wrong length or with entries that are not finite;
+    /// A vector of the wrong length or with entries that are not finite; a certificate that does not fit;
     /// [`Error::Singular`](crate::Error::Singular) if the equilibrium has no response, as at a fold;
     /// [`Error::NoConvergence`](crate::Error::NoConvergence) of GMRES on a large sparse network.
     pub fn apply<S: Data<Elem = A>>(&self, v: &ArrayBase<S, Ix1>) -> Result<Array1<A>> {
         finite_vector("v", v.view(), self.slopes.len())?;
-        self.operator.solve(v.view())
+        self.operator()?.solve(v.view())
     }
 
     /// The adjoint, `Lambda (I - W' Lambda)^{-1} v`, shape `[n]`: the gradient with respect to the input of a function of
@@ -66,15 +95,15 @@ impl<A: Scalar> Response<'_, A> {
     /// As for [`apply`](Self::apply).
     pub fn apply_transposed<S: Data<Elem = A>>(&self, v: &ArrayBase<S, Ix1>) -> Result<Array1<A>> {
         finite_vector("v", v.view(), self.slopes.len())?;
-        self.operator.solve_transposed(v.view())
+        self.operator()?.solve_transposed(v.view())
     }
 
     /// The whole matrix `dx*_i/du_j`, shape `[n, n]`.
     ///
     /// # Errors
-    /// As for [`apply`](Self::apply).
+    /// More than 20,000 neurons, for whom the dense matrix does not fit, and as for [`apply`](Self::apply).
     pub fn matrix(&self) -> Result<Array2<A>> {
-        self.operator.matrix()
+        self.operator()?.matrix()
     }
 
     /// The slopes `Lambda` at the equilibrium, shape `[n]`.

@@ -5,13 +5,13 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ndarray::{Array2, ArrayBase, Axis, Data, Ix1, Ix2};
+use ndarray::{Array1, Array2, ArrayBase, Axis, Data, Ix1, Ix2};
 
 use super::anderson::AndersonIteration;
 use super::drive::{Column, Iterate, Limits, Stage, Task, run};
 use super::newton::NewtonIteration;
 use super::precision::Precision;
-use super::report::{Equilibrium, Outcome};
+use super::report::{Equilibrium, Form, Outcome};
 use super::splitting::{ForwardBackwardIteration, LinearResolvent, PeacemanRachfordIteration};
 use super::{Anderson, FixedPoint, Method, Metric, Observer, Progress};
 use crate::Scalar;
@@ -26,6 +26,7 @@ use crate::stability::NetworkCertificate;
 #[must_use]
 pub struct EquilibriumSolver<'a, A: Scalar> {
     circuit: &'a Circuit<A>,
+    form: Form,
     initial: Option<Array2<A>>,
     method: Method,
     tolerance: f64,
@@ -45,10 +46,11 @@ const NEWTON_AT_ALL: usize = 8000;
 const PATIENCE: usize = 500;
 
 impl<'a, A: Scalar> EquilibriumSolver<'a, A> {
-    pub(crate) fn new(circuit: &'a Circuit<A>) -> Self {
+    pub(crate) fn new(circuit: &'a Circuit<A>, form: Form) -> Self {
         let unit = A::epsilon().to_double();
         Self {
             circuit,
+            form,
             initial: None,
             method: Method::Auto,
             tolerance: (64.0 * unit).max(1e-12),
@@ -61,15 +63,16 @@ impl<'a, A: Scalar> EquilibriumSolver<'a, A> {
         }
     }
 
-    /// Where to start, shape `[n]`: for instance the equilibrium for a similar input. Rest, `x = 0`, if not given.
-    pub fn initial<S: Data<Elem = A>>(mut self, x: &ArrayBase<S, Ix1>) -> Self {
-        self.initial = Some(x.to_owned().insert_axis(Axis(1)));
+    /// Where to start, shape `[n]`, for instance the equilibrium for a similar input: rates of a firing-rate network, potentials
+    /// of a Hopfield network. The rates 0 if not given.
+    pub fn initial<S: Data<Elem = A>>(mut self, state: &ArrayBase<S, Ix1>) -> Self {
+        self.initial = Some(state.to_owned().insert_axis(Axis(1)));
         self
     }
 
     /// Where to start for each of many inputs, shape `[n, m]`.
-    pub fn initial_states<S: Data<Elem = A>>(mut self, x: &ArrayBase<S, Ix2>) -> Self {
-        self.initial = Some(x.to_owned());
+    pub fn initial_states<S: Data<Elem = A>>(mut self, states: &ArrayBase<S, Ix2>) -> Self {
+        self.initial = Some(states.to_owned());
         self
     }
 
@@ -113,7 +116,8 @@ impl<'a, A: Scalar> EquilibriumSolver<'a, A> {
     }
 
     /// The certificate of this network, from its `certify()`: the report then says that the equilibrium is the only one and
-    /// bounds the distance to it, the fast methods cannot fail, and the splitting methods can be used.
+    /// bounds the distance of the rates to it ([`SolveReport::error_bound`](super::SolveReport::error_bound)), for a Hopfield network
+    /// also that of the potentials, the fast methods cannot fail, and the splitting methods can be used.
     ///
     /// A certificate of other weights or of smaller slopes is an error. The check is free for the network that was certified and
     /// for copies of it with another input; a network that was built anew reads its weights once, at its first use.
@@ -167,8 +171,9 @@ impl<'a, A: Scalar> EquilibriumSolver<'a, A> {
         let plan = Plan::new(self.circuit, metric.as_ref(), self.method);
         let mut columns = Vec::with_capacity(m);
         for (k, input) in inputs.axis_iter(Axis(1)).enumerate() {
-            let task = Task { circuit: self.circuit, input: input.to_owned(), metric: metric.as_ref() };
-            let initial = self.initial.as_ref().map(|x| x.column(k).to_owned());
+            let task =
+                Task { circuit: self.circuit, form: self.form, input: input.to_owned(), metric: metric.as_ref() };
+            let initial = self.initial.as_ref().map(|states| self.rates_of(states.column(k).to_owned()));
             // Products for many inputs at once are bound by arithmetic, not by reading the weights.
             let weights = &self.circuit.weights;
             let precision = if m == 1 { Precision::mixed(weights) } else { Precision::full(weights) };
@@ -213,6 +218,14 @@ impl<'a, A: Scalar> EquilibriumSolver<'a, A> {
             Some(initial) => matrix("initial", initial, n, Some(m)),
             None => Ok(()),
         }
+    }
+
+    /// The rates that a state of the network's form stands for.
+    fn rates_of(&self, mut state: Array1<A>) -> Array1<A> {
+        if self.form == Form::Hopfield {
+            self.circuit.activate(state.view_mut());
+        }
+        state
     }
 
     fn metric(&self) -> Result<Option<Metric<'a>>> {

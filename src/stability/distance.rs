@@ -17,7 +17,7 @@ use super::NetworkCertificate;
 use crate::Scalar;
 use crate::network::{Circuit, Weights, WeightsView};
 
-/// How far the reported state can be from the one true equilibrium `x*`; proved, with all rounding errors counted.
+/// How far the reported rates `x` can be from those of the one true equilibrium, `x*`; proved, with all rounding errors counted.
 ///
 /// It rests on a certificate `D` with margin `delta` (theory 3.3) and on one assumption, that computed activations have
 /// `|fl(phi(z)) - phi(z)| <= accuracy (|phi(z)| + rho |z|)`.
@@ -172,10 +172,7 @@ pub(crate) fn error_bound<A: Scalar>(
 ) -> Option<ErrorBound> {
     let n = z.len();
     let rho = certificate.slope_bounds();
-    let terms = longest_row(weights) as f64 + 8.0;
-    // Twice the unit roundoff everywhere, which covers the roundings of the bound itself as well.
-    let gamma = terms * f64::EPSILON / (1.0 - terms * f64::EPSILON);
-    let underflow = terms * f64::MIN_POSITIVE;
+    let (gamma, underflow) = rounding_of_drive(weights);
     let drive_error = |i: usize| {
         let (z, u, w) = (z[i].to_double(), input[i].to_double(), product.value[i]);
         let rounding = gamma * (product.magnitude[i] + z.abs() + u.abs() + w.abs()) + underflow;
@@ -200,6 +197,36 @@ pub(crate) fn error_bound<A: Scalar>(
         largest,
         activation_accuracy: accuracy,
     })
+}
+
+/// A bound on `max_i |z_i - z*_i|` for the computed drive `z` of `W x + u`, from the bound on the rates `x`; `product` holds `W x`
+/// and at least `|W| |x|`.
+///
+/// `None` if the bound overflows.
+pub(crate) fn drive_error_bound<A: Scalar>(
+    weights: &Weights<A>,
+    certificate: &NetworkCertificate,
+    z: &Array1<A>,
+    input: &Array1<A>,
+    product: &CheckedProduct,
+    rates: &ErrorBound,
+) -> Option<f64> {
+    let gains = row_gains(weights, certificate)?;
+    let (gamma, underflow) = rounding_of_drive(weights);
+    let outward = 1.0 + 16.0 * f64::EPSILON;
+    let each = gains.iter().enumerate().map(|(i, gain)| {
+        let (z, u, w) = (z[i].to_double(), input[i].to_double(), product.value[i]);
+        let rounding = gamma * (product.magnitude[i] + z.abs() + u.abs() + w.abs()) + underflow;
+        ((z - u - w).abs() + rounding + gain * rates.weighted) * outward
+    });
+    Some(each.fold(0.0, f64::max)).filter(|bound| bound.is_finite())
+}
+
+/// `gamma` and the underflow of one drive `W x + u`: twice the unit roundoff everywhere, which covers the roundings of a
+/// bound itself as well.
+fn rounding_of_drive<A: Scalar>(weights: &Weights<A>) -> (f64, f64) {
+    let terms = longest_row(weights) as f64 + 8.0;
+    (terms * f64::EPSILON / (1.0 - terms * f64::EPSILON), terms * f64::MIN_POSITIVE)
 }
 
 /// How much the least weight must spoil the bound on single entries before it is sharpened.

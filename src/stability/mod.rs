@@ -13,6 +13,6 @@ mod report;
 
 pub use bounds::Bounds;
 pub use distance::ErrorBound;
-pub(crate) use distance::{CheckedProduct, activation_scale, checked_products, error_bound};
+pub(crate) use distance::{CheckedProduct, activation_scale, checked_products, drive_error_bound, error_bound};
 pub use network::{NetworkCertificate, NetworkVerdict};
 pub use report::{Answer, Condition, Finding, Implication, Measure, ReportOptions, StabilityReport};

@@ -87,9 +87,15 @@ fn nearly_reducible_and_stiff_components_converge() {
 fn few_iterations_still_give_true_bounds() {
     let a = Array2::from_shape_fn((40, 40), |(i, j)| ((3 * i + 7 * j) % 11) as f64 - 3.0);
     let exact = perron(&a).unwrap().abscissa();
-    let rough = PerronOptions::default().with_max_iterations(1).solve(&a).unwrap().abscissa();
+    let rough = PerronOptions::default().max_iterations(1).solve(&a).unwrap().abscissa();
     assert!(rough.lower <= exact.lower && exact.upper <= rough.upper && rough.width() > 1e-3);
-    assert!(PerronOptions::default().with_tolerance(f64::NAN).is_err());
+    assert!(
+        PerronOptions::default().tolerance(f64::NAN).solve(&a).unwrap_err().to_string().contains("`tolerance` is NaN")
+    );
+    assert!(PerronOptions::default().tolerance(1.0).solve(&a).is_err());
+    assert!(
+        PerronOptions::default().max_iterations(0).solve(&a).unwrap_err().to_string().contains("`max_iterations` is 0")
+    );
 }
 
 #[test]

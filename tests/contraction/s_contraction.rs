@@ -190,8 +190,10 @@ fn time_constants_scale_the_rate_and_bad_options_are_refused() {
     let fast = net.activation(Relu).build().unwrap().s_contraction().unwrap();
     let slow = s_contraction(&w).unwrap();
     assert!((fast.rate() - 100.0 * slow.rate()).abs() < 1e-4 * fast.rate().abs());
-    assert!(SContractionOptions::default().with_tolerance(0.0).is_err());
-    assert!(SContractionOptions::default().with_tolerance(f64::NAN).is_err());
+    for tolerance in [0.0, 1.0, f64::NAN] {
+        let error = SContractionOptions::default().tolerance(tolerance).solve(&array![[0.5]]).unwrap_err();
+        assert!(error.to_string().contains("`tolerance`"), "{error}");
+    }
     assert!(SContractingWeights::new(&array![[1.0]], &array![0.0], 0.5).is_err());
     assert!(SContractingWeights::new(&array![[1.0]], &array![1.0], 1.5).is_err());
     let family = SContractingWeights::new(&array![[1.0]], &array![1.0], 0.5).unwrap();
@@ -201,7 +203,7 @@ fn time_constants_scale_the_rate_and_bad_options_are_refused() {
 #[test]
 fn options_reach_every_kind_of_network() {
     let w = array![[0.3, -0.9], [0.7, -0.2]];
-    let options = SContractionOptions::default().with_tolerance(1e-3).unwrap();
+    let options = SContractionOptions::default().tolerance(1e-3);
     let net = FiringRateNetwork::builder(&w).activation(Tanh::new()).build().unwrap();
     // Slopes up to 1 and time constants 1: the network is its matrix.
     assert_eq!(options.solve_firing_rate(&net).unwrap(), options.solve(&w).unwrap());

@@ -142,7 +142,7 @@ proptest! {
         prop_assert_eq!(all.equilibria.len(), 1);
         prop_assert!(!all.equilibria[0].is_unstable());
         let eq = net.equilibrium().certificate(&proof(&net)).solve().unwrap();
-        prop_assert!(distance(&eq.state, &all.equilibria[0].state) <= 1e-9);
+        prop_assert!(distance(&eq.state(), &all.equilibria[0].state) <= 1e-9);
     }
 }
 
@@ -157,7 +157,7 @@ fn twenty_neurons_are_searched_with_pruning() {
     for e in &all.equilibria {
         assert!(net.residual(&e.state).unwrap().iter().all(|r| r.abs() < 1e-11));
     }
-    let few = net.all_equilibria().limit(3).find().unwrap();
+    let few = net.all_equilibria().max_equilibria(3).find().unwrap();
     assert!(!few.complete && few.equilibria.len() == 3);
     assert!(!net.all_equilibria().max_branches(10).find().unwrap().complete);
 }
@@ -201,7 +201,7 @@ fn enumeration_refuses_what_it_cannot_do() {
         matches!(net.all_equilibria().find(), Err(Error::Invalid { argument, .. }) if argument.contains("neuron 0"))
     );
     let net = relu(&array![[0.5]], &array![1.0]);
-    assert!(net.all_equilibria().limit(0).find().is_err());
+    assert!(net.all_equilibria().max_equilibria(0).find().is_err());
     assert!(net.all_equilibria().max_branches(0).find().is_err());
     assert!(net.all_equilibria().tolerance(f64::NAN).find().is_err());
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use ndarray::{Array1, Array2, array};
+use ndarray::{Array1, Array2, ArrayBase, Data, Ix1, array};
 use neuronash::Error;
 use neuronash::activation::{Arctan, Logistic, Relu, Softplus, Tanh};
 use neuronash::equilibrium::{
@@ -52,7 +52,7 @@ fn tanh(w: &Array2<f64>, u: &Array1<f64>) -> FiringRateNetwork<f64> {
     FiringRateNetwork::builder(w).activation(Tanh::new()).input(u).build().unwrap()
 }
 
-fn distance(x: &Array1<f64>, y: &Array1<f64>) -> f64 {
+fn distance<S: Data<Elem = f64>, T: Data<Elem = f64>>(x: &ArrayBase<S, Ix1>, y: &ArrayBase<T, Ix1>) -> f64 {
     x.iter().zip(y).fold(0.0, |m: f64, (x, y)| m.max((x - y).abs()))
 }
 
@@ -88,7 +88,7 @@ fn an_oscillator_is_never_called_converged_by_an_iteration_that_cycles() {
     assert_eq!(eq.report().method, MethodName::Newton);
     assert_eq!(eq.report().uniqueness, Uniqueness::NotProved);
     assert!(eq.report().error_bound.is_none());
-    assert!(net.residual(&eq.state).unwrap().iter().all(|r| r.abs() < 1e-12));
+    assert!(net.residual(&eq.state()).unwrap().iter().all(|r| r.abs() < 1e-12));
 }
 
 #[test]
@@ -107,8 +107,8 @@ fn strong_antagonism_is_no_obstacle_under_a_certificate() {
     for method in methods().into_iter().filter(|m| !matches!(m, Method::FixedPoint(_))) {
         let proof = proof(&net);
         let eq = net.equilibrium().certificate(&proof).method(method).solve().unwrap();
-        assert!(distance(&eq.state, &array![1.0, 0.0]) < 1e-11, "{method:?} {:?}", eq.state);
-        assert!(net.residual(&eq.state).unwrap().iter().all(|r| r.abs() < 1e-11));
+        assert!(distance(&eq.state(), &array![1.0, 0.0]) < 1e-11, "{method:?} {:?}", eq.state());
+        assert!(net.residual(&eq.state()).unwrap().iter().all(|r| r.abs() < 1e-11));
     }
 }
 
@@ -126,7 +126,7 @@ fn many_inputs_at_once_give_what_one_at_a_time_gives() {
             let many = outcome.into_equilibrium().unwrap();
             let net = net.clone().with_input(&u).unwrap();
             let one = net.equilibrium().certificate(&proof).method(method).solve().unwrap();
-            assert!(distance(&many.state, &one.state) < 1e-11);
+            assert!(distance(&many.state(), &one.state()) < 1e-11);
         }
     }
     assert!(net.equilibrium().solve_inputs(&Array2::zeros((30, 0))).unwrap().is_empty());
@@ -138,7 +138,7 @@ fn warm_starts_save_iterations() {
     let net = relu(&w, &random_vector(300, 28, 1.0));
     let proof = proof(&net);
     let cold = net.equilibrium().certificate(&proof).solve().unwrap();
-    let warm = net.equilibrium().certificate(&proof).initial(&cold.state).solve().unwrap();
+    let warm = net.equilibrium().certificate(&proof).initial(&cold.state()).solve().unwrap();
     assert!(warm.report().iterations <= 2 && cold.report().iterations > 5);
 }
 
@@ -160,8 +160,8 @@ fn sparse_networks_give_what_dense_ones_give() {
     let auto = sparse.equilibrium().solve().unwrap();
     let krylov = sparse.equilibrium().method(Newton::new()).solve().unwrap();
     let dense = tanh(&weights.to_dense(), &u).equilibrium().method(Anderson::new()).solve().unwrap();
-    assert!(distance(&auto.state, &dense.state) < 1e-10);
-    assert!(distance(&krylov.state, &dense.state) < 1e-10);
+    assert!(distance(&auto.state(), &dense.state()) < 1e-10);
+    assert!(distance(&krylov.state(), &dense.state()) < 1e-10);
     assert!(krylov.report().iterations < 10);
 }
 
@@ -171,9 +171,78 @@ fn the_hopfield_form_has_the_same_equilibria() {
     let net = tanh(&w, &random_vector(8, 58, 1.0));
     let hopfield = net.to_hopfield();
     let eq = hopfield.equilibrium().solve().unwrap();
-    assert!(hopfield.residual(&eq.drive).unwrap().iter().all(|r| r.abs() < 1e-11));
-    assert_eq!(hopfield.activate(&eq.drive).unwrap().len(), 8);
-    assert!(distance(&eq.state, &net.equilibrium().solve().unwrap().state) < 1e-12);
+    let rates = net.equilibrium().solve().unwrap();
+    assert!(hopfield.residual(&eq.state()).unwrap().iter().all(|r| r.abs() < 1e-11));
+    assert_eq!(eq.state(), eq.drive());
+    assert!(distance(&eq.rates(), &rates.state()) < 1e-12 && distance(&eq.state(), &rates.drive()) < 1e-11);
+    assert!(distance(&eq.rates(), &hopfield.activate(&eq.state()).unwrap()) < 1e-12);
+    assert_eq!(rates.state(), rates.rates());
+}
+
+#[test]
+fn states_of_a_hopfield_network_are_potentials_everywhere() {
+    let w = certified(40, 67);
+    let hopfield = tanh(&w, &random_vector(40, 68, 1.0)).to_hopfield();
+    let certificate = hopfield.certify().unwrap().into_certificate().unwrap();
+    let eq = hopfield.equilibrium().certificate(&certificate).tolerance(1e-14).solve().unwrap();
+    // At rest under its own flow, from where it is and from elsewhere.
+    let run = hopfield.simulate().initial(&eq.state()).until(5.0).relative_tolerance(1e-12).run().unwrap();
+    assert!(distance(&run.final_state(), &eq.state()) < 1e-10);
+    let run = hopfield.simulate().initial(&random_vector(40, 69, 3.0)).until_converged(1e-11).run().unwrap();
+    assert!(run.converged() && distance(&run.final_state(), &eq.state()) < 1e-9);
+    let lyapunov = hopfield.lyapunov(&certificate, &eq.state()).unwrap();
+    assert!(lyapunov.value(&eq.state()).unwrap().abs() < 1e-20);
+    assert!(lyapunov.value(&(&eq.state() + 0.1)).unwrap() > 1e-6);
+    // Slopes at the potentials, not at the rates.
+    let local = hopfield.linearise(&eq.state()).unwrap();
+    assert!(distance(local.slopes(), &eq.state().mapv(|y| 1.0 - y.tanh().powi(2))) < 1e-14);
+    let warm = hopfield.equilibrium().certificate(&certificate).initial(&eq.state()).solve().unwrap();
+    assert!(warm.report().iterations <= 2, "{}", warm.report());
+}
+
+#[test]
+fn a_hopfield_solve_that_stops_early_goes_on_from_its_potentials() {
+    let hopfield = tanh(&certified(300, 70), &random_vector(300, 71, 1.0)).to_hopfield();
+    let Outcome::NotConverged(stopped) = hopfield.equilibrium().max_iterations(4).outcome().unwrap() else {
+        panic!("four iterations are not enough")
+    };
+    let rates = hopfield.activate(&stopped.last).unwrap();
+    let again = hopfield.to_firing_rate().residual(&rates).unwrap();
+    assert!(again.iter().all(|r| r.abs() < 10.0 * stopped.report.residual));
+    let cold = hopfield.equilibrium().solve().unwrap();
+    let warm = hopfield.equilibrium().initial(&stopped.last).solve().unwrap();
+    assert!(distance(&warm.state(), &cold.state()) < 1e-9);
+}
+
+#[test]
+fn bounds_on_potentials_hold() {
+    for seed in 0..10 {
+        let hopfield = tanh(&certified(60, 90 + seed), &random_vector(60, 190 + seed, 1.0)).to_hopfield();
+        let certificate = hopfield.certify().unwrap().into_certificate().unwrap();
+        let solve =
+            |tolerance: f64| hopfield.equilibrium().certificate(&certificate).tolerance(tolerance).solve().unwrap();
+        let (exact, coarse) = (solve(1e-14), solve(1e-3));
+        let bound = |eq: &Equilibrium<f64>| eq.report().potential_error_bound.unwrap();
+        let gap = distance(&exact.state(), &coarse.state());
+        assert!(gap > 1e-9 && gap <= bound(&exact) + bound(&coarse), "{gap:e}");
+        assert!(bound(&exact) < 1e-10 && bound(&coarse) < 1e4 * gap);
+        assert!(exact.to_string().contains("its potentials within"), "{exact}");
+    }
+    let net = tanh(&certified(6, 89), &random_vector(6, 89, 1.0));
+    let proof = proof(&net);
+    assert!(net.equilibrium().certificate(&proof).solve().unwrap().report().potential_error_bound.is_none());
+    assert!(net.to_hopfield().equilibrium().solve().unwrap().report().potential_error_bound.is_none());
+}
+
+#[test]
+fn rates_that_overflow_are_not_an_equilibrium() {
+    let net = FiringRateNetwork::builder(array![[1e300_f64]]).activation(Relu).input(&array![1e300]).build().unwrap();
+    for method in [Method::Auto, FixedPoint::new().into(), Anderson::new().into()] {
+        let outcome = net.equilibrium().method(method).initial(&array![1e200]).outcome().unwrap();
+        assert!(outcome.equilibrium().is_none_or(|eq| eq.state()[0].is_finite()), "{outcome}");
+    }
+    let outcome = net.equilibrium().method(FixedPoint::new()).initial(&array![1e200]).outcome().unwrap();
+    assert_eq!(outcome.report().stop, StopReason::Diverged);
 }
 
 #[test]
@@ -255,8 +324,8 @@ fn agrees_with_scipy() {
         // The plain fixed-point iteration carries no guarantee.
         for method in methods().into_iter().filter(|m| !matches!(m, Method::FixedPoint(_))) {
             let eq = net.equilibrium().certificate(&proof).method(method).tolerance(1e-14).solve().unwrap();
-            assert!(distance(&eq.state, &expected) < 1e-12, "{method:?} {}: {}", case["activation"], eq.report());
-            assert!(distance(&eq.state, &expected) <= eq.report().error_bound.as_ref().unwrap().largest + 1e-14);
+            assert!(distance(&eq.state(), &expected) < 1e-12, "{method:?} {}: {}", case["activation"], eq.report());
+            assert!(distance(&eq.state(), &expected) <= eq.report().error_bound.as_ref().unwrap().largest + 1e-14);
         }
     }
 }
@@ -280,6 +349,6 @@ fn bounds_of_sparse_networks_are_sharp() {
     let exact = net.equilibrium().certificate(&proof).tolerance(1e-14).solve().unwrap();
     let coarse = net.equilibrium().certificate(&proof).tolerance(1e-6).solve().unwrap();
     let bound = |eq: &Equilibrium<f64>| eq.report().error_bound.as_ref().unwrap().largest;
-    assert!(distance(&exact.state, &coarse.state) <= bound(&exact) + bound(&coarse));
+    assert!(distance(&exact.state(), &coarse.state()) <= bound(&exact) + bound(&coarse));
     assert!(bound(&exact) < 1e-10 && bound(&coarse) < 1e-3);
 }

@@ -1,7 +1,8 @@
 //! Responses to inputs.
 
 use ndarray::{Array1, array};
-use neuronash::activation::Tanh;
+use neuronash::Error;
+use neuronash::activation::{Identity, Relu, Tanh};
 use neuronash::network::{FiringRateNetwork, Weights};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -15,14 +16,14 @@ fn responses_match_finite_differences_and_their_adjoints() {
     for net in [relu(&w, &u), tanh(&w, &u)] {
         let proof = proof(&net);
         let eq = net.equilibrium().certificate(&proof).tolerance(1e-14).solve().unwrap();
-        let response = net.response(&eq.state).unwrap();
+        let response = net.response(&eq.state()).unwrap();
         let matrix = response.matrix().unwrap();
         for j in 0..12 {
             let (h, mut v) = (1e-6, Array1::zeros(12));
             v[j] = 1.0;
             let at = |s: f64| {
                 let moved = net.clone().with_input(&(&u + &(&v * s))).unwrap();
-                moved.equilibrium().certificate(&proof).tolerance(1e-14).solve().unwrap().state
+                moved.equilibrium().certificate(&proof).tolerance(1e-14).solve().unwrap().into_state()
             };
             let difference = (at(h) - at(-h)) / (2.0 * h);
             let applied = response.apply(&v).unwrap();
@@ -50,11 +51,63 @@ fn sparse_responses_match_dense_ones() {
     let u = random_vector(n, 88, 1.0);
     let sparse = FiringRateNetwork::builder(weights.clone()).activation(Tanh::new()).input(&u).build().unwrap();
     let dense = tanh(&weights.to_dense(), &u);
-    let x = sparse.equilibrium().solve().unwrap().state;
+    let x = sparse.equilibrium().solve().unwrap().into_state();
     let v = random_vector(n, 89, 1.0);
     let (sparse, dense) = (sparse.response(&x).unwrap(), dense.response(&x).unwrap());
     assert!(distance(&sparse.apply(&v).unwrap(), &dense.apply(&v).unwrap()) < 1e-11);
     assert!(distance(&sparse.apply_transposed(&v).unwrap(), &dense.apply_transposed(&v).unwrap()) < 1e-11);
+}
+
+#[test]
+fn certified_responses_of_sparse_networks_match_dense_ones() {
+    // Antagonism whose strength in both directions differs by orders of magnitude: harmless in the certificate's metric,
+    // far from normal outside it.
+    let n = 1600;
+    let scale = |i: usize| 10f64.powi(3 * (i * i % 4) as i32 - 3 * (i % 3) as i32);
+    let entries = (1..n).flat_map(|i| {
+        let ratio = scale(i) / scale(i - 1);
+        [(i - 1, i, -2.0 * ratio), (i, i - 1, 2.0 / ratio)]
+    });
+    let weights = Weights::from_triplets(n, entries).unwrap();
+    let u = random_vector(n, 98, 1.0);
+    let sparse = FiringRateNetwork::builder(weights.clone()).activation(Identity).input(&u).build().unwrap();
+    let certificate = proof(&sparse);
+    let x = Array1::zeros(n);
+    let v = random_vector(n, 99, 1.0);
+    let response = sparse.response(&x).unwrap();
+    let alone = response.apply(&v);
+    let response = response.certificate(&certificate);
+    let dense = FiringRateNetwork::builder(weights.to_dense()).activation(Identity).input(&u).build().unwrap();
+    let dense = dense.response(&x).unwrap();
+    // In the norms of the certificate, where rounding errors are small.
+    let root = certificate.weights().mapv(f64::sqrt);
+    let gap = |x: &Array1<f64>, y: &Array1<f64>, m: &Array1<f64>| {
+        let norm = |v: Array1<f64>| v.dot(&v).sqrt();
+        norm((x - y) * m) / norm(y * m)
+    };
+    let exact = dense.apply(&v).unwrap();
+    assert!(gap(&response.apply(&v).unwrap(), &exact, &root) < 1e-9);
+    let adjoint = (response.apply_transposed(&v).unwrap(), dense.apply_transposed(&v).unwrap());
+    assert!(gap(&adjoint.0, &adjoint.1, &root.mapv(f64::recip)) < 1e-9);
+    assert!(alone.is_err_and(|error| matches!(error, Error::NoConvergence { .. })));
+    let other = relu(&array![[0.5]], &array![1.0]);
+    let other = proof(&other);
+    assert!(sparse.response(&x).unwrap().certificate(&other).apply(&v).is_err());
+}
+
+#[test]
+fn a_dense_matrix_for_a_million_neurons_is_an_error() {
+    let n = 1_000_000;
+    let weights = Weights::<f64>::from_triplets(n, (1..n).map(|i| (i, i - 1, 0.5))).unwrap();
+    let net = FiringRateNetwork::builder(weights).activation(Relu).input(&Array1::ones(n)).build().unwrap();
+    let x = net.equilibrium().solve().unwrap().into_state();
+    let response = net.response(&x).unwrap();
+    assert!((response.apply(&Array1::ones(n)).unwrap()[n - 1] - 2.0).abs() < 1e-9);
+    let refused = |error: Error| {
+        assert!(error.to_string().contains("at most 20000 neurons"), "{error}");
+    };
+    refused(response.matrix().unwrap_err());
+    refused(net.all_equilibria().find().unwrap_err());
 }
 
 /// Theory 5.3: `dx_I/du_I` has the sign of `(1 - w_EE)/det`, so it turns negative at the switch `w_EE = 1`.
@@ -64,8 +117,8 @@ fn the_paradoxical_response_begins_at_the_switch() {
         let w = array![[w_ee, -2.5], [2.0, -0.5]];
         let net = relu(&w, &array![2.0, 0.0]);
         let eq = net.equilibrium().solve().unwrap();
-        assert!(eq.state.iter().all(|x| *x > 0.0));
-        let response = net.response(&eq.state).unwrap().matrix().unwrap();
+        assert!(eq.state().iter().all(|x| *x > 0.0));
+        let response = net.response(&eq.state()).unwrap().matrix().unwrap();
         let det = (1.0 - w_ee) * 1.5 + 5.0;
         assert!((response[[1, 1]] - (1.0 - w_ee) / det).abs() < 1e-12);
         assert_eq!(response[[1, 1]].signum(), sign);

@@ -8,7 +8,7 @@ mod sweep;
 pub use equilibria::Equilibria;
 pub use nullclines::{Nullclines, Window};
 pub use operating_point::{OperatingPoint, Regime, Relation};
-pub use sweep::{MapCell, Parameter, RegimeMap, Sweep};
+pub use sweep::{MapCell, Parameter, RegimeMap, Sweep, SweepProgress};
 
 use std::fmt;
 use std::sync::Arc;
@@ -48,7 +48,7 @@ use crate::network::{FiringRateNetwork, Weights};
 /// let equilibria = circuit.equilibria()?;
 /// assert_eq!(equilibria.points().len(), 1);
 /// let origin = &equilibria.points()[0];
-/// assert_eq!(origin.regime(), Regime::InhibitionStabilized);
+/// assert_eq!(origin.regime(), Regime::InhibitionStabilised);
 /// assert!(origin.is_paradoxical());
 /// # Ok::<(), neuronash::Error>(())
 /// ```

@@ -17,7 +17,7 @@ pub enum Regime {
     /// equilibrium is the only one and globally stable for every input.
     Monostable,
     /// `lambda_E w_EE >= 1`, yet stable: E alone would not return, I holds it.
-    InhibitionStabilized,
+    InhibitionStabilised,
     /// `lambda_E w_EE > 1`, positive determinant and trace: spirals or runs outward; with bounded activations onto a limit cycle
     /// (or another equilibrium).
     Oscillatory,
@@ -75,7 +75,7 @@ impl<A: Scalar> WilsonCowan<A> {
     ///
     /// # Errors
     /// Rates that are not finite.
-    pub fn linearize(&self, rates: [A; 2]) -> crate::Result<OperatingPoint<A>> {
+    pub fn linearise(&self, rates: [A; 2]) -> crate::Result<OperatingPoint<A>> {
         super::finite("rates", rates[0])?;
         super::finite("rates", rates[1])?;
         Ok(self.operating_point(rates))
@@ -119,7 +119,7 @@ impl<A: Scalar> WilsonCowan<A> {
         } else if trace > A::zero() {
             Regime::Oscillatory
         } else {
-            Regime::InhibitionStabilized
+            Regime::InhibitionStabilised
         };
         OperatingPoint {
             rates,
@@ -190,7 +190,7 @@ impl<A: Scalar> OperatingPoint<A> {
 
     /// Whether the linearisation is stable: negative trace, positive determinant, not [`Regime::Critical`].
     pub fn is_stable(&self) -> bool {
-        matches!(self.regime, Regime::Monostable | Regime::InhibitionStabilized)
+        matches!(self.regime, Regime::Monostable | Regime::InhibitionStabilised)
     }
 
     /// The regime.
@@ -227,7 +227,7 @@ impl fmt::Display for Regime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Regime::Monostable => "monostable",
-            Regime::InhibitionStabilized => "inhibition-stabilised",
+            Regime::InhibitionStabilised => "inhibition-stabilised",
             Regime::Oscillatory => "oscillatory",
             Regime::Bistable => "bistable",
             Regime::Critical => "critical",

@@ -1,11 +1,12 @@
 //! Regime maps: the circuit's regime over a grid of two parameters.
 
 use std::fmt;
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ndarray::Array2;
 #[cfg(feature = "rayon")]
 use rayon::prelude::*;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{Regime, WilsonCowan};
 use crate::Scalar;
@@ -67,8 +68,20 @@ pub struct Sweep<'a, A: Scalar> {
     circuit: &'a WilsonCowan<A>,
     first: (Parameter, Vec<A>),
     second: (Parameter, Vec<A>),
-    progress: Option<Box<dyn Fn(usize, usize) + Sync + 'a>>,
+    observer: Option<Box<Observer<'a>>>,
 }
+
+/// What an observer sees whenever another row of the map is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SweepProgress {
+    /// Rows that are done, those of the first parameter's values.
+    pub done: usize,
+    /// All rows.
+    pub total: usize,
+}
+
+type Observer<'a> = dyn Fn(&SweepProgress) -> ControlFlow<()> + Sync + 'a;
 
 impl<A: Scalar> WilsonCowan<A> {
     /// Prepares a sweep over two different parameters; all the others stay as they are in this circuit.
@@ -85,21 +98,22 @@ impl<A: Scalar> WilsonCowan<A> {
     /// # Ok::<(), neuronash::Error>(())
     /// ```
     pub fn sweep<'a>(&'a self, first: Parameter, values: &[A], second: Parameter, others: &[A]) -> Sweep<'a, A> {
-        Sweep { circuit: self, first: (first, values.to_vec()), second: (second, others.to_vec()), progress: None }
+        Sweep { circuit: self, first: (first, values.to_vec()), second: (second, others.to_vec()), observer: None }
     }
 }
 
 impl<'a, A: Scalar> Sweep<'a, A> {
-    /// Calls `report(done, total)` whenever another row of the map is done; it may be called from any thread.
-    pub fn progress(mut self, report: impl Fn(usize, usize) + Sync + 'a) -> Self {
-        self.progress = Some(Box::new(report));
+    /// Called whenever another row of the map is done, from any thread; `ControlFlow::Break(())` ends the sweep with
+    /// [`Error::Interrupted`].
+    pub fn observer(mut self, observer: impl Fn(&SweepProgress) -> ControlFlow<()> + Sync + 'a) -> Self {
+        self.observer = Some(Box::new(observer));
         self
     }
 
     /// Fills the map, rows in parallel with feature `rayon`. The result does not depend on the number of threads.
     ///
     /// # Errors
-    /// Twice the same parameter, no values, values that the circuit does not allow, or an activation that fails in the search
+    /// [`Error::Interrupted`] by the observer; twice the same parameter, no values, values that the circuit does not allow, or an activation that fails in the search
     /// for equilibria.
     pub fn run(self) -> Result<RegimeMap<A>> {
         if self.first.0 == self.second.0 {
@@ -116,8 +130,9 @@ impl<'a, A: Scalar> Sweep<'a, A> {
             let circuit = self.circuit.with(self.first.0, value)?;
             let cells = self.second.1.iter().map(|&other| cell(&circuit.with(self.second.0, other)?)).collect();
             let finished = done.fetch_add(1, Ordering::Relaxed) + 1;
-            if let Some(report) = &self.progress {
-                report(finished, total);
+            let progress = SweepProgress { done: finished, total };
+            if self.observer.as_ref().is_some_and(|observer| observer(&progress).is_break()) {
+                return Err(Error::Interrupted { what: format!("the sweep, after {finished} of {total} rows,") });
             }
             cells
         };
@@ -176,7 +191,7 @@ impl<A: Scalar> fmt::Display for RegimeMap<A> {
 fn letter(regime: Option<Regime>) -> char {
     match regime {
         Some(Regime::Monostable) => 'm',
-        Some(Regime::InhibitionStabilized) => 'i',
+        Some(Regime::InhibitionStabilised) => 'i',
         Some(Regime::Oscillatory) => 'o',
         Some(Regime::Bistable) => 'b',
         Some(Regime::Critical) => 'c',

@@ -16,7 +16,7 @@ use ndarray::Array1;
 use crate::Scalar;
 use crate::error::{Error, Result};
 use crate::network::FiringRateNetwork;
-use crate::stability::local::{Linearisation, Tendency};
+use crate::stability::local::{Linearisation, Tendency, fits_densely};
 
 use search::Search;
 use support::{Piece, Solutions};
@@ -43,7 +43,7 @@ use support::{Piece, Solutions};
 #[must_use]
 pub struct Enumeration<'a, A: Scalar> {
     network: &'a FiringRateNetwork<A>,
-    limit: usize,
+    max_equilibria: usize,
     max_branches: u64,
     tolerance: f64,
 }
@@ -123,14 +123,14 @@ pub enum Continuum<A> {
 impl<A: Scalar> FiringRateNetwork<A> {
     /// Looks for all equilibria; for networks of up to about 20 neurons with piecewise-linear activations.
     pub fn all_equilibria(&self) -> Enumeration<'_, A> {
-        Enumeration { network: self, limit: 10_000, max_branches: 50_000_000, tolerance: 1e-9 }
+        Enumeration { network: self, max_equilibria: 10_000, max_branches: 50_000_000, tolerance: 1e-9 }
     }
 }
 
 impl<A: Scalar> Enumeration<'_, A> {
     /// The largest number of equilibria to report, at least 1; 10,000 if not given.
-    pub fn limit(mut self, equilibria: usize) -> Self {
-        self.limit = equilibria;
+    pub fn max_equilibria(mut self, equilibria: usize) -> Self {
+        self.max_equilibria = equilibria;
         self
     }
 
@@ -150,12 +150,13 @@ impl<A: Scalar> Enumeration<'_, A> {
     /// Searches all supports.
     ///
     /// # Errors
-    /// An activation that is not piecewise linear, options that are not allowed, or no convergence of an eigenvalue
+    /// An activation that is not piecewise linear, more than 20,000 neurons, options that are not allowed, or no convergence of an eigenvalue
     /// decomposition.
     pub fn find(self) -> Result<EquilibriumSet<A>> {
         self.check()?;
         let net = self.network;
         let n = net.len();
+        fits_densely(n, "the search for all equilibria")?;
         let mut pieces: Vec<Vec<Piece>> = Vec::with_capacity(n);
         for i in 0..n {
             let activation = net.circuit().activation(i);
@@ -173,8 +174,8 @@ impl<A: Scalar> Enumeration<'_, A> {
         let search = Search::new(w, u, pieces, self.tolerance, self.max_branches);
         let found = search.run();
         let mut solutions = Solutions::gather(found.supports, self.tolerance);
-        let complete = found.complete && solutions.points.len() <= self.limit;
-        solutions.points.truncate(self.limit);
+        let complete = found.complete && solutions.points.len() <= self.max_equilibria;
+        solutions.points.truncate(self.max_equilibria);
         let mut equilibria = Vec::with_capacity(solutions.points.len());
         for point in solutions.points {
             let at_kink = search.kinks(&point);
@@ -195,8 +196,8 @@ impl<A: Scalar> Enumeration<'_, A> {
     }
 
     fn check(&self) -> Result<()> {
-        if self.limit == 0 {
-            return Err(Error::invalid("limit", 0, "at least 1"));
+        if self.max_equilibria == 0 {
+            return Err(Error::invalid("max_equilibria", 0, "at least 1"));
         }
         if self.max_branches == 0 {
             return Err(Error::invalid("max_branches", 0, "at least 1"));

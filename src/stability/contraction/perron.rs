@@ -42,30 +42,14 @@ impl Perron {
     }
 }
 
-/// How long and how closely to search for a Perron vector. The bounds are proved whatever the options.
+/// How long and how closely to search for a Perron vector; checked at [`solve`](Self::solve). The bounds are proved whatever the
+/// options.
 #[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(try_from = "StoredOptions"))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct PerronOptions {
     tolerance: f64,
     max_iterations: usize,
-}
-
-/// Options as they stand in a file.
-#[cfg(feature = "serde")]
-#[derive(serde::Deserialize)]
-struct StoredOptions {
-    tolerance: f64,
-    max_iterations: usize,
-}
-
-#[cfg(feature = "serde")]
-impl TryFrom<StoredOptions> for PerronOptions {
-    type Error = Error;
-
-    fn try_from(stored: StoredOptions) -> Result<Self> {
-        Ok(Self::default().with_tolerance(stored.tolerance)?.with_max_iterations(stored.max_iterations))
-    }
 }
 
 impl Default for PerronOptions {
@@ -76,29 +60,32 @@ impl Default for PerronOptions {
 }
 
 impl PerronOptions {
-    /// Stops when the bounds of a strongly connected component are this close, relative to its largest row sum.
-    ///
-    /// # Errors
-    /// A number outside `[0, 1)`.
-    pub fn with_tolerance(mut self, tolerance: f64) -> Result<Self> {
-        if !(0.0..1.0).contains(&tolerance) {
-            return Err(Error::invalid("tolerance", tolerance, "numbers in [0, 1)"));
-        }
+    /// Stops when the bounds of a strongly connected component are this close, relative to its largest row sum; in `[0, 1)`,
+    /// `1e-12` if not given.
+    #[must_use]
+    pub fn tolerance(mut self, tolerance: f64) -> Self {
         self.tolerance = tolerance;
-        Ok(self)
+        self
     }
 
-    /// Stops after this many products in each strongly connected component.
-    pub fn with_max_iterations(mut self, max_iterations: usize) -> Self {
-        self.max_iterations = max_iterations;
+    /// Stops after this many products in each strongly connected component, at least 1; 2,000 if not given.
+    #[must_use]
+    pub fn max_iterations(mut self, products: usize) -> Self {
+        self.max_iterations = products;
         self
     }
 
     /// Finds the Perron vector of the Metzler majorant of `a`.
     ///
     /// # Errors
-    /// As [`perron`].
+    /// Options that are not allowed, and as [`perron`].
     pub fn solve<M: SquareMatrix>(&self, a: &M) -> Result<Perron> {
+        if !(0.0..1.0).contains(&self.tolerance) {
+            return Err(Error::invalid("tolerance", self.tolerance, "numbers in [0, 1)"));
+        }
+        if self.max_iterations == 0 {
+            return Err(Error::invalid("max_iterations", 0, "at least 1"));
+        }
         Ok(of_majorant(&Majorant::of(a, "a")?, self))
     }
 }

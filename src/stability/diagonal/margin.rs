@@ -1,5 +1,8 @@
 //! How far a matrix is from the boundary of diagonal stability, proved from both sides.
 
+#[cfg(feature = "serde")]
+mod stored;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::ControlFlow;
@@ -25,7 +28,7 @@ use crate::linalg::rounding::{sub_down, sub_up};
 ///
 /// The margin is positive iff `A` is diagonally stable.
 #[derive(Debug, Clone)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(try_from = "stored::StoredMargin"))]
 pub struct Margin {
     /// The question was about `W + (delta + origin) R^-1`.
     origin: f64,
@@ -42,7 +45,7 @@ pub struct Margin {
 }
 
 #[derive(Debug, Clone)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(try_from = "stored::StoredBlock"))]
 struct BlockWeights {
     indices: Vec<usize>,
     /// Weights that prove the lower bound; none for a block of one row, where nothing is to choose.

@@ -201,28 +201,12 @@ impl fmt::Display for SContraction {
     }
 }
 
-/// How closely to search for the largest S-contraction rate.
+/// How closely to search for the largest S-contraction rate; checked where it is used.
 #[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(try_from = "StoredOptions"))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct SContractionOptions {
     tolerance: f64,
-}
-
-/// Options as they stand in a file.
-#[cfg(feature = "serde")]
-#[derive(serde::Deserialize)]
-struct StoredOptions {
-    tolerance: f64,
-}
-
-#[cfg(feature = "serde")]
-impl TryFrom<StoredOptions> for SContractionOptions {
-    type Error = Error;
-
-    fn try_from(stored: StoredOptions) -> Result<Self> {
-        Self::default().with_tolerance(stored.tolerance)
-    }
 }
 
 impl Default for SContractionOptions {
@@ -233,22 +217,18 @@ impl Default for SContractionOptions {
 }
 
 impl SContractionOptions {
-    /// Stops when the bounds of the rate are this close, relative to the larger of 1 and `1 - c` (with `T = I`).
-    ///
-    /// # Errors
-    /// A number outside `[1e-10, 1)`.
-    pub fn with_tolerance(mut self, tolerance: f64) -> Result<Self> {
-        if !(1e-10..1.0).contains(&tolerance) {
-            return Err(Error::invalid("tolerance", tolerance, "numbers in [1e-10, 1)"));
-        }
+    /// Stops when the bounds of the rate are this close, relative to the larger of 1 and `1 - c` (with `T = I`); in `[1e-10, 1)`,
+    /// `1e-6` if not given.
+    #[must_use]
+    pub fn tolerance(mut self, tolerance: f64) -> Self {
         self.tolerance = tolerance;
-        Ok(self)
+        self
     }
 
     /// As [`s_contraction`], with these options.
     ///
     /// # Errors
-    /// As [`s_contraction`].
+    /// A tolerance that is not allowed, and as [`s_contraction`].
     pub fn solve<A: Scalar, S: Data<Elem = A>>(&self, w: &ArrayBase<S, Ix2>) -> Result<SContraction> {
         self.of_model(&Model::of_matrix(w)?)
     }
@@ -256,7 +236,7 @@ impl SContractionOptions {
     /// As [`FiringRateNetwork::s_contraction`], with these options.
     ///
     /// # Errors
-    /// As [`s_contraction`].
+    /// A tolerance that is not allowed, and as [`s_contraction`].
     pub fn solve_firing_rate<A: Scalar>(&self, net: &FiringRateNetwork<A>) -> Result<SContraction> {
         self.of_model(&net.s_model()?)
     }
@@ -264,12 +244,15 @@ impl SContractionOptions {
     /// As [`HopfieldNetwork::s_contraction`], with these options.
     ///
     /// # Errors
-    /// As [`s_contraction`].
+    /// A tolerance that is not allowed, and as [`s_contraction`].
     pub fn solve_hopfield<A: Scalar>(&self, net: &HopfieldNetwork<A>) -> Result<SContraction> {
         self.of_model(&net.s_model()?)
     }
 
     fn of_model(&self, model: &Model) -> Result<SContraction> {
+        if !(1e-10..1.0).contains(&self.tolerance) {
+            return Err(Error::invalid("tolerance", self.tolerance, "numbers in [1e-10, 1)"));
+        }
         let dual = model.as_firing_rate();
         let found = search::best_diagonal(&dual.w, self.tolerance)?;
         let (p, q, rate) = certificate(model, &dual, &found)?;

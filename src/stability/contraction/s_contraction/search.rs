@@ -139,7 +139,7 @@ fn exchange(w: &Array2<f64>, tolerance: f64) -> Found {
         finest = settled;
         let blocks: Vec<Array2<f64>> = angles.iter().map(|&phi| rotated(w, phi)).collect();
         let coarse = if settled { 0.0 } else { 0.02 * (found.r - lower.max(0.0)) };
-        let mut margin = smallest_shift(&blocks, &found.q, coarse.clamp(0.1 * accuracy, 1e-3 * found.r.max(1.0)));
+        let mut margin = smallest_shift(&blocks, &found.q, coarse.min(1e-3 * found.r.max(1.0)).max(0.1 * accuracy));
         let bound = sharpen(&blocks, &mut margin);
         let mut pressing: Vec<(f64, f64)> =
             angles.iter().zip(&margin.x).map(|(&phi, x)| (x.diag().sum(), phi)).collect();

@@ -1,0 +1,66 @@
+//! Margins as they stand in a file. What is read back has parts that fit each other; what it claims of a matrix is for `verify`.
+
+use ndarray::Array2;
+
+use super::{BlockWeights, Margin};
+use crate::error::{Error, Result};
+use crate::stability::diagonal::verdict::Stop;
+use crate::stability::diagonal::verdict::stored::{check_bounds, check_witness};
+use crate::stability::diagonal::weights::Weights;
+
+#[derive(serde::Deserialize)]
+pub(super) struct StoredMargin {
+    origin: f64,
+    #[serde(with = "crate::extended")]
+    lower: f64,
+    #[serde(with = "crate::extended")]
+    upper: f64,
+    blocks: Vec<BlockWeights>,
+    witness: Array2<f64>,
+    iterations: usize,
+    stop: Option<Stop>,
+}
+
+#[derive(serde::Deserialize)]
+pub(super) struct StoredBlock {
+    indices: Vec<usize>,
+    weights: Option<Weights>,
+}
+
+impl TryFrom<StoredMargin> for Margin {
+    type Error = Error;
+
+    fn try_from(stored: StoredMargin) -> Result<Self> {
+        let StoredMargin { origin, lower, upper, blocks, witness, iterations, stop } = stored;
+        if !origin.is_finite() {
+            return Err(Error::NonFinite { argument: "origin".into(), index: Vec::new(), value: origin });
+        }
+        check_bounds(lower, upper)?;
+        check_witness(&witness)?;
+        let n = witness.nrows();
+        let mut rows: Vec<usize> = blocks.iter().flat_map(|block| block.indices.iter().copied()).collect();
+        rows.sort_unstable();
+        if !rows.iter().copied().eq(0..n) {
+            return Err(Error::invalid(
+                "blocks",
+                format!("of the rows {rows:?}"),
+                format!("each of the rows 0..{n} once"),
+            ));
+        }
+        Ok(Self { origin, lower, upper, blocks, witness, iterations, stop })
+    }
+}
+
+impl TryFrom<StoredBlock> for BlockWeights {
+    type Error = Error;
+
+    fn try_from(stored: StoredBlock) -> Result<Self> {
+        let rows = stored.indices.len();
+        if let Some(weights) = &stored.weights
+            && weights.len() != rows
+        {
+            return Err(Error::shape("weights", format!("[{rows}]"), &[weights.len()]));
+        }
+        Ok(Self { indices: stored.indices, weights: stored.weights })
+    }
+}

@@ -1,0 +1,79 @@
+//! Proofs as they stand in a file. What is read back has parts that fit each other; what it claims of a matrix is for `verify`.
+
+use ndarray::Array2;
+
+use super::{Certificate, Method, Refutation, Stop, Undecided, Weights};
+use crate::error::{Error, Result};
+
+#[derive(serde::Deserialize)]
+pub(super) struct StoredCertificate {
+    weights: Weights,
+    margin_lower: f64,
+    method: Method,
+    iterations: usize,
+}
+
+#[derive(serde::Deserialize)]
+pub(super) struct StoredRefutation {
+    witness: Array2<f64>,
+    method: Method,
+    iterations: usize,
+}
+
+#[derive(serde::Deserialize)]
+pub(super) struct StoredUndecided {
+    #[serde(with = "crate::extended")]
+    lower: f64,
+    #[serde(with = "crate::extended")]
+    upper: f64,
+    method: Method,
+    iterations: usize,
+    reason: Stop,
+}
+
+impl TryFrom<StoredCertificate> for Certificate {
+    type Error = Error;
+
+    fn try_from(stored: StoredCertificate) -> Result<Self> {
+        let margin = stored.margin_lower;
+        if !(margin >= 0.0 && margin.is_finite()) {
+            return Err(Error::invalid("margin_lower", margin, "finite numbers, at least 0"));
+        }
+        Ok(Self::new(stored.weights, margin, stored.method, stored.iterations))
+    }
+}
+
+impl TryFrom<StoredRefutation> for Refutation {
+    type Error = Error;
+
+    fn try_from(stored: StoredRefutation) -> Result<Self> {
+        check_witness(&stored.witness)?;
+        Ok(Self::new(stored.witness, stored.method, stored.iterations))
+    }
+}
+
+impl TryFrom<StoredUndecided> for Undecided {
+    type Error = Error;
+
+    fn try_from(stored: StoredUndecided) -> Result<Self> {
+        check_bounds(stored.lower, stored.upper)?;
+        Ok(Self::new((stored.lower, stored.upper), stored.method, stored.iterations, stored.reason))
+    }
+}
+
+/// An error unless it is finite, of shape `(n, r)` with `1 <= r <= n`.
+pub(in crate::stability::diagonal) fn check_witness(witness: &Array2<f64>) -> Result<()> {
+    let (n, rank) = witness.dim();
+    if rank == 0 || rank > n {
+        return Err(Error::shape("witness", "[n, r] with 1 <= r <= n", &[n, rank]));
+    }
+    match witness.indexed_iter().find(|(_, y)| !y.is_finite()) {
+        Some(((i, j), &value)) => Err(Error::NonFinite { argument: "witness".into(), index: vec![i, j], value }),
+        None => Ok(()),
+    }
+}
+
+/// An error unless `lower <= upper`; either may be infinite.
+pub(in crate::stability::diagonal) fn check_bounds(lower: f64, upper: f64) -> Result<()> {
+    if lower <= upper { Ok(()) } else { Err(Error::invalid("lower", lower, format!("at most `upper`, {upper}"))) }
+}

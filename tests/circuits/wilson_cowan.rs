@@ -1,0 +1,366 @@
+//! The Wilson-Cowan circuit.
+
+use std::ops::ControlFlow;
+
+use approx::assert_relative_eq;
+use ndarray::{Array1, Array2, array};
+use neuronash::Error;
+use neuronash::activation::{ClippedLinear, Identity, Relu, Tanh};
+use neuronash::circuits::WilsonCowan;
+use neuronash::circuits::wilson_cowan::{Parameter, Regime, Relation, SweepProgress, Window};
+use neuronash::dynamics::StopReason;
+use neuronash::stability::diagonal::certify;
+use proptest::prelude::*;
+
+use super::is_certified;
+
+fn tanh_circuit(w: [f64; 4], u: [f64; 2]) -> WilsonCowan<f64> {
+    WilsonCowan::builder()
+        .w_ee(w[0])
+        .w_ei(w[1])
+        .w_ie(w[2])
+        .w_ii(w[3])
+        .u_e(u[0])
+        .u_i(u[1])
+        .excitatory(Tanh::new())
+        .inhibitory(Tanh::new())
+        .build()
+        .unwrap()
+}
+
+fn weights() -> impl Strategy<Value = [f64; 4]> {
+    [0.0..4.0, 0.0..4.0, 0.0..4.0, 0.0..3.0f64]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    /// Independent: sign changes of `F` on a fine grid, with the I rate found by plain bisection.
+    #[test]
+    fn no_equilibrium_is_missed(w in weights(), u in [-1.5..1.5, -1.5..1.5f64]) {
+        let circuit = tanh_circuit(w, u);
+        let found = circuit.equilibria().unwrap();
+        let g = |x: f64| {
+            let (mut low, mut high) = (-1.0, 1.0);
+            for _ in 0..60 {
+                let s = 0.5 * (low + high);
+                if s > (w[2] * x - w[3] * s + u[1]).tanh() { high = s } else { low = s }
+            }
+            0.5 * (low + high)
+        };
+        let f = |x: f64| x - (w[0] * x - w[1] * g(x) + u[0]).tanh();
+        let n = 4000;
+        let mut previous = (-1.0, f(-1.0));
+        let mut changes = 0;
+        for i in 1..=n {
+            let x = -1.0 + 2.0 * i as f64 / n as f64;
+            let value = f(x);
+            if previous.1 * value < 0.0 {
+                changes += 1;
+                prop_assert!(found.points().iter().any(|p| p.rates()[0] >= previous.0 && p.rates()[0] <= x));
+            }
+            previous = (x, value);
+        }
+        prop_assert!(found.points().len() >= changes);
+        let net = circuit.network();
+        for point in found.points() {
+            let residual = net.residual(&array![point.rates()[0], point.rates()[1]]).unwrap();
+            prop_assert!(residual.iter().all(|r| r.abs() < 1e-13), "{residual}");
+        }
+        if w[0] < 1.0 {
+            prop_assert_eq!(found.points().len(), 1);
+            prop_assert_eq!(found.regime(), Some(Regime::Monostable));
+        }
+    }
+
+    /// Piecewise linear: the enumeration against the scalar search.
+    #[test]
+    fn enumeration_and_search_agree(w in weights(), u in [-1.5..1.5, -1.5..1.5f64]) {
+        let circuit = tanh_circuit(w, u)
+            .to_builder()
+            .excitatory(ClippedLinear::new(0.0, 1.5).unwrap())
+            .inhibitory(Relu)
+            .build()
+            .unwrap();
+        let (all, searched) = (circuit.equilibria().unwrap(), circuit.equilibria_within(-0.5, 2.0).unwrap());
+        prop_assert_eq!(all.points().len(), searched.points().len(), "{} {}", all, searched);
+        for (p, q) in all.points().iter().zip(searched.points()) {
+            for i in 0..2 {
+                assert_relative_eq!(p.rates()[i], q.rates()[i], epsilon = 1e-11);
+            }
+        }
+    }
+
+    /// 5.3: the closed form against central differences of the equilibrium.
+    #[test]
+    fn responses_match_finite_differences(w in weights(), u in [-1.0..1.0, -1.0..1.0f64]) {
+        let w = [w[0] / 4.5, w[1], w[2], w[3]];
+        let at = |u: [f64; 2]| tanh_circuit(w, u).equilibria().unwrap().points()[0];
+        let response = at(u).response();
+        let h = 1e-5;
+        for j in 0..2 {
+            let mut up = u;
+            let mut down = u;
+            up[j] += h;
+            down[j] -= h;
+            for i in 0..2 {
+                let difference = (at(up).rates()[i] - at(down).rates()[i]) / (2.0 * h);
+                assert_relative_eq!(response[[i, j]], difference, epsilon = 1e-7, max_relative = 1e-6);
+            }
+        }
+    }
+
+    /// 5.2 and 5.3 in the linear region: trace, determinant and the paradoxical sign, from the 2 x 2 matrix itself.
+    #[test]
+    fn linearisation_and_paradoxical_sign(w in weights(), tau in [0.2..5.0, 0.2..5.0f64]) {
+        let circuit = WilsonCowan::builder()
+            .w_ee(w[0]).w_ei(w[1]).w_ie(w[2]).w_ii(w[3]).tau_e(tau[0]).tau_i(tau[1])
+            .excitatory(Identity).inhibitory(Identity).build().unwrap();
+        let point = circuit.linearise([0.0, 0.0]).unwrap();
+        let j = [[(w[0] - 1.0) / tau[0], -w[1] / tau[0]], [w[2] / tau[1], (-w[3] - 1.0) / tau[1]]];
+        assert_relative_eq!(point.trace(), j[0][0] + j[1][1], epsilon = 1e-12);
+        let determinant = j[0][0] * j[1][1] - j[0][1] * j[1][0];
+        assert_relative_eq!(point.determinant(), determinant, epsilon = 1e-10);
+        let [p, q] = point.eigenvalues();
+        assert_relative_eq!((p + q).re, point.trace(), epsilon = 1e-10);
+        assert_relative_eq!((p * q).re, point.determinant(), epsilon = 1e-9);
+        let own = point.response()[[1, 1]];
+        prop_assert_eq!(point.is_paradoxical(), own < 0.0);
+        if determinant > 1e-9 && (w[0] - 1.0).abs() > 1e-9 {
+            prop_assert_eq!(point.is_paradoxical(), w[0] > 1.0);
+            prop_assert_eq!(point.relation() == Relation::Antagonistic, w[0] > 1.0);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// 5.1 for any slope bounds, verdict and margin, against the general engine; and the weights certify.
+    #[test]
+    fn switch_and_margin_agree_with_the_engine(w in weights(), rho in [0.3..3.0, 0.3..3.0f64]) {
+        let circuit = tanh_circuit(w, [0.0, 0.0])
+            .to_builder()
+            .excitatory(Tanh::with_gain(rho[0]).unwrap())
+            .inhibitory(Tanh::with_gain(rho[1]).unwrap())
+            .build()
+            .unwrap();
+        let margin = circuit.margin().unwrap();
+        let stable_with = |margin: f64| {
+            let shift = Array2::from_diag(&array![(1.0 - margin) / rho[0], (1.0 - margin) / rho[1]]);
+            certify(&(circuit.weights() - shift)).unwrap().is_stable()
+        };
+        prop_assert_eq!(circuit.is_diagonally_stable().unwrap(), stable_with(0.0));
+        prop_assert!(stable_with(margin - 1e-8));
+        prop_assert!(!stable_with(margin + 1e-8));
+        match circuit.certifying_weights().unwrap() {
+            Some(d) => prop_assert!(is_certified(&circuit.network(), &array![d[0], d[1]], 0.0)),
+            None => prop_assert!(margin <= 0.0),
+        }
+        if let Some(split) = circuit.split().unwrap() {
+            prop_assert_eq!(split.potential.get(0, 1), 0.0);
+            prop_assert!(split.cooperation_index().unwrap() < 1e-30);
+        }
+    }
+
+    /// The sign of `dx_I/du_I` tells who gains by more drive to E, by the energies themselves.
+    #[test]
+    fn relations_match_the_energies(w in weights(), u in [0.3..2.0, 0.3..2.0f64]) {
+        let circuit = |u: [f64; 2]| {
+            WilsonCowan::builder().w_ee(w[0] / 2.0).w_ei(w[1]).w_ie(w[2]).w_ii(w[3]).u_e(u[0]).u_i(u[1]).build().unwrap()
+        };
+        let here = circuit(u);
+        let point = here.equilibria().unwrap().stable().copied().find(|p| p.rates()[0] > 0.01 && p.rates()[1] > 0.01);
+        prop_assume!(point.is_some());
+        let point = point.unwrap();
+        prop_assume!((point.local_self_excitation() - 1.0).abs() > 0.01 && w[2] > 0.01);
+        let h = 1e-6;
+        let energies = |sign: f64| {
+            let moved = &point.response().column(0).to_owned() * (sign * h) + &array![point.rates()[0], point.rates()[1]];
+            circuit([u[0] + sign * h, u[1]]).network().game().energies(&moved).unwrap().total
+        };
+        let change = (energies(1.0) - energies(-1.0)) / (2.0 * h);
+        prop_assert!(change[1] < 0.0);
+        match point.relation() {
+            Relation::Cooperative => prop_assert!(change[0] < 0.0),
+            Relation::Antagonistic => prop_assert!(change[0] > 0.0),
+            other => prop_assert!(false, "{}", other),
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    /// 5.2: what the linearisation says is what the flow does.
+    #[test]
+    fn regimes_match_simulation(w in weights(), tau_i in 0.2..5.0f64, u in [-0.5..0.5, -0.5..0.5f64]) {
+        let circuit = tanh_circuit(w, u).with(Parameter::TauI, tau_i).unwrap();
+        let equilibria = circuit.equilibria().unwrap();
+        let net = circuit.network();
+        for point in equilibria.points() {
+            let slow = point.eigenvalues().iter().any(|l| l.re.abs() < 0.05);
+            if slow || point.regime() == Regime::Critical {
+                continue;
+            }
+            let at = array![point.rates()[0], point.rates()[1]];
+            let start = &at + &array![1e-3, -0.7e-3];
+            let run = net.simulate().initial(&start).until(150.0).record_ends().run().unwrap();
+            let distance = (&run.final_state() - &at).iter().fold(0.0f64, |m, d| m.max(d.abs()));
+            prop_assert_eq!(distance < 1e-3, point.is_stable(), "{} ends {} away", point, distance);
+        }
+        let run = net.simulate().until_converged(1e-8).record_ends().run().unwrap();
+        match equilibria.regime().unwrap() {
+            Regime::Oscillatory => {
+                let cycles = matches!(run.stop(), StopReason::CycleDetected { .. });
+                prop_assert!(cycles, "{}", run.stop());
+            }
+            Regime::Monostable if w[0] < 1.0 => {
+                prop_assert!(run.converged());
+                prop_assert!((run.final_state()[0] - equilibria.points()[0].rates()[0]).abs() < 1e-6);
+            }
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn the_paradoxical_sign_flips_exactly_at_the_switch() {
+    let at = |w_ee: f64| {
+        let circuit = WilsonCowan::builder().w_ee(w_ee).w_ei(2.0).w_ie(2.0).w_ii(0.5).u_e(1.0).build().unwrap();
+        let equilibria = circuit.equilibria().unwrap();
+        assert_eq!(equilibria.points().len(), 1, "{equilibria}");
+        equilibria.points()[0]
+    };
+    assert_eq!(at(1.0f64.next_down()).relation(), Relation::Cooperative);
+    assert_eq!(at(1.0).relation(), Relation::Neutral);
+    assert_eq!(at(1.0f64.next_up()).relation(), Relation::Antagonistic);
+    assert_eq!(at(0.9).regime(), Regime::Monostable);
+    assert_eq!(at(1.1).regime(), Regime::InhibitionStabilised);
+    // With gain 2 the switch is at 1/2.
+    let circuit = WilsonCowan::builder().excitatory(Tanh::with_gain(2.0).unwrap()).w_ei(2.0).w_ie(2.0);
+    for (w_ee, stable) in [(0.5f64.next_down(), true), (0.5, false)] {
+        let circuit = circuit.clone().w_ee(w_ee).build().unwrap();
+        assert_eq!(circuit.switch().unwrap(), 0.5);
+        assert_eq!(circuit.is_diagonally_stable().unwrap(), stable);
+        assert_eq!(circuit.certifying_weights().unwrap().is_some(), stable);
+    }
+}
+
+#[test]
+fn known_regimes() {
+    let regime = |w, tau_i| {
+        let circuit = tanh_circuit(w, [0.0, 0.0]).with(Parameter::TauI, tau_i).unwrap();
+        let equilibria = circuit.equilibria().unwrap();
+        (equilibria.regime(), equilibria.points().len())
+    };
+    assert_eq!(regime([0.5, 3.0, 3.0, 0.0], 1.0), (Some(Regime::Monostable), 1));
+    assert_eq!(regime([2.0, 3.0, 3.0, 0.0], 0.5), (Some(Regime::InhibitionStabilised), 1));
+    assert_eq!(regime([2.0, 3.0, 3.0, 0.0], 2.0), (Some(Regime::Oscillatory), 1));
+    assert_eq!(regime([3.0, 0.5, 0.5, 0.0], 1.0), (Some(Regime::Bistable), 3));
+}
+
+#[test]
+fn degenerate_circuits_are_told() {
+    // E copies itself: every nonnegative rate is an equilibrium.
+    let line = WilsonCowan::builder().w_ee(1.0).build().unwrap().equilibria().unwrap();
+    assert_eq!(line.continua().len(), 1);
+    assert_eq!(line.regime(), Some(Regime::Critical));
+    // A fold: tanh(2 x + u) touches the diagonal where 2 (1 - x^2) = 1.
+    let x = 0.5f64.sqrt();
+    let u = x.atanh() - 2.0 * x;
+    let fold = |u: f64| {
+        let circuit = tanh_circuit([2.0, 0.0, 0.0, 0.0], [u, 0.0]);
+        circuit.equilibria().unwrap().points().len()
+    };
+    assert_eq!(fold(u + 1e-3), 3);
+    assert_eq!(fold(u - 1e-3), 1);
+    assert_eq!(fold(u + 1e-9), 3);
+    assert_eq!(fold(u - 1e-9), 1);
+}
+
+#[test]
+fn nullclines_lie_where_the_rates_stand_still() {
+    let circuit = tanh_circuit([2.5, 2.0, 2.0, 0.4], [0.1, -0.1]);
+    let window = Window { x_e: [-1.0, 1.0], x_i: [-1.0, 1.0] };
+    let nullclines = circuit.nullclines(window, 400).unwrap();
+    let net = circuit.network();
+    let mut checked = 0;
+    for (row, pieces) in [&nullclines.excitatory, &nullclines.inhibitory].into_iter().enumerate() {
+        for piece in pieces {
+            assert!(piece.len() >= 2);
+            for point in &piece[1..piece.len() - 1] {
+                let residual = net.residual(&Array1::from_vec(point.to_vec())).unwrap();
+                assert!(residual[row].abs() < 1e-12);
+                checked += 1;
+            }
+        }
+    }
+    assert!(checked > 300);
+}
+
+#[test]
+fn sweeps_do_not_depend_on_order_and_report_progress() {
+    let circuit = tanh_circuit([0.0, 0.0, 2.0, 0.3], [0.2, 0.0]);
+    let values: Vec<f64> = (0..12).map(|i| i as f64 * 0.3).collect();
+    let calls = std::sync::Mutex::new(Vec::new());
+    let map = circuit
+        .sweep(Parameter::WEe, &values, Parameter::WEi, &values[..7])
+        .observer(|progress| {
+            calls.lock().unwrap().push((progress.done, progress.total));
+            ControlFlow::Continue(())
+        })
+        .run()
+        .unwrap();
+    assert_eq!(map.cells.dim(), (12, 7));
+    let mut calls = calls.into_inner().unwrap();
+    calls.sort_unstable();
+    assert_eq!(calls, (1..=12).map(|i| (i, 12)).collect::<Vec<_>>());
+    let stop = |progress: &SweepProgress| match progress.done < 3 {
+        true => ControlFlow::Continue(()),
+        false => ControlFlow::Break(()),
+    };
+    let stopped = circuit.sweep(Parameter::WEe, &values, Parameter::WEi, &values[..7]).observer(stop).run();
+    assert!(matches!(&stopped, Err(Error::Interrupted { .. })), "{stopped:?}");
+    let transposed = circuit.sweep(Parameter::WEi, &values[..7], Parameter::WEe, &values).run().unwrap();
+    assert_eq!(map.cells, transposed.cells.t());
+    for (i, w_ee) in values.iter().enumerate().filter(|(_, w)| **w < 1.0) {
+        assert!(map.cells.row(i).iter().all(|c| c.regime == Some(Regime::Monostable)), "w_EE = {w_ee}");
+    }
+    assert!(matches!(circuit.sweep(Parameter::UE, &values, Parameter::UE, &values).run(), Err(Error::Invalid { .. })));
+    assert!(matches!(circuit.sweep(Parameter::UE, &[], Parameter::UI, &values).run(), Err(Error::Empty { .. })));
+    assert!(circuit.sweep(Parameter::TauE, &[-1.0], Parameter::UI, &values).run().is_err());
+}
+
+#[test]
+fn single_precision() {
+    let circuit = WilsonCowan::<f32>::builder()
+        .w_ee(3.0)
+        .w_ei(0.5)
+        .w_ie(0.5)
+        .excitatory(Tanh::new())
+        .inhibitory(Tanh::new())
+        .build()
+        .unwrap();
+    let equilibria = circuit.equilibria().unwrap();
+    assert_eq!(equilibria.points().len(), 3);
+    assert_eq!(equilibria.stable().count(), 2);
+    assert_eq!(equilibria.regime(), Some(Regime::Bistable));
+}
+
+#[test]
+fn bad_parameters_are_named() {
+    let named = |builder: neuronash::circuits::wilson_cowan::WilsonCowanBuilder<f64>, name: &str| {
+        let error = builder.build().unwrap_err().to_string();
+        assert!(error.contains(&format!("`{name}`")), "{error}");
+    };
+    named(WilsonCowan::builder().w_ee(-1.0), "w_ee");
+    named(WilsonCowan::builder().w_ii(f64::NAN), "w_ii");
+    named(WilsonCowan::builder().tau_i(0.0), "tau_i");
+    named(WilsonCowan::builder().u_e(f64::INFINITY), "u_e");
+    let circuit = WilsonCowan::builder().w_ee(0.5).build().unwrap();
+    assert!(circuit.equilibria_within(1.0, 0.0).is_err());
+    assert!(circuit.inhibitory_rate(f64::NAN).is_err());
+    assert!(circuit.nullclines(Window { x_e: [0.0, 1.0], x_i: [1.0, 1.0] }, 10).is_err());
+    assert!(circuit.nullclines(Window { x_e: [0.0, 1.0], x_i: [0.0, 1.0] }, 1).is_err());
+}
