@@ -187,7 +187,7 @@ impl NetworkCertificate {
         method: diagonal::Method,
     ) -> Result<Self> {
         let fingerprint = circuit.weights.fingerprint();
-        Ok(Self { weights, slope_bounds: bounded_slopes(circuit)?, margin, method, fingerprint })
+        Ok(Self { weights, slope_bounds: proved_slopes(circuit)?, margin, method, fingerprint })
     }
 
     fn verify<A: Scalar>(&self, circuit: &Circuit<A>) -> Result<()> {
@@ -231,7 +231,7 @@ impl NetworkCertificate {
 
     /// An error unless this circuit has the weights that were certified, and slopes that are no larger.
     pub(crate) fn fits<A: Scalar>(&self, circuit: &Circuit<A>) -> Result<()> {
-        let rho = bounded_slopes(circuit)?;
+        let rho = proved_slopes(circuit)?;
         if rho.len() != self.weights.len() {
             return Err(Error::shape("certificate", format!("[{}]", rho.len()), &[self.weights.len()]));
         }
@@ -263,8 +263,7 @@ impl fmt::Display for NetworkCertificate {
 }
 
 fn certify<A: Scalar>(circuit: &Circuit<A>) -> Result<NetworkVerdict> {
-    bounded_slopes(circuit)?;
-    let bounds = circuit.slope_bounds(NEED)?;
+    let bounds = circuit.proved_slopes(NEED)?;
     let verdict = match circuit.weights.view() {
         WeightsView::Dense(w) => diagonal::certify_shifted(&w, &bounds)?,
         WeightsView::Sparse(w) => diagonal::certify_sparse_shifted(w, &bounds)?,
@@ -272,17 +271,7 @@ fn certify<A: Scalar>(circuit: &Circuit<A>) -> Result<NetworkVerdict> {
     NetworkVerdict::of_matrix(circuit, verdict)
 }
 
-/// `rho` as exact `f64` numbers, all positive.
-pub(crate) fn bounded_slopes<A: Scalar>(circuit: &Circuit<A>) -> Result<Array1<f64>> {
-    let rho = circuit.slope_bounds(NEED)?;
-    for (i, range) in circuit.slope_ranges().iter().enumerate() {
-        let argument = || format!("activation {} of neuron {i}", circuit.activation(i).name());
-        if !range.exact {
-            return Err(Error::invalid(argument(), "slopes known from samples only", "declared slope bounds"));
-        }
-        if range.max <= A::zero() {
-            return Err(Error::invalid(argument(), format!("largest slope {}", range.max), "slopes above 0"));
-        }
-    }
-    Ok(rho.mapv(|rho| rho.to_double()))
+/// `rho` as exact `f64` numbers on which proofs may rest.
+pub(crate) fn proved_slopes<A: Scalar>(circuit: &Circuit<A>) -> Result<Array1<f64>> {
+    Ok(circuit.proved_slopes(NEED)?.mapv(Scalar::to_double))
 }

@@ -61,7 +61,7 @@ impl<A: Scalar> CorticalColumn<A> {
     /// `O(L)` for a stable column; the general engine is asked about the first layer that is not stable only.
     ///
     /// # Errors
-    /// An activation whose slopes are unbounded.
+    /// An activation whose slopes are unbounded, known from samples only, or all zero.
     pub fn certify(&self) -> Result<ColumnVerdict> {
         if let Some(certificate) = self.certify_margin(self.margin()?.to_double().max(0.0) / 2.0)? {
             return Ok(ColumnVerdict::Stable(certificate));
@@ -83,7 +83,7 @@ impl<A: Scalar> CorticalColumn<A> {
     /// The closer the margin is to the largest possible one, the faster the weights fall from layer to layer.
     ///
     /// # Errors
-    /// A negative margin, or an activation whose slopes are unbounded.
+    /// A negative margin; an activation whose slopes are unbounded, known from samples only, or all zero.
     pub fn certify_margin(&self, margin: f64) -> Result<Option<ColumnCertificate>> {
         magnitude("margin", margin)?;
         let mut layers = Vec::with_capacity(self.depth());
@@ -106,7 +106,7 @@ impl<A: Scalar> CorticalColumn<A> {
     fn largest_step(&self, l: usize, layers: &[RatioCertificate], margin: f64) -> Result<f64> {
         let gain = self.couplings()[l].gain.to_double();
         let left_for = |l: usize| {
-            let rho = self.layers()[l].slope_bounds()?[0].to_double();
+            let rho = self.layers()[l].proved_slopes()?[0].to_double();
             Ok::<_, Error>(div_down(div_down(add_down(layers[l].margin, -margin), rho), gain).max(0.0))
         };
         Ok(mul_down(left_for(l)?, left_for(l + 1)?))
@@ -165,7 +165,8 @@ impl ColumnCertificate {
     /// hold for the exact numbers that the column's parameters are.
     ///
     /// # Errors
-    /// [`Error::NotProved`] with the first inequality that fails; an activation whose slopes are unbounded.
+    /// [`Error::NotProved`] with the first inequality that fails; an activation whose slopes are unbounded, known from samples
+    /// only, or all zero.
     pub fn verify<A: Scalar>(&self, column: &CorticalColumn<A>) -> Result<()> {
         let not = |reason: String| Err(Error::NotProved { reason });
         if self.layers.len() != column.depth() || self.steps.len() + 1 != self.layers.len() {
@@ -203,7 +204,7 @@ impl ColumnRefutation {
     /// Proves again that the column is not Lyapunov diagonally stable.
     ///
     /// # Errors
-    /// [`Error::NotProved`] if it is not shown; an activation whose slopes are unbounded.
+    /// [`Error::NotProved`] if it is not shown; an activation whose slopes are unbounded, known from samples only, or all zero.
     pub fn verify<A: Scalar>(&self, column: &CorticalColumn<A>) -> Result<()> {
         let Some(layer) = column.layers().get(self.layer) else {
             return Err(Error::NotProved { reason: format!("the column has no layer {}", self.layer) });

@@ -26,7 +26,7 @@ impl<A: Scalar> LateralInhibition<A> {
     /// side it is.
     ///
     /// # Errors
-    /// An activation whose slopes are unbounded.
+    /// An activation whose slopes are unbounded, known from samples only, or all zero.
     pub fn certify(&self) -> Result<Option<RatioCertificate>> {
         self.certify_margin(self.margin()?.to_double().max(0.0) / 2.0)
     }
@@ -34,7 +34,7 @@ impl<A: Scalar> LateralInhibition<A> {
     /// Proves this margin, `0 <= margin`; `None` if it is more than the circuit has.
     ///
     /// # Errors
-    /// A negative margin, or an activation whose slopes are unbounded.
+    /// A negative margin; an activation whose slopes are unbounded, known from samples only, or all zero.
     pub fn certify_margin(&self, margin: f64) -> Result<Option<RatioCertificate>> {
         magnitude("margin", margin)?;
         let Some(ratio) = self.certifying_ratio(A::of(margin))? else { return Ok(None) };
@@ -58,9 +58,9 @@ impl RatioCertificate {
     ///
     /// # Errors
     /// [`Error::NotProved`] if the inequality fails, or cannot be told in floating-point arithmetic; an activation whose
-    /// slopes are unbounded.
+    /// slopes are unbounded, known from samples only, or all zero.
     pub fn verify<A: Scalar>(&self, circuit: &LateralInhibition<A>) -> Result<()> {
-        let [rho_e, rho_i] = circuit.slope_bounds()?.map(|rho| rho.to_double());
+        let [rho_e, rho_i] = circuit.proved_slopes()?.map(|rho| rho.to_double());
         let not = || Error::NotProved { reason: format!("{self} is not shown for this circuit") };
         let d = self.ratio;
         if !(d > 0.0 && d.is_finite() && self.margin >= 0.0 && self.margin < 1.0) {

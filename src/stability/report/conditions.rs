@@ -14,7 +14,7 @@ use crate::stability::contraction::{Contraction, Norm, NormKind, SContraction, l
 use crate::stability::diagonal::{self, Verdict};
 use crate::stability::local::fits_densely;
 use crate::stability::matrix::{PMatrix, enclosed, refuting_minor};
-use crate::stability::network::bounded_slopes;
+use crate::stability::network::proved_slopes;
 use crate::stability::{Bounds, NetworkVerdict};
 
 /// A network, seen through what the conditions need.
@@ -37,7 +37,7 @@ macro_rules! subject_of {
     ($name:ident, $network:ident, $axis:expr, $slope_norm:expr) => {
         pub(super) fn $name<A: Scalar>(net: &'a $network<A>) -> Result<Self> {
             fits_densely(net.len(), "a stability report")?;
-            let rho = bounded_slopes(&net.circuit)?;
+            let rho = proved_slopes(&net.circuit)?;
             let weights = net.weights().to_dense().mapv(Scalar::to_double);
             let w = &weights * &rho.view().insert_axis($axis);
             let tau = net.time_constants().mapv(Scalar::to_double);

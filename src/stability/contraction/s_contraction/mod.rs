@@ -33,7 +33,7 @@ use crate::linalg::rounding::{add_up, div_up, mul_up, sub_up};
 use crate::network::{FiringRateNetwork, HopfieldNetwork, square};
 use crate::stability::Bounds;
 use crate::stability::local::fits_densely;
-use crate::stability::network::bounded_slopes;
+use crate::stability::network::proved_slopes;
 
 pub use generator::SContractingWeights;
 
@@ -321,7 +321,7 @@ macro_rules! s_contraction_of {
 
             fn s_model(&self) -> Result<Model> {
                 fits_densely(self.circuit.len(), "S-contraction")?;
-                let rho = bounded_slopes(&self.circuit)?;
+                let rho = proved_slopes(&self.circuit)?;
                 Ok(Model::new($form, self.weights().to_dense(), self.time_constants(), &rho))
             }
         }
