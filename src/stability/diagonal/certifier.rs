@@ -17,15 +17,15 @@ use super::verdict::{Stop, Verdict};
 use crate::Scalar;
 use crate::error::{Error, Result};
 
-/// What a progress callback is told before each interior-point step.
+/// What a progress callback is told before each interior-point step, and before each sweep over a sparse matrix.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct Progress {
     /// Steps taken so far, over all strongly connected blocks.
     pub iterations: usize,
-    /// Rows of the block at work.
+    /// Rows of the block at work, or of the sparse matrix.
     pub size: usize,
-    /// The present duality gap; 0 at the optimum.
+    /// The present duality gap; 0 at the optimum, infinite where it is not known.
     pub gap: f64,
     /// Time since the search began.
     pub elapsed: Duration,
@@ -43,7 +43,7 @@ type Callback = dyn Fn(&Progress) -> ControlFlow<()> + Send + Sync;
 /// assert!(certifier.certify(&array![[-1.0, -4.0], [1.0, -1.0]])?.is_stable());
 /// # Ok::<(), neuronash::Error>(())
 /// ```
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Certifier {
     options: CertifierBuilder,
 }
@@ -77,6 +77,22 @@ impl fmt::Debug for CertifierBuilder {
     }
 }
 
+/// Two callbacks are equal if they are the same one.
+impl PartialEq for CertifierBuilder {
+    fn eq(&self, other: &Self) -> bool {
+        let same_callback = match (&self.progress, &other.progress) {
+            (None, None) => true,
+            (Some(a), Some(b)) => Arc::ptr_eq(a, b),
+            _ => false,
+        };
+        same_callback
+            && self.tolerance == other.tolerance
+            && self.iteration_limit == other.iteration_limit
+            && self.time_limit == other.time_limit
+            && self.threads == other.threads
+    }
+}
+
 impl CertifierBuilder {
     /// Relative distance of the proved bounds on a margin or gain at which the search ends. Default `1e-9`.
     pub fn tolerance(mut self, tolerance: f64) -> Self {
@@ -91,7 +107,7 @@ impl CertifierBuilder {
         self
     }
 
-    /// Wall-clock time, looked at before each interior-point step. Default: none.
+    /// Wall-clock time, looked at before each interior-point step and each sweep over a sparse matrix. Default: none.
     pub fn time_limit(mut self, limit: Duration) -> Self {
         self.time_limit = Some(limit);
         self
@@ -104,7 +120,7 @@ impl CertifierBuilder {
         self
     }
 
-    /// A function that is called before each interior-point step and may end the search by `ControlFlow::Break`.
+    /// A function that is called before each interior-point step and each sweep over a sparse matrix, and may end the search by `ControlFlow::Break`.
     pub fn on_progress(mut self, callback: impl Fn(&Progress) -> ControlFlow<()> + Send + Sync + 'static) -> Self {
         self.progress = Some(Arc::new(callback));
         self
@@ -259,15 +275,24 @@ impl<'a> Control<'a> {
 
     /// Whether another step may be taken.
     pub(super) fn proceed(&self, point: &InteriorPoint<'_>) -> ControlFlow<Stop> {
-        let elapsed = self.start.elapsed();
         if self.in_block >= self.options.iteration_limit {
             return ControlFlow::Break(Stop::IterationLimit);
         }
+        self.proceed_from_outside(point.d.len(), point.gap())
+    }
+
+    /// Whether neither the time limit nor the callback ends the search, in which nothing bounds the gap.
+    pub(super) fn proceed_with_sweep(&self, rows: usize) -> ControlFlow<Stop> {
+        self.proceed_from_outside(rows, f64::INFINITY)
+    }
+
+    fn proceed_from_outside(&self, size: usize, gap: f64) -> ControlFlow<Stop> {
+        let elapsed = self.start.elapsed();
         if self.options.time_limit.is_some_and(|limit| elapsed >= limit) {
             return ControlFlow::Break(Stop::TimeLimit);
         }
         let Some(callback) = &self.options.progress else { return ControlFlow::Continue(()) };
-        let progress = Progress { iterations: self.iterations, size: point.d.len(), gap: point.gap(), elapsed };
+        let progress = Progress { iterations: self.iterations, size, gap, elapsed };
         match callback(&progress) {
             ControlFlow::Continue(()) => ControlFlow::Continue(()),
             ControlFlow::Break(()) => ControlFlow::Break(Stop::Cancelled),
