@@ -106,7 +106,13 @@ pub enum Error {
         /// The residual that was asked for.
         threshold: f64,
     },
-    /// A stored proof does not hold for the matrix it was checked against.
+    /// There is no certificate to hand over.
+    #[error("no certificate: {reason}")]
+    NotCertified {
+        /// What is known instead.
+        reason: String,
+    },
+    /// A proof does not hold for the matrix it was checked against.
     #[error("the proof does not hold for this matrix: {reason}")]
     NotProved {
         /// Which check failed.

@@ -16,6 +16,7 @@ use super::CorticalColumn;
 use crate::Scalar;
 use crate::error::{Error, Result};
 use crate::linalg::rounding::{add_down, div_down, mul_down};
+use crate::stability::NetworkCertificate;
 use crate::stability::diagonal::{Refutation, Verdict, certify_shifted};
 
 /// Whether a [`CorticalColumn`] is Lyapunov diagonally stable, with the proof.
@@ -96,7 +97,7 @@ impl<A: Scalar> CorticalColumn<A> {
             layers.push(proof);
         }
         let steps = (0..self.couplings().len())
-            .map(|l| Ok(self.largest_step(l, &layers, margin)?.min(1.0)))
+            .map(|l| Ok(power_of_two_below(self.largest_step(l, &layers, margin)?.min(1.0))))
             .collect::<Result<Vec<_>>>()?;
         let certificate = ColumnCertificate { layers, steps, margin };
         Ok(certificate.verify(self).is_ok().then_some(certificate))
@@ -111,6 +112,11 @@ impl<A: Scalar> CorticalColumn<A> {
         };
         Ok(mul_down(left_for(l)?, left_for(l + 1)?))
     }
+}
+
+/// The largest power of two up to a positive normal number; 0 for any other.
+fn power_of_two_below(x: f64) -> f64 {
+    if x.is_normal() && x > 0.0 { f64::from_bits(x.to_bits() & (0x7ff << 52)) } else { 0.0 }
 }
 
 impl ColumnVerdict {
@@ -129,7 +135,8 @@ impl ColumnCertificate {
         &self.layers
     }
 
-    /// `s_{l+1}/s_l`: by how much the weights of each layer are smaller than those of the layer before.
+    /// `s_{l+1}/s_l`: by how much the weights of each layer are smaller than those of the layer before. Powers of two, so that
+    /// [`weights`](Self::weights) are free of rounding errors.
     pub fn steps(&self) -> &[f64] {
         &self.steps
     }
@@ -161,6 +168,34 @@ impl ColumnCertificate {
         Ok(Some(Array1::from_vec(weights)))
     }
 
+    /// This proof as a certificate of the column's [`network`](CorticalColumn::network), whatever its input.
+    ///
+    /// # Errors
+    /// As [`verify`](Self::verify), and [`Error::NotCertified`] if the margin is 0 or the weights of the last layers are too small
+    /// for `f64`.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use neuronash::circuits::LateralInhibition;
+    /// use neuronash::circuits::cortical_column::{CorticalColumn, Coupling};
+    /// let layer = LateralInhibition::builder(2).w_ee(0.5).w_ei(1.0).w_ei_lateral(0.5).w_ie(1.0).build()?;
+    /// let column = CorticalColumn::uniform(layer, 3, Coupling { gain: 1.0, offset: 0.0 })?;
+    /// let verdict = column.certify()?;
+    /// let certificate = verdict.certificate().expect("every layer is stable").network(&column)?;
+    /// let network = column.network(&array![1.0, 0.9])?;
+    /// assert!(network.lyapunov(&certificate)?.decay_rate() > 0.0);
+    /// # Ok::<(), neuronash::Error>(())
+    /// ```
+    pub fn network<A: Scalar>(&self, column: &CorticalColumn<A>) -> Result<NetworkCertificate> {
+        self.verify(column)?;
+        let Some(weights) = self.weights(column.columns())? else {
+            let reason = format!("{self}, but the weights of the last layers are too small for f64");
+            return Err(Error::NotCertified { reason });
+        };
+        let network = column.network(&Array1::zeros(column.columns()))?;
+        NetworkCertificate::of_closed_form(network.circuit(), weights, self.margin)
+    }
+
     /// Proves the column stable from this certificate alone, in `O(L)` operations with outward rounding: the inequalities
     /// hold for the exact numbers that the column's parameters are.
     ///
@@ -182,6 +217,11 @@ impl ColumnCertificate {
             }
         }
         for (l, &step) in self.steps.iter().enumerate() {
+            if step != power_of_two_below(step) {
+                return not(format!(
+                    "the step {step} after layer {l} is not a power of two, which weights multiply exactly"
+                ));
+            }
             if !(step > 0.0 && step <= column.largest_step(l, &self.layers, self.margin)?) {
                 return not(format!("the weights fall by {step} from layer {l} to the next, which is too little"));
             }

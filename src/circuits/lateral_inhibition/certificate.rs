@@ -9,6 +9,7 @@ use super::LateralInhibition;
 use crate::Scalar;
 use crate::error::{Error, Result};
 use crate::linalg::rounding::{add_down, add_up, div_down, mul_down, mul_up};
+use crate::stability::NetworkCertificate;
 
 /// A proof that `D = I_k (x) diag(1, ratio)` certifies the circuit with this margin (theory 3.3, 6.2), for every input.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -51,6 +52,27 @@ impl RatioCertificate {
     pub fn weights(&self, columns: usize) -> Result<Array1<f64>> {
         let n = 2 * countable::<f64>("columns", columns, 2)?;
         Ok(Array1::from_shape_fn(n, |i| if i % 2 == 0 { 1.0 } else { self.ratio }))
+    }
+
+    /// This proof as a certificate of the circuit's [`network`](LateralInhibition::network), whatever its input.
+    ///
+    /// # Errors
+    /// As [`verify`](Self::verify), and [`Error::NotCertified`] if the margin is 0.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use neuronash::circuits::LateralInhibition;
+    /// let circuit = LateralInhibition::builder(2).w_ee(0.5).w_ei(1.0).w_ei_lateral(0.5).w_ie(1.0).build()?;
+    /// let certificate = circuit.certify()?.expect("the circuit is stable").network(&circuit)?;
+    /// let network = circuit.network(&array![1.0, 0.5])?;
+    /// let rest = network.equilibrium().certificate(&certificate).solve()?;
+    /// assert!(rest.report.error_bound.is_some());
+    /// # Ok::<(), neuronash::Error>(())
+    /// ```
+    pub fn network<A: Scalar>(&self, circuit: &LateralInhibition<A>) -> Result<NetworkCertificate> {
+        self.verify(circuit)?;
+        let network = circuit.network(&Array1::zeros(circuit.columns()))?;
+        NetworkCertificate::of_closed_form(network.circuit(), self.weights(circuit.columns())?, self.margin)
     }
 
     /// Proves `sym(D (R^{-1} - W)) >= margin D R^{-1}` for the exact numbers that the circuit's parameters are, and that both sides

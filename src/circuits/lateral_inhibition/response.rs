@@ -8,8 +8,6 @@ use super::{LateralInhibition, contrast};
 use crate::Scalar;
 use crate::dynamics::StopReason;
 use crate::error::{Error, Result};
-use crate::stability::NetworkCertificate;
-use crate::stability::diagonal::Method;
 
 /// The state that a [`LateralInhibition`] circuit reaches from silence.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,9 +35,7 @@ impl<A: Scalar> LateralInhibition<A> {
         let network = self.network(input)?;
         let certificate = if self.proved_slopes().is_ok() { self.certify()? } else { None };
         if let Some(certificate) = certificate.filter(|certificate| certificate.margin > 0.0) {
-            let weights = certificate.weights(self.columns())?;
-            // In closed form because the symmetry splits the circuit into modes of two neurons.
-            let proof = NetworkCertificate::proved(network.circuit(), weights, certificate.margin, Method::TwoByTwo)?;
+            let proof = certificate.network(self)?;
             let equilibrium = network.equilibrium().certificate(&proof).solve()?;
             let error_bound = equilibrium.report.error_bound.as_ref().map(|bound| bound.largest);
             return Ok(LateralResponse { state: equilibrium.state, error_bound });

@@ -48,7 +48,7 @@ impl Contraction {
 
 impl fmt::Display for Contraction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "contracts at rate {:.6} in the {} norm", self.rate.lower, self.norm)
+        write!(f, "contracts at rate {:e} in the {} norm", self.rate.lower, self.norm)
     }
 }
 

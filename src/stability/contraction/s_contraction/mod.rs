@@ -198,7 +198,7 @@ impl SContraction {
 
 impl fmt::Display for SContraction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "S-contracts at rate {:.6} (no certificate exceeds {:.6})", self.rate, self.upper)
+        write!(f, "S-contracts at rate {:e} (no certificate exceeds {:e})", self.rate, self.upper)
     }
 }
 
