@@ -7,6 +7,7 @@ use std::ops::ControlFlow;
 use connectome::{connectome, scaled_connectomes};
 use ndarray::{Array1, Array2, ShapeBuilder, array};
 use neuronash::Error;
+use neuronash::stability::Bounds;
 use neuronash::stability::diagonal::{
     Certificate, Certifier, Method, Refutation, Stop, Verdict, certify, certify_shifted, certify_sparse,
     certify_sparse_shifted, margin, margin_shifted, max_gain,
@@ -81,7 +82,7 @@ fn checked(a: &Array2<f64>) -> &'static str {
             "not_stable"
         }
         Verdict::Undecided(u) => {
-            let (lower, upper) = u.bounds();
+            let Bounds { lower, upper } = u.bounds();
             assert!(lower <= upper, "{u}");
             "undecided"
         }
@@ -494,7 +495,7 @@ fn bad_input_is_named() {
     assert!(certify_shifted(&array![[0.0]], &array![1.0, 1.0]).is_err());
     assert!(Certifier::builder().tolerance(0.0).build().is_err());
     assert!(Certifier::builder().tolerance(f64::NAN).build().is_err());
-    assert!(Certifier::builder().iteration_limit(0).build().is_err());
+    assert!(Certifier::builder().max_iterations(0).build().is_err());
     assert!(Certifier::builder().threads(0).build().is_err());
 }
 
@@ -523,16 +524,16 @@ fn limits_end_the_search_honestly() {
     let m = margin_shifted(&w, &rho).unwrap();
     let a = &w * (0.999 / (1.0 - m.lower())) - Array2::<f64>::eye(40);
     assert!(certify(&a).unwrap().iterations() > 0);
-    let limited = Certifier::builder().iteration_limit(1).build().unwrap().certify(&a).unwrap();
+    let limited = Certifier::builder().max_iterations(1).build().unwrap().certify(&a).unwrap();
     let Verdict::Undecided(u) = limited else { panic!("{limited}") };
     assert_eq!(u.reason(), Stop::IterationLimit);
-    assert!(u.bounds().0 < u.bounds().1);
+    assert!(u.bounds().width() > 0.0);
     let late = Certifier::builder().time_limit(std::time::Duration::ZERO).build().unwrap().certify(&a).unwrap();
     assert!(matches!(late, Verdict::Undecided(u) if u.reason() == Stop::TimeLimit));
     let calls = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let seen = calls.clone();
     let cancelled = Certifier::builder()
-        .on_progress(move |p| {
+        .observer(move |p| {
             seen.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             if p.iterations >= 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })
@@ -541,7 +542,7 @@ fn limits_end_the_search_honestly() {
         .unwrap()
         .certify(&a)
         .unwrap();
-    assert!(matches!(cancelled, Verdict::Undecided(u) if u.reason() == Stop::Cancelled));
+    assert!(matches!(cancelled, Verdict::Undecided(u) if u.reason() == Stop::Interrupted));
     assert_eq!(calls.load(std::sync::atomic::Ordering::Relaxed), 3);
 }
 
@@ -604,7 +605,7 @@ fn sparse_sweeps_can_be_interrupted() {
     let calls = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let seen = calls.clone();
     let certifier = Certifier::builder()
-        .on_progress(move |p| {
+        .observer(move |p| {
             assert!(p.size == 5000 && p.gap == f64::INFINITY);
             let call = seen.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             if call == 9 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
@@ -612,7 +613,7 @@ fn sparse_sweeps_can_be_interrupted() {
         .build()
         .unwrap();
     let verdict = certifier.certify_sparse(&a).unwrap();
-    assert!(matches!(&verdict, Verdict::Undecided(u) if u.reason() == Stop::Cancelled), "{verdict}");
+    assert!(matches!(&verdict, Verdict::Undecided(u) if u.reason() == Stop::Interrupted), "{verdict}");
     assert_eq!(calls.load(std::sync::atomic::Ordering::Relaxed), 10);
 }
 

@@ -28,7 +28,7 @@ macro_rules! certify {
                 self.certify_with(&Certifier::default())
             }
 
-            /// As [`certify`](Self::certify), with the limits, the threads and the progress callback of a [`Certifier`].
+            /// As [`certify`](Self::certify), with the limits, the threads and the observer of a [`Certifier`].
             ///
             /// # Errors
             /// As [`certify`](Self::certify); more threads than the system grants.

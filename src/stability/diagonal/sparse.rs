@@ -85,7 +85,7 @@ impl Sparse {
     }
 
     /// Positive vectors with `M v < 0` and `M'l < 0` for the Metzler majorant `M`, if they are found.
-    fn majorant_vectors(&self, control: &Control<'_>) -> ControlFlow<Stop, Option<(Array1<f64>, Array1<f64>)>> {
+    fn majorant_vectors(&self, control: &Control<'_>) -> ControlFlow<Stop, Option<[Array1<f64>; 2]>> {
         if !self.diagonal.upper.iter().all(|&d| d < 0.0) {
             return ControlFlow::Continue(None);
         }
@@ -97,7 +97,7 @@ impl Sparse {
         };
         let columns = self.columns.transpose_view();
         let l = majorant::interruptible_negative_vector(&columns, diagonal, sweeps, proceed)?;
-        ControlFlow::Continue(l.map(|l| (v, l)))
+        ControlFlow::Continue(l.map(|l| [v, l]))
     }
 
     /// The margin that the majorant proves for the weights `d`, if any.
@@ -129,7 +129,7 @@ pub(super) fn certify<A: Scalar>(
         return Ok(Verdict::NotStable(Refutation::new(y, Method::Diagonal, 0)));
     }
     let stop = match a.majorant_vectors(control) {
-        ControlFlow::Continue(Some((v, l))) => {
+        ControlFlow::Continue(Some([v, l])) => {
             let d = l / &v;
             if let (Some(margin), Some(weights)) = (a.proved_margin(&d, &v), Weights::new(d, std::iter::repeat_n(0, n)))
             {

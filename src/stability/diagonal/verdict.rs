@@ -14,6 +14,7 @@ use super::weights::Weights;
 use crate::Scalar;
 use crate::error::{Error, Result};
 use crate::linalg::rounding::add_up;
+use crate::stability::Bounds;
 
 /// The answer to "is this matrix Lyapunov diagonally stable?".
 #[derive(Debug, Clone, PartialEq)]
@@ -526,8 +527,8 @@ pub enum Stop {
     IterationLimit,
     /// The time limit was reached.
     TimeLimit,
-    /// The progress callback asked to stop.
-    Cancelled,
+    /// The observer asked to stop.
+    Interrupted,
     /// The numbers of a proof leave the range of `f64`.
     Range,
     /// The Metzler majorant of a sparse matrix proves nothing, and the matrix is too large for dense methods.
@@ -540,7 +541,7 @@ impl fmt::Display for Stop {
             Stop::NearBoundary => "too near the boundary for double precision",
             Stop::IterationLimit => "iteration limit reached",
             Stop::TimeLimit => "time limit reached",
-            Stop::Cancelled => "cancelled by the progress callback",
+            Stop::Interrupted => "interrupted by the observer",
             Stop::Majorant => "the Metzler majorant proves nothing, and the matrix is too large for dense methods",
             Stop::Range => "the proof would leave the range of double precision",
         })
@@ -552,10 +553,9 @@ impl Undecided {
         Self { lower, upper, method, iterations, reason }
     }
 
-    /// Proved bounds `(lower, upper)` on the margin: `lower <= 0 <= upper` unless the search was cut short. Infinite where nothing
-    /// is proved.
-    pub fn bounds(&self) -> (f64, f64) {
-        (self.lower, self.upper)
+    /// Proved bounds on the margin: `lower <= 0 <= upper` unless the search was cut short. Infinite where nothing is proved.
+    pub fn bounds(&self) -> Bounds {
+        Bounds { lower: self.lower, upper: self.upper }
     }
 
     /// The last method that was tried.
