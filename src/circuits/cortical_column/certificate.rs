@@ -20,7 +20,7 @@ use crate::stability::NetworkCertificate;
 use crate::stability::diagonal::{Refutation, Verdict, certify_shifted};
 
 /// Whether a [`CorticalColumn`] is Lyapunov diagonally stable, with the proof.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum ColumnVerdict {
@@ -49,7 +49,7 @@ pub struct ColumnCertificate {
 
 /// A proof that one layer, and with it the column, is not Lyapunov diagonally stable: a witness for the layer, with zeros for
 /// all other neurons, is a witness for the column.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ColumnRefutation {
     layer: usize,

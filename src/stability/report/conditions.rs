@@ -162,7 +162,7 @@ impl<'a> Subject<'a> {
 
     fn diagonal_stability(&self, finding: &mut Finding) -> Result<()> {
         let margin = self.certifier.margin_shifted(&self.weights, &self.rho)?;
-        let mut bounds = Bounds { lower: margin.lower(), upper: margin.upper() };
+        let mut bounds = margin.bounds();
         let verdict = self.verdict()?;
         if let Some(certificate) = verdict.certificate() {
             bounds.lower = bounds.lower.max(certificate.margin_lower());
@@ -173,8 +173,7 @@ impl<'a> Subject<'a> {
             Verdict::Undecided(_) => positive(bounds),
         };
         finding.margin = Some(bounds);
-        let gain = margin.max_gain();
-        finding.largest_gain = Some(Bounds { lower: gain.lower(), upper: gain.upper() });
+        finding.largest_gain = Some(margin.max_gain().bounds());
         Ok(())
     }
 
