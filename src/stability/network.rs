@@ -228,7 +228,7 @@ impl NetworkVerdict {
         matches!(self, NetworkVerdict::NotStable(_))
     }
 
-    /// The certificate, if there is one.
+    /// The certificate, if there is one; [`StableWithoutBounds`](NetworkVerdict::StableWithoutBounds) has none.
     pub fn certificate(&self) -> Option<&NetworkCertificate> {
         if let NetworkVerdict::Stable(certificate) = self { Some(certificate) } else { None }
     }

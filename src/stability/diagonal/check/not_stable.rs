@@ -289,6 +289,10 @@ mod tests {
                 let by_bound = !scaled.not_proved_by_bound().contains(&i);
                 assert!(!by_bound || !true_sign.is_negative(), "case {case}, row {i}: {true_sign}");
                 gained += usize::from(split && !by_bound);
+                // The other rows are those of the identity, which are proved.
+                let by_rows = proves_not_stable_by_rows(&single.view(), single.diag(), y.view());
+                assert!(!by_rows || !true_sign.is_negative(), "case {case}, row {i}: {true_sign}");
+                assert!(by_rows || true_sign.is_negative() || small < 1.0, "case {case}, row {i}: {true_sign}");
                 let clear = BigRational::from_float(4.0 * f64::EPSILON * (1.0 + single[[i, i]].abs())).unwrap()
                     * BigRational::from_float(y.row(i).dot(&y.row(i))).unwrap();
                 assert!(split || true_sign < clear, "case {case}, row {i}: {true_sign} is not proved");
