@@ -112,7 +112,13 @@ pub enum Error {
         /// What was stopped, and where.
         what: String,
     },
-    /// A stored proof does not hold for the matrix it was checked against.
+    /// There is no certificate to hand over.
+    #[error("no certificate: {reason}")]
+    NotCertified {
+        /// What is known instead.
+        reason: String,
+    },
+    /// A proof does not hold for the matrix it was checked against.
     #[error("the proof does not hold for this matrix: {reason}")]
     NotProved {
         /// Which check failed.

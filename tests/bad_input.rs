@@ -408,7 +408,7 @@ proptest! {
         let sparse: sprs::CsMat<f64> = triplets.to_csr();
         let _ = (certify_sparse(&sparse), certify_sparse_shifted(&sparse, &rho), certify_shifted(&a, &rho));
         let _ = (margin(&a, &rho), margin_shifted(&a, &rho), max_gain(&a, &rho));
-        if let Ok(certifier) = Certifier::builder().tolerance(tolerance).iteration_limit(steps).build() {
+        if let Ok(certifier) = Certifier::builder().tolerance(tolerance).max_iterations(steps).build() {
             prop_assert!(steps > 0 && (1e-14..1.0).contains(&tolerance));
             let _ = (certifier.certify(&a), certifier.margin(&a, &rho));
         }

@@ -7,6 +7,7 @@ use std::ops::ControlFlow;
 use connectome::{connectome, scaled_connectomes};
 use ndarray::{Array1, Array2, ShapeBuilder, array};
 use neuronash::Error;
+use neuronash::stability::Bounds;
 use neuronash::stability::diagonal::{
     Certificate, Certifier, Method, Refutation, StableWeights, Stop, Verdict, certify, certify_shifted, certify_sparse,
     certify_sparse_shifted, margin, margin_shifted, max_gain,
@@ -81,7 +82,7 @@ fn checked(a: &Array2<f64>) -> &'static str {
             "not_stable"
         }
         Verdict::Undecided(u) => {
-            let (lower, upper) = u.bounds();
+            let Bounds { lower, upper } = u.bounds();
             assert!(lower <= upper, "{u}");
             "undecided"
         }
@@ -493,7 +494,7 @@ fn bad_input_is_named() {
     assert!(certify_shifted(&array![[0.0]], &array![1.0, 1.0]).is_err());
     assert!(Certifier::builder().tolerance(0.0).build().is_err());
     assert!(Certifier::builder().tolerance(f64::NAN).build().is_err());
-    assert!(Certifier::builder().iteration_limit(0).build().is_err());
+    assert!(Certifier::builder().max_iterations(0).build().is_err());
     assert!(Certifier::builder().threads(0).build().is_err());
 }
 
@@ -522,16 +523,16 @@ fn limits_end_the_search_honestly() {
     let m = margin_shifted(&w, &rho).unwrap();
     let a = &w * (0.999 / (1.0 - m.lower())) - Array2::<f64>::eye(40);
     assert!(certify(&a).unwrap().iterations() > 0);
-    let limited = Certifier::builder().iteration_limit(1).build().unwrap().certify(&a).unwrap();
+    let limited = Certifier::builder().max_iterations(1).build().unwrap().certify(&a).unwrap();
     let Verdict::Undecided(u) = limited else { panic!("{limited}") };
     assert_eq!(u.reason(), Stop::IterationLimit);
-    assert!(u.bounds().0 < u.bounds().1);
+    assert!(u.bounds().width() > 0.0);
     let late = Certifier::builder().time_limit(std::time::Duration::ZERO).build().unwrap().certify(&a).unwrap();
     assert!(matches!(late, Verdict::Undecided(u) if u.reason() == Stop::TimeLimit));
     let calls = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let seen = calls.clone();
     let cancelled = Certifier::builder()
-        .on_progress(move |p| {
+        .observer(move |p| {
             seen.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             if p.iterations >= 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })
@@ -540,8 +541,100 @@ fn limits_end_the_search_honestly() {
         .unwrap()
         .certify(&a)
         .unwrap();
-    assert!(matches!(cancelled, Verdict::Undecided(u) if u.reason() == Stop::Cancelled));
+    assert!(matches!(cancelled, Verdict::Undecided(u) if u.reason() == Stop::Interrupted));
     assert_eq!(calls.load(std::sync::atomic::Ordering::Relaxed), 3);
+}
+
+#[test]
+fn refutations_of_sparse_matrices() {
+    let sparse = |a: &Array2<f64>| sprs::CsMat::csr_from_dense(a.view(), 0.0);
+    let mut rng = StdRng::seed_from_u64(31);
+    let mut checked = 0;
+    for case in 0..60 {
+        let n = 4 + case % 20;
+        let a = gaussian(n, 0.9, &mut rng).mapv(|v| if v.abs() < 0.7 { 0.0 } else { v }) - Array2::<f64>::eye(n);
+        let Verdict::NotStable(refutation) = certify(&a).unwrap() else { continue };
+        checked += 1;
+        refutation.verify_sparse(&sparse(&a)).unwrap();
+        refutation.verify_sparse(&sparse(&a).to_csc()).unwrap();
+        // Another matrix: whatever is refuted for it is refuted by the dense check, too.
+        let other = &a - 0.3 * &Array2::<f64>::eye(n);
+        assert_eq!(
+            refutation.verify_sparse(&sparse(&other)).is_ok(),
+            refutation.verify(&other).is_ok(),
+            "{refutation}"
+        );
+        let far = &a - 40.0 * &Array2::<f64>::eye(n);
+        assert!(matches!(refutation.verify_sparse(&sparse(&far)), Err(Error::NotProved { .. })));
+        assert!(refutation.verify_sparse(&sparse(&Array2::<f64>::eye(n + 1))).is_err());
+    }
+    assert!(checked > 20, "{checked} refutations");
+
+    // On the boundary the sign is found exactly; one unit in the last place beyond it, nothing is proved.
+    let mut ring = array![[-1.0, 1.0, 0.0], [0.0, -1.0, 1.0], [1.0, 0.0, -1.0]];
+    let verdict = certify(&ring).unwrap();
+    let refutation = verdict.refutation().unwrap_or_else(|| panic!("{verdict}"));
+    refutation.verify_sparse(&sparse(&ring)).unwrap();
+    ring[[0, 0]] = (-1.0f64).next_down();
+    assert!(refutation.verify_sparse(&sparse(&ring)).is_err());
+
+    // W - R^-1, far too large for a dense copy.
+    let n = 60_000;
+    let mut w = sprs::TriMat::new((n, n));
+    for i in 0..n {
+        w.add_triplet(i, i, if i == 777 { 0.6 } else { -0.1 });
+        w.add_triplet(i, (i + 1) % n, 0.9);
+    }
+    let w = w.to_csr::<usize>();
+    let verdict = certify_sparse_shifted(&w, &(2.0 * ones(n))).unwrap();
+    let refutation = verdict.refutation().unwrap_or_else(|| panic!("{verdict}"));
+    refutation.verify_sparse_shifted(&w, &(2.0 * ones(n))).unwrap();
+    assert!(refutation.verify_sparse_shifted(&w, &ones(n)).is_err());
+}
+
+#[test]
+fn sparse_sweeps_can_be_interrupted() {
+    let n = 5000;
+    let mut a = sprs::TriMat::new((n, n));
+    for i in 0..n {
+        a.add_triplet(i, i, -1.0);
+        a.add_triplet(i, (i + 1) % n, 0.99999);
+    }
+    let a = a.to_csr::<usize>();
+    let calls = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let seen = calls.clone();
+    let certifier = Certifier::builder()
+        .observer(move |p| {
+            assert!(p.size == 5000 && p.gap == f64::INFINITY);
+            let call = seen.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            if call == 9 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })
+        .build()
+        .unwrap();
+    let verdict = certifier.certify_sparse(&a).unwrap();
+    assert!(matches!(&verdict, Verdict::Undecided(u) if u.reason() == Stop::Interrupted), "{verdict}");
+    assert_eq!(calls.load(std::sync::atomic::Ordering::Relaxed), 10);
+}
+
+#[test]
+fn given_weights_are_proved_or_refused() {
+    let a = array![[-1.0, 4.0, 0.0], [-4.0, -1.0, 0.0], [0.0, 3.0, -1.0]];
+    let sparse = sprs::CsMat::csr_from_dense(a.view(), 0.0);
+    let d = array![1.0, 1.0, 0.1];
+    let certificate = Certificate::from_weights(&a, &d).unwrap();
+    assert_eq!((certificate.method(), certificate.weights()), (Method::Given, array![4.0, 4.0, 0.4].view()));
+    assert!(certifies(&certificate, &exact_matrix(&a)) && certificate.margin_lower() > 0.0);
+    certificate.verify(&a).unwrap();
+    Certificate::from_weights_sparse(&sparse, &d).unwrap().verify_sparse(&sparse).unwrap();
+    let w = &a + &Array2::<f64>::eye(3);
+    let shifted = Certificate::from_weights_shifted(&w, &ones(3), &d).unwrap();
+    shifted.verify_shifted(&w, &ones(3)).unwrap();
+    let w = sprs::CsMat::csr_from_dense(w.view(), 0.0);
+    assert_eq!(Certificate::from_weights_sparse_shifted(&w, &ones(3), &d).unwrap(), shifted);
+    assert!(matches!(Certificate::from_weights(&a, &array![1.0, 1.0, 1.0]), Err(Error::NotProved { .. })));
+    assert!(matches!(Certificate::from_weights(&a, &array![1.0, 1.0]), Err(Error::Shape { .. })));
+    assert!(matches!(Certificate::from_weights_sparse(&sparse, &array![1.0, 1.0]), Err(Error::Shape { .. })));
+    assert!(matches!(Certificate::from_weights(&a, &array![1.0, 0.0, 1.0]), Err(Error::Invalid { .. })));
 }
 
 #[test]

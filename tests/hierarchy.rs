@@ -247,6 +247,44 @@ fn the_report_hands_over_the_proof() {
 }
 
 #[test]
+fn the_report_calls_linear_stability_proved_only_where_it_is() {
+    let only = ReportOptions::default().only(&[Condition::Hurwitz]);
+    let report = |w: &Array2<f64>| only.firing_rate(&network(w)).unwrap();
+    // Hurwitz, but not diagonally stable: proved by a Lyapunov inequality of its own.
+    let spiral = array![[2.0, -3.0], [3.0, -1.0]];
+    assert!(certify(&minus_identity(&spiral)).unwrap().is_not_stable());
+    let proved = report(&spiral);
+    assert!(proved.holds(Condition::Hurwitz) && proved.findings()[0].numerical, "{proved}");
+    assert!(proved.to_string().contains('~') && proved.to_string().contains("not proved"), "{proved}");
+    // Its eigenvalues are those of diag(-1e-3), but rounding errors in W could move them across the axis.
+    let n = 12;
+    let jordan = Array2::from_shape_fn((n, n), |(i, j)| match (i, j) {
+        (i, j) if i == j => 1.0 - 1e-3,
+        (i, j) if j == i + 1 => 1.0,
+        (i, j) if i + 1 == n && j == 0 => 1e-36,
+        _ => 0.0,
+    });
+    let doubtful = report(&jordan);
+    assert_ne!(doubtful.findings()[0].answer, Answer::Holds, "{doubtful}");
+    // Other findings are proved through and through.
+    let whole = network(&array![[0.0, 4.0], [-4.0, 0.0]]).stability_report().unwrap();
+    assert!(whole.findings().iter().all(|f| f.numerical == (f.condition == Condition::Hurwitz)), "{whole}");
+}
+
+#[test]
+fn answers_about_matrices_are_said_in_words() {
+    let a = array![[1.0, -3.0], [3.0, -2.0]];
+    assert!(hurwitz(&a).unwrap().to_string().contains("proved below -"));
+    assert!(hurwitz(&-&a).unwrap().to_string().contains("not proved negative"));
+    assert!(diagonal_dominance(&a).unwrap().to_string().contains("rows in [-4e0, "));
+    assert!(p_matrix(&-&a).unwrap().to_string().contains("not a P-matrix: the minor of rows and columns [0]"));
+    assert!(d_stability(&a).unwrap().to_string().contains("not D-stable: rows and columns [0]"));
+    assert_eq!(p_matrix(&Array2::<f64>::eye(2)).unwrap().to_string(), "a P-matrix, proved");
+    assert_eq!(d_stability(&-Array2::<f64>::eye(2)).unwrap().to_string(), "D-stable, proved");
+    assert!(perron(&array![[0.0, 1.0], [1.0, 0.0]]).unwrap().to_string().starts_with("spectral abscissa in ["));
+}
+
+#[test]
 fn a_bistable_pair_fails_everything() {
     let report = network(&array![[0.0, -2.0], [-2.0, 0.0]]).stability_report().unwrap();
     assert!(report.findings().iter().all(|f| f.answer == Answer::Fails), "{report}");

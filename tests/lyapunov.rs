@@ -1,13 +1,17 @@
 //! The Lyapunov function of certified networks, its guarantees, and local stability.
 
+use std::time::Duration;
+
 use ndarray::{Array1, Array2, array};
 use neuronash::activation::{
     Algebraic, Arctan, ClippedLinear, Identity, LeakyRelu, Logistic, NakaRushton, PowerLaw, RectifiedThreshold, Relu,
     SoftThreshold, Softplus, Tanh,
 };
+use neuronash::circuits::balance::RegulationBound;
 use neuronash::network::{FiringRateNetwork, HopfieldNetwork};
+use neuronash::stability::diagonal::{Certifier, Method, Stop};
 use neuronash::stability::local::Tendency;
-use neuronash::stability::{NetworkCertificate, NetworkVerdict};
+use neuronash::stability::{Condition, NetworkCertificate, NetworkVerdict, ReportOptions};
 use neuronash::{Error, Scalar};
 use proptest::prelude::*;
 use rand::rngs::StdRng;
@@ -307,7 +311,7 @@ fn verdicts_are_either_way() {
     let verdict = unstable.certify().unwrap();
     assert!(matches!(verdict, NetworkVerdict::NotStable(_)), "{verdict}");
     assert!(verdict.certificate().is_none());
-    assert!(matches!(verdict.into_certificate(), Err(Error::NotProved { .. })));
+    assert!(matches!(verdict.into_certificate(), Err(Error::NotCertified { .. })));
     // The same weights with a gain of 1/2.
     let tame = FiringRateNetwork::builder(array![[1.5, -1.0], [1.0, 0.0]])
         .activation(Tanh::with_gain(0.5).unwrap())
@@ -317,6 +321,123 @@ fn verdicts_are_either_way() {
     assert_eq!(certificate.slope_bounds(), array![0.5, 0.5]);
     assert!(margin_holds(&tame, &certificate));
     assert_eq!(tame.to_hopfield().certify().unwrap().into_certificate().unwrap(), certificate);
+}
+
+/// `W - I` symmetric with the largest eigenvalue `-gap`, exactly.
+fn near_boundary(n: usize, gap: f64) -> FiringRateNetwork<f64> {
+    let c = 2f64.powi(-9);
+    let own = 1.0 - n as f64 * c - gap;
+    let w = Array2::from_shape_fn((n, n), |(i, j)| if i == j { c + own } else { c });
+    FiringRateNetwork::builder(w).activation(Relu).input(&Array1::from_elem(n, 1e-3)).build().unwrap()
+}
+
+#[test]
+fn margins_near_the_boundary_are_positive_or_said_to_be_none() {
+    for n in [100, 300] {
+        for power in [20, 28, 32, 36, 40, 44, 48] {
+            let net = near_boundary(n, 2f64.powi(-power));
+            let verdict = net.certify().unwrap();
+            let Some(certificate) = verdict.certificate() else {
+                assert!(power > 36 && !verdict.is_not_stable(), "n = {n}, gap 2^-{power}: {verdict}");
+                assert!(matches!(verdict.into_certificate(), Err(Error::NotCertified { .. })));
+                continue;
+            };
+            assert!(certificate.margin() > 0.0 && certificate.margin() <= 2f64.powi(-power), "{certificate}");
+            assert!(power > 36 || certificate.margin() >= 0.05 * 2f64.powi(-power), "gap 2^-{power}: {certificate}");
+            net.verify(certificate).unwrap();
+            let lyapunov = net.lyapunov(certificate).unwrap();
+            assert!(lyapunov.decay_rate() > 0.0);
+            assert!(lyapunov.error_bound(&Array1::zeros(n)).unwrap().is_some());
+            assert!(RegulationBound::new(&net, certificate).unwrap().gain.is_finite());
+        }
+    }
+    // One neuron whose margin is the distance between two numbers.
+    let edge = FiringRateNetwork::builder(array![[1.0f64.next_down()]]).activation(Relu).build().unwrap();
+    let verdict = edge.certify().unwrap();
+    assert!(matches!(verdict, NetworkVerdict::StableWithoutBounds(_)), "{verdict}");
+    assert!(verdict.to_string().contains("no margin above 0"), "{verdict}");
+}
+
+#[test]
+fn a_chain_too_long_for_the_range_of_f64_is_stable_all_the_same() {
+    let n = 1500;
+    let mut w = Array2::zeros((n, n));
+    (1..n).for_each(|i| w[[i, i - 1]] = 4.0);
+    let net = FiringRateNetwork::builder(w).activation(Relu).build().unwrap();
+    let verdict = net.certify().unwrap();
+    let NetworkVerdict::StableWithoutBounds(proof) = &verdict else { panic!("{verdict}") };
+    proof.verify_shifted(&net.weights().to_dense(), &Array1::<f64>::ones(n)).unwrap();
+    assert!(verdict.is_stable() && verdict.certificate().is_none());
+    let report = net.stability_report().unwrap();
+    assert!(report.holds(Condition::DiagonalStability) && report.verdict() == Some(&verdict), "{report}");
+    let message = verdict.into_certificate().unwrap_err().to_string();
+    assert!(message.contains("stable for every input") && message.contains("range of f64"), "{message}");
+    // A shorter one has weights within range.
+    let short = FiringRateNetwork::builder(net.weights().to_dense().slice(ndarray::s![..300, ..300]).to_owned())
+        .activation(Relu)
+        .build()
+        .unwrap();
+    assert!(short.certify().unwrap().into_certificate().unwrap().margin() > 0.0);
+}
+
+#[test]
+fn options_of_a_certifier_reach_networks() {
+    let net = network::<f64>(30, 1, 0);
+    let hurried = Certifier::builder().time_limit(Duration::ZERO).build().unwrap();
+    let rough = Certifier::builder().tolerance(0.5).build().unwrap();
+    // A ring of strong influences, decided by the interior point only.
+    let ring = |n: usize, weight: f64| {
+        let mut w = TriMat::new((n, n));
+        (0..n).for_each(|i| w.add_triplet(i, (i + 1) % n, if i == 0 { -weight } else { weight }));
+        w.to_csr::<usize>()
+    };
+    let looped = FiringRateNetwork::builder(ring(5, 1.2)).activation(Relu).build().unwrap();
+    assert!(looped.certify().unwrap().is_stable());
+    for verdict in [looped.certify_with(&hurried).unwrap(), looped.to_hopfield().certify_with(&hurried).unwrap()] {
+        let NetworkVerdict::Undecided(undecided) = verdict else { panic!("{verdict}") };
+        assert_eq!(undecided.reason(), Stop::TimeLimit);
+    }
+    let margin = net.margin().unwrap();
+    assert!(net.to_hopfield().margin_with(&rough).unwrap().lower() <= margin.upper());
+    assert!(net.margin_with(&rough).unwrap().iterations() <= margin.iterations());
+    assert_eq!(looped.margin_with(&hurried).unwrap().stopped(), Some(Stop::TimeLimit));
+    let gain = looped.max_gain().unwrap();
+    assert!(gain.lower() > 1.2359 / 1.2 && gain.upper() < 1.2361 / 1.2, "{gain}");
+    let only = ReportOptions::default().only(&[Condition::DiagonalStability]);
+    // Dense weights near the boundary, which need the interior point.
+    let mut rng = StdRng::seed_from_u64(5);
+    let w = Array2::from_shape_simple_fn((30, 30), || rng.random_range(-1.0..1.0));
+    let dense = |w| FiringRateNetwork::builder(w).activation(Relu).build().unwrap();
+    let near = dense(&w * (0.999 * dense(w.clone()).max_gain().unwrap().lower()));
+    let report = only.clone().certifier(hurried.clone()).firing_rate(&near).unwrap();
+    assert!(matches!(report.verdict(), Some(NetworkVerdict::Undecided(_))), "{report}");
+    assert!(only.firing_rate(&near).unwrap().holds(Condition::DiagonalStability));
+
+    // Sweeps over a sparse majorant end when they are told to, before the first one.
+    let large = FiringRateNetwork::builder(ring(5000, 0.9999)).activation(Relu).build().unwrap();
+    let NetworkVerdict::Undecided(undecided) = large.certify_with(&hurried).unwrap() else { panic!("no time") };
+    assert_eq!(undecided.reason(), Stop::TimeLimit);
+}
+
+#[test]
+fn weights_of_ones_own_are_proved() {
+    let w = array![[0.5, -4.0], [2.0, 0.0]];
+    let net = FiringRateNetwork::builder(w.clone()).activation(Relu).build().unwrap();
+    let certificate = net.certify_weights(&array![2.0, 4.0]).unwrap();
+    assert_eq!((certificate.method(), certificate.weights()), (Method::Given, array![1.0, 2.0].view()));
+    assert!(certificate.margin() > 0.499 && certificate.margin() <= 0.5, "{certificate}");
+    net.verify(&certificate).unwrap();
+    assert_eq!(net.to_hopfield().certify_weights(&array![2.0f32, 4.0]).unwrap(), certificate);
+    let triplets = w.indexed_iter().map(|((i, j), &v)| (i, j, v));
+    let mut sparse = TriMat::new((2, 2));
+    triplets.for_each(|(i, j, v)| sparse.add_triplet(i, j, v));
+    let sparse = FiringRateNetwork::builder(sparse.to_csr::<usize>()).activation(Relu).build().unwrap();
+    assert_eq!(sparse.certify_weights(&array![2.0, 4.0]).unwrap(), certificate);
+    assert!(matches!(net.certify_weights(&array![1.0, 40.0]), Err(Error::NotProved { .. })));
+    assert!(matches!(net.certify_weights(&array![1.0]), Err(Error::Shape { .. })));
+    for bad in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+        assert!(matches!(net.certify_weights(&array![1.0, bad]), Err(Error::Invalid { .. })));
+    }
 }
 
 #[test]

@@ -154,6 +154,10 @@ fn certificates_of_networks_are_checked() {
     survives_as_printed::<NetworkVerdict>(net.certify().unwrap());
     let unstable = FiringRateNetwork::builder(array![[2.0]]).activation(Relu).build().unwrap();
     survives_as_printed::<NetworkVerdict>(unstable.certify().unwrap());
+    let edge = FiringRateNetwork::builder(array![[1.0f64.next_down()]]).activation(Relu).build().unwrap();
+    let verdict = edge.certify().unwrap();
+    assert!(matches!(verdict, NetworkVerdict::StableWithoutBounds(_)));
+    survives::<NetworkVerdict>(verdict);
     let with = |field: &str, value: Value| {
         let mut changed = stored.clone();
         changed[field] = value;
@@ -324,8 +328,8 @@ fn methods_of_solvers_are_checked_when_used() {
 
 #[test]
 fn bounds_of_which_one_is_infinite() {
-    // Cancelled before anything is proved.
-    let certifier = Certifier::builder().on_progress(|_| std::ops::ControlFlow::Break(())).build().unwrap();
+    // Interrupted before anything is proved.
+    let certifier = Certifier::builder().observer(|_| std::ops::ControlFlow::Break(())).build().unwrap();
     let a = array![[-1.0, 0.0, -1.999], [1.999, -1.0, 0.0], [0.0, 1.999, -1.0]];
     let margin = certifier.margin(&a, &array![1.0, 1.0, 1.0]).unwrap();
     survives_as_printed(margin);
@@ -337,7 +341,7 @@ fn bounds_of_which_one_is_infinite() {
     let Verdict::Undecided(undecided) = certify_sparse(&sparse.to_csr::<usize>()).unwrap() else {
         panic!("too strong for the majorant, too large for the rest")
     };
-    assert_eq!(undecided.bounds().0, f64::NEG_INFINITY);
+    assert_eq!(undecided.bounds().lower, f64::NEG_INFINITY);
     survives(undecided);
 }
 

@@ -62,7 +62,7 @@ impl<A: Scalar> SlopeRange<A> {
         Self { min, max, exact: true }
     }
 
-    /// Bounds that were seen on samples; a certificate that rests on them says so.
+    /// Bounds that were seen on samples; no proof rests on them.
     pub fn sampled(min: A, max: A) -> Self {
         Self { min, max, exact: false }
     }
@@ -72,7 +72,10 @@ impl<A: Scalar> SlopeRange<A> {
         self.min >= A::zero() && self.max <= A::one()
     }
 
-    /// The upper bound `rho`, or the error that names the activation and who needed the bound.
+    /// The upper bound `rho`, whether known or sampled. Proofs rest on [`proved`](Self::proved).
+    ///
+    /// # Errors
+    /// [`Error::UnboundedSlope`], which names the activation and what needed the bound.
     pub fn bounded(&self, activation: &str, needed_by: &str) -> Result<A> {
         if self.max.is_finite() {
             Ok(self.max)
@@ -83,5 +86,33 @@ impl<A: Scalar> SlopeRange<A> {
                 needed_by: needed_by.into(),
             })
         }
+    }
+
+    /// The upper bound `rho` that a proof may rest on: finite, above 0, and known from a formula or a declaration.
+    ///
+    /// # Errors
+    /// [`Error::UnboundedSlope`] for an infinite one; [`Error::Invalid`] for one that was only sampled, or is not positive. Both name
+    /// the activation and what needed the bound.
+    ///
+    /// ```
+    /// use neuronash::activation::{ActivationCost, from_fn};
+    /// let bend = || from_fn("bend", |z: f64| if z > 0.0 { z / (1.0 + z) } else { 0.0 });
+    /// assert!(bend().slope_range().proved("bend", "a proof").is_err());
+    /// assert_eq!(bend().with_slope_range(0.0, 1.0)?.slope_range().proved("bend", "a proof")?, 1.0);
+    /// # Ok::<(), neuronash::Error>(())
+    /// ```
+    pub fn proved(&self, activation: &str, needed_by: &str) -> Result<A> {
+        let rho = self.bounded(activation, needed_by)?;
+        let refused = |value: String, allowed: String| Err(Error::invalid(activation, value, allowed));
+        if !self.exact {
+            let value = format!("an activation with slopes known from samples only, in [{}, {}]", self.min, self.max);
+            let how = "by `with_slope_range` or a `slope_range` of its own";
+            return refused(value, format!("declared slope bounds ({how}), on which {needed_by} can rest"));
+        }
+        if rho <= A::zero() {
+            let value = format!("an activation with largest slope {rho}");
+            return refused(value, format!("largest slopes above 0, which {needed_by} needs"));
+        }
+        Ok(rho)
     }
 }

@@ -104,9 +104,18 @@ impl<A: Scalar> Circuit<A> {
 
     /// `rho`, or the error that names the activation without a bound.
     pub(crate) fn slope_bounds(&self, needed_by: &str) -> Result<Array1<A>> {
+        self.bounds_of_populations(|slopes, name| slopes.bounded(name, needed_by))
+    }
+
+    /// `rho` as proofs need them: known and above 0.
+    pub(crate) fn proved_slopes(&self, needed_by: &str) -> Result<Array1<A>> {
+        self.bounds_of_populations(|slopes, name| slopes.proved(name, needed_by))
+    }
+
+    fn bounds_of_populations(&self, bound: impl Fn(SlopeRange<A>, &str) -> Result<A>) -> Result<Array1<A>> {
         let mut bounds = Array1::zeros(self.len());
         for population in &self.populations {
-            let rho = population.activation.slope_range().bounded(&population.activation.name(), needed_by)?;
+            let rho = bound(population.activation.slope_range(), &population.activation.name())?;
             for i in population.members.iter() {
                 bounds[i] = rho;
             }

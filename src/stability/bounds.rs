@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// A real number that is proved to lie in `[lower, upper]`; an end that is not known is infinite.
+/// A real number that lies in `[lower, upper]`, proved where its owner does not say otherwise; an end that is not known is infinite.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Bounds {

@@ -2,9 +2,10 @@
 
 use std::fmt;
 
-use ndarray::{Array1, ArrayView1};
+use ndarray::{Array1, ArrayBase, ArrayView1, Data, Ix1};
 
-use super::diagonal::{self, Refutation, Undecided, Verdict};
+use super::diagonal::{self, Certifier, Gain, Margin, Refutation, Undecided, Verdict};
+use super::local::fits_densely;
 use crate::Scalar;
 use crate::error::{Error, Result};
 use crate::network::{Circuit, FiringRateNetwork, HopfieldNetwork, WeightsView};
@@ -24,7 +25,136 @@ macro_rules! certify {
             /// # Errors
             /// An activation whose slopes are unbounded, or known from samples only, or all zero.
             pub fn certify(&self) -> Result<NetworkVerdict> {
-                certify(&self.circuit)
+                self.certify_with(&Certifier::default())
+            }
+
+            /// As [`certify`](Self::certify), with the limits, the threads and the observer of a [`Certifier`].
+            ///
+            /// # Errors
+            /// As [`certify`](Self::certify); more threads than the system grants.
+            ///
+            /// ```
+            /// use std::time::Duration;
+            /// use ndarray::array;
+            /// use neuronash::activation::Relu;
+            /// use neuronash::network::FiringRateNetwork;
+            /// use neuronash::stability::diagonal::Certifier;
+            /// let net = FiringRateNetwork::builder(array![[0.5, -4.0], [3.0, 0.0]]).activation(Relu).build()?;
+            /// let certifier = Certifier::builder().time_limit(Duration::from_secs(10)).build()?;
+            /// assert!(net.certify_with(&certifier)?.is_stable());
+            /// # Ok::<(), neuronash::Error>(())
+            /// ```
+            pub fn certify_with(&self, certifier: &Certifier) -> Result<NetworkVerdict> {
+                certify(&self.circuit, certifier)
+            }
+
+            /// Proves that the weights `d > 0`, shape `[n]`, certify `W - R^{-1}`, with a margin near the largest that they have.
+            /// They are kept up to a power of two common to all.
+            ///
+            /// Sparse weights are proved by the Metzler majorant or, up to 3,000 neurons, as dense ones.
+            ///
+            /// # Errors
+            /// [`Error::NotProved`] if they do not certify it, or it cannot be proved in `f64`; [`Error::NotCertified`] if no
+            /// margin above 0 can be proved for them; [`Error::Shape`] and [`Error::Invalid`] unless there is one finite positive
+            /// weight per neuron; an activation whose slopes are unbounded, or known from samples only, or all zero.
+            ///
+            /// ```
+            /// use ndarray::array;
+            /// use neuronash::activation::Relu;
+            /// use neuronash::network::FiringRateNetwork;
+            /// let net = FiringRateNetwork::builder(array![[0.5, -4.0], [2.0, 0.0]]).activation(Relu).build()?;
+            /// // The coupling cancels: 2 times -4 and 4 times 2.
+            /// let certificate = net.certify_weights(&array![2.0, 4.0])?;
+            /// assert!(certificate.margin() > 0.499 && net.verify(&certificate).is_ok());
+            /// # Ok::<(), neuronash::Error>(())
+            /// ```
+            pub fn certify_weights<B: Scalar, S: Data<Elem = B>>(
+                &self,
+                d: &ArrayBase<S, Ix1>,
+            ) -> Result<NetworkCertificate> {
+                let rho = self.circuit.proved_slopes(NEED)?;
+                let certificate = match self.circuit.weights.view() {
+                    WeightsView::Dense(w) => diagonal::Certificate::from_weights_shifted(&w, &rho, d)?,
+                    WeightsView::Sparse(w) => diagonal::Certificate::from_weights_sparse_shifted(w, &rho, d)?,
+                };
+                NetworkVerdict::of_matrix(&self.circuit, Verdict::Stable(certificate))?.into_certificate()
+            }
+
+            /// The stability margin `delta*(W - R^{-1}; R)` (theory 3.3), bounded from both sides to 1e-9 relative: positive iff
+            /// the network is Lyapunov diagonally stable. As [`diagonal::margin_shifted`], for dense matrices.
+            ///
+            /// # Errors
+            /// More than 20,000 neurons, for whom dense matrices do not fit; an activation whose slopes are unbounded, or known
+            /// from samples only, or all zero.
+            ///
+            /// ```
+            /// use ndarray::array;
+            /// use neuronash::activation::Relu;
+            /// use neuronash::network::FiringRateNetwork;
+            /// let net = FiringRateNetwork::builder(array![[0.5, -4.0], [3.0, 0.0]]).activation(Relu).build()?;
+            /// let margin = net.margin()?;
+            /// assert!(margin.lower() <= 0.5 && 0.5 <= margin.upper());
+            /// # Ok::<(), neuronash::Error>(())
+            /// ```
+            pub fn margin(&self) -> Result<Margin> {
+                self.margin_with(&Certifier::default())
+            }
+
+            /// As [`margin`](Self::margin), to the tolerance and with the limits of a [`Certifier`].
+            ///
+            /// # Errors
+            /// As [`margin`](Self::margin); more threads than the system grants.
+            pub fn margin_with(&self, certifier: &Certifier) -> Result<Margin> {
+                fits_densely(self.len(), "a stability margin")?;
+                let rho = self.circuit.proved_slopes(NEED)?;
+                match self.circuit.weights.view() {
+                    WeightsView::Dense(w) => certifier.margin_shifted(&w, &rho),
+                    WeightsView::Sparse(w) => certifier.margin_shifted(&w.to_dense(), &rho),
+                }
+            }
+
+            /// The largest gain `g` for which the network with the weights `g W` is diagonally stable, bounded from both sides to
+            /// 1e-9 relative. That of a [`Certifier`] is `margin_with(&certifier)?.max_gain()`.
+            ///
+            /// # Errors
+            /// As [`margin`](Self::margin).
+            ///
+            /// ```
+            /// use ndarray::array;
+            /// use neuronash::activation::Tanh;
+            /// use neuronash::network::FiringRateNetwork;
+            /// let net = FiringRateNetwork::builder(array![[0.5, -3.0], [2.0, 0.0]]).activation(Tanh::new()).build()?;
+            /// let gain = net.max_gain()?;
+            /// assert!(gain.lower() <= 2.0 && 2.0 <= gain.upper());
+            /// # Ok::<(), neuronash::Error>(())
+            /// ```
+            pub fn max_gain(&self) -> Result<Gain> {
+                Ok(self.margin()?.max_gain())
+            }
+
+            /// Proves again that no diagonal weights certify this network.
+            ///
+            /// # Errors
+            /// [`Error::NotProved`] if the refutation is not one of this network; an activation whose slopes are unbounded, or
+            /// known from samples only, or all zero.
+            ///
+            /// ```
+            /// use ndarray::array;
+            /// use neuronash::activation::Relu;
+            /// use neuronash::network::FiringRateNetwork;
+            /// use neuronash::stability::NetworkVerdict;
+            /// let net = |w| FiringRateNetwork::builder(array![[w, -1.0], [1.0, 0.0]]).activation(Relu).build();
+            /// let NetworkVerdict::NotStable(refutation) = net(1.5)?.certify()? else { panic!("1.5 exceeds 1") };
+            /// net(1.5)?.verify_refutation(&refutation)?;
+            /// assert!(net(0.5)?.verify_refutation(&refutation).is_err());
+            /// # Ok::<(), neuronash::Error>(())
+            /// ```
+            pub fn verify_refutation(&self, refutation: &Refutation) -> Result<()> {
+                let rho = self.circuit.proved_slopes(NEED)?;
+                match self.circuit.weights.view() {
+                    WeightsView::Dense(w) => refutation.verify_shifted(&w, &rho),
+                    WeightsView::Sparse(w) => refutation.verify_sparse_shifted(w, &rho),
+                }
             }
 
             /// Proves the weights and the margin of a certificate again for this network, without trusting where it came
@@ -60,6 +190,11 @@ certify!(HopfieldNetwork);
 pub enum NetworkVerdict {
     /// Yes, and this proves it.
     Stable(NetworkCertificate),
+    /// Yes, and this proves it, but in numbers of which no bounds on rates and errors can be made: weights that span more than
+    /// the range of `f64`, as those of long feed-forward chains, or a margin that is lost in rounding errors.
+    ///
+    /// The proof is one for the matrix `W - R^{-1}`; [`diagonal::Certificate::verify_shifted`] checks it again.
+    StableWithoutBounds(diagonal::Certificate),
     /// No diagonal `D` proves it, and this proves that; some input or activation with the same slope bounds may still
     /// settle.
     NotStable(Refutation),
@@ -71,9 +206,8 @@ impl NetworkVerdict {
     /// What the verdict on the circuit's `W - R^{-1}` says about the network.
     pub(crate) fn of_matrix<A: Scalar>(circuit: &Circuit<A>, verdict: Verdict) -> Result<Self> {
         Ok(match verdict {
-            Verdict::Stable(certificate) if !certificate.weights_are_representable() => {
-                let reason = "the matrix is stable, but its weights D span more than the range of f64".into();
-                return Err(Error::NotProved { reason });
+            Verdict::Stable(certificate) if why_without_bounds(&certificate).is_some() => {
+                Self::StableWithoutBounds(certificate)
             }
             Verdict::Stable(certificate) => {
                 let (weights, margin) = (certificate.weights().to_owned(), certificate.margin_lower());
@@ -84,7 +218,17 @@ impl NetworkVerdict {
         })
     }
 
-    /// The certificate, if there is one.
+    /// Whether the network is proved to settle, whatever its input.
+    pub fn is_stable(&self) -> bool {
+        matches!(self, NetworkVerdict::Stable(_) | NetworkVerdict::StableWithoutBounds(_))
+    }
+
+    /// Whether it is proved that no diagonal `D` certifies the network.
+    pub fn is_not_stable(&self) -> bool {
+        matches!(self, NetworkVerdict::NotStable(_))
+    }
+
+    /// The certificate, if there is one; [`StableWithoutBounds`](NetworkVerdict::StableWithoutBounds) has none.
     pub fn certificate(&self) -> Option<&NetworkCertificate> {
         if let NetworkVerdict::Stable(certificate) = self { Some(certificate) } else { None }
     }
@@ -92,11 +236,11 @@ impl NetworkVerdict {
     /// The certificate, or the reason why there is none.
     ///
     /// # Errors
-    /// [`Error::NotProved`] unless the verdict is [`Stable`](NetworkVerdict::Stable).
+    /// [`Error::NotCertified`], with what is known instead, unless the verdict is [`Stable`](NetworkVerdict::Stable).
     pub fn into_certificate(self) -> Result<NetworkCertificate> {
         match self {
             NetworkVerdict::Stable(certificate) => Ok(certificate),
-            other => Err(Error::NotProved { reason: other.to_string() }),
+            other => Err(Error::NotCertified { reason: other.to_string() }),
         }
     }
 }
@@ -105,9 +249,25 @@ impl fmt::Display for NetworkVerdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             NetworkVerdict::Stable(certificate) => certificate.fmt(f),
+            NetworkVerdict::StableWithoutBounds(certificate) => {
+                let why = why_without_bounds(certificate).unwrap_or("its numbers give none");
+                write!(f, "network of {} neurons: stable for every input, ", certificate.weights().len())?;
+                write!(f, "but without bounds on rates and errors: {why} ({})", certificate.method())
+            }
             NetworkVerdict::NotStable(refutation) => refutation.fmt(f),
             NetworkVerdict::Undecided(undecided) => undecided.fmt(f),
         }
+    }
+}
+
+/// Why a proof for the matrix gives no bounds for the network, if it does not.
+fn why_without_bounds(certificate: &diagonal::Certificate) -> Option<&'static str> {
+    if !certificate.weights_are_representable() {
+        Some("the weights D of the proof span more than the range of f64")
+    } else if certificate.margin_lower() <= 0.0 {
+        Some("no margin above 0 could be proved")
+    } else {
+        None
     }
 }
 
@@ -187,7 +347,16 @@ impl NetworkCertificate {
         method: diagonal::Method,
     ) -> Result<Self> {
         let fingerprint = circuit.weights.fingerprint();
-        Ok(Self { weights, slope_bounds: bounded_slopes(circuit)?, margin, method, fingerprint })
+        Ok(Self { weights, slope_bounds: proved_slopes(circuit)?, margin, method, fingerprint })
+    }
+
+    /// As [`proved`](Self::proved), from a circuit's closed form.
+    pub(crate) fn of_closed_form<A: Scalar>(circuit: &Circuit<A>, weights: Array1<f64>, margin: f64) -> Result<Self> {
+        if margin > 0.0 {
+            Self::proved(circuit, weights, margin, diagonal::Method::Given)
+        } else {
+            Err(Error::NotCertified { reason: "the circuit is proved stable, but with no margin above 0".into() })
+        }
     }
 
     fn verify<A: Scalar>(&self, circuit: &Circuit<A>) -> Result<()> {
@@ -231,7 +400,7 @@ impl NetworkCertificate {
 
     /// An error unless this circuit has the weights that were certified, and slopes that are no larger.
     pub(crate) fn fits<A: Scalar>(&self, circuit: &Circuit<A>) -> Result<()> {
-        let rho = bounded_slopes(circuit)?;
+        let rho = proved_slopes(circuit)?;
         if rho.len() != self.weights.len() {
             return Err(Error::shape("certificate", format!("[{}]", rho.len()), &[self.weights.len()]));
         }
@@ -254,7 +423,7 @@ impl fmt::Display for NetworkCertificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "network of {} neurons: stable for every input, margin at least {:.6} ({})",
+            "network of {} neurons: stable for every input, margin at least {:e} ({})",
             self.weights.len(),
             self.margin,
             self.method
@@ -262,27 +431,16 @@ impl fmt::Display for NetworkCertificate {
     }
 }
 
-fn certify<A: Scalar>(circuit: &Circuit<A>) -> Result<NetworkVerdict> {
-    bounded_slopes(circuit)?;
-    let bounds = circuit.slope_bounds(NEED)?;
+fn certify<A: Scalar>(circuit: &Circuit<A>, certifier: &Certifier) -> Result<NetworkVerdict> {
+    let bounds = circuit.proved_slopes(NEED)?;
     let verdict = match circuit.weights.view() {
-        WeightsView::Dense(w) => diagonal::certify_shifted(&w, &bounds)?,
-        WeightsView::Sparse(w) => diagonal::certify_sparse_shifted(w, &bounds)?,
+        WeightsView::Dense(w) => certifier.certify_shifted(&w, &bounds)?,
+        WeightsView::Sparse(w) => certifier.certify_sparse_shifted(w, &bounds)?,
     };
     NetworkVerdict::of_matrix(circuit, verdict)
 }
 
-/// `rho` as exact `f64` numbers, all positive.
-pub(crate) fn bounded_slopes<A: Scalar>(circuit: &Circuit<A>) -> Result<Array1<f64>> {
-    let rho = circuit.slope_bounds(NEED)?;
-    for (i, range) in circuit.slope_ranges().iter().enumerate() {
-        let argument = || format!("activation {} of neuron {i}", circuit.activation(i).name());
-        if !range.exact {
-            return Err(Error::invalid(argument(), "slopes known from samples only", "declared slope bounds"));
-        }
-        if range.max <= A::zero() {
-            return Err(Error::invalid(argument(), format!("largest slope {}", range.max), "slopes above 0"));
-        }
-    }
-    Ok(rho.mapv(|rho| rho.to_double()))
+/// `rho` as exact `f64` numbers on which proofs may rest.
+pub(crate) fn proved_slopes<A: Scalar>(circuit: &Circuit<A>) -> Result<Array1<f64>> {
+    Ok(circuit.proved_slopes(NEED)?.mapv(Scalar::to_double))
 }

@@ -10,6 +10,7 @@ use crate::Scalar;
 use crate::error::Result;
 use crate::network::{FiringRateNetwork, HopfieldNetwork};
 use crate::stability::contraction::Norm;
+use crate::stability::diagonal::Certifier;
 use crate::stability::{Bounds, NetworkVerdict};
 
 use conditions::Subject;
@@ -44,7 +45,11 @@ pub enum Condition {
 }
 
 impl Condition {
-    /// All conditions, from the strongest to the weakest.
+    /// All conditions, each after those that it follows from (theory 2.4).
+    ///
+    /// Dominance implies that the Metzler majorant is Hurwitz, which implies diagonal stability; the Euclidean log norm and
+    /// S-contraction imply it, too, and none of these three roads implies another. From diagonal stability follow the P-matrix
+    /// and D-stability, from D-stability that the linearisation is stable.
     pub const ALL: [Condition; 10] = [
         Condition::RowDominance,
         Condition::ColumnDominance,
@@ -111,7 +116,7 @@ pub enum Measure {
 pub enum Answer {
     /// Proved to hold.
     Holds,
-    /// Proved not to hold, or for [`Condition::Hurwitz`] found so numerically.
+    /// Proved not to hold; for [`Condition::Hurwitz`] found so numerically, as [`Finding::numerical`] says.
     Fails,
     /// Neither is proved.
     Undecided,
@@ -130,11 +135,14 @@ pub struct Finding {
     pub answer: Answer,
     /// By how much: a contraction rate per unit of time for contraction conditions, the margin of 3.3 for diagonal stability,
     /// `1 - mu_2(W)` for the Euclidean log norm, the least dominance for dominance, and minus the spectral abscissa for
-    /// Hurwitz (numerical).
+    /// Hurwitz. Proved, unless `numerical`.
     pub margin: Option<Bounds>,
-    /// Bounds on the gain `g` up to which the condition holds for `g W`; numerical for Hurwitz, infinite if it holds for
-    /// every gain.
+    /// Bounds on the gain `g` up to which the condition holds for `g W`; infinite if it holds for every gain. Proved, unless
+    /// `numerical`.
     pub largest_gain: Option<Bounds>,
+    /// Whether `margin` and `largest_gain`, and an answer that the condition fails, come from computed eigenvalues, whose errors
+    /// nothing bounds. An answer that it holds is proved all the same.
+    pub numerical: bool,
     /// The norm of a contraction condition that holds.
     pub norm: Option<Norm>,
     /// Time spent, in seconds.
@@ -151,7 +159,7 @@ pub struct StabilityReport {
 }
 
 impl StabilityReport {
-    /// One line per condition, from the strongest condition to the weakest.
+    /// One line per condition, in the order of [`Condition::ALL`].
     pub fn findings(&self) -> &[Finding] {
         &self.findings
     }
@@ -161,8 +169,8 @@ impl StabilityReport {
         self.findings.iter().find(|f| f.condition == condition)
     }
 
-    /// The verdict on diagonal stability with its proof, as [`FiringRateNetwork::certify`] would give it; `None` if no
-    /// condition of the report rests on it, or if the weights of the proof span more than the range of `f64`.
+    /// The verdict on diagonal stability with its proof, as [`FiringRateNetwork::certify`] would give it for dense weights;
+    /// `None` if no condition of the report rests on it.
     pub fn verdict(&self) -> Option<&NetworkVerdict> {
         self.verdict.as_ref()
     }
@@ -212,6 +220,8 @@ impl StabilityReport {
 #[non_exhaustive]
 pub struct ReportOptions {
     largest: BTreeMap<Condition, usize>,
+    #[cfg_attr(feature = "serde", serde(skip))]
+    certifier: Certifier,
 }
 
 impl Default for ReportOptions {
@@ -222,7 +232,8 @@ impl Default for ReportOptions {
             Condition::SContraction => 150,
             _ => 2_000,
         };
-        Self { largest: Condition::ALL.into_iter().map(|c| (c, largest(c))).collect() }
+        let largest = Condition::ALL.into_iter().map(|c| (c, largest(c))).collect();
+        Self { largest, certifier: Certifier::default() }
     }
 }
 
@@ -248,13 +259,21 @@ impl ReportOptions {
         self
     }
 
+    /// Decides diagonal stability, and finds its margin, with the tolerance and the limits of this certifier; they hold for each
+    /// of the two searches by itself. It is not stored with the options.
+    #[must_use]
+    pub fn certifier(mut self, certifier: Certifier) -> Self {
+        self.certifier = certifier;
+        self
+    }
+
     /// The report on a firing-rate network.
     ///
     /// # Errors
     /// An activation whose slopes are unbounded, known from samples only, or all zero; more than 20,000 neurons, for whom the
     /// dense matrices do not fit; failures of the linear algebra.
     pub fn firing_rate<A: Scalar>(&self, net: &FiringRateNetwork<A>) -> Result<StabilityReport> {
-        self.report(Subject::firing_rate(net)?)
+        self.report(Subject::firing_rate(net, &self.certifier)?)
     }
 
     /// The report on a Hopfield network.
@@ -262,7 +281,7 @@ impl ReportOptions {
     /// # Errors
     /// As [`firing_rate`](Self::firing_rate).
     pub fn hopfield<A: Scalar>(&self, net: &HopfieldNetwork<A>) -> Result<StabilityReport> {
-        self.report(Subject::hopfield(net)?)
+        self.report(Subject::hopfield(net, &self.certifier)?)
     }
 
     fn report(&self, subject: Subject<'_>) -> Result<StabilityReport> {
@@ -274,6 +293,7 @@ impl ReportOptions {
                 answer: Answer::Undecided,
                 margin: None,
                 largest_gain: None,
+                numerical: false,
                 norm: None,
                 seconds: 0.0,
             };
@@ -285,7 +305,7 @@ impl ReportOptions {
             finding.seconds = start.elapsed().as_secs_f64();
             findings.push(finding);
         }
-        Ok(StabilityReport { neurons: subject.len(), findings, verdict: subject.into_network_verdict() })
+        Ok(StabilityReport { neurons: subject.len(), findings, verdict: subject.into_network_verdict()? })
     }
 }
 
@@ -296,8 +316,8 @@ macro_rules! report_on {
             /// implies. [`ReportOptions`] leaves parts out.
             ///
             /// # Errors
-            /// An activation whose slopes are unbounded, known from samples only, or all zero; failures of the linear
-            /// algebra.
+            /// An activation whose slopes are unbounded, known from samples only, or all zero; more than 20,000 neurons, for
+            /// whom the dense matrices do not fit; failures of the linear algebra.
             pub fn stability_report(&self) -> Result<StabilityReport> {
                 ReportOptions::default().$method(self)
             }

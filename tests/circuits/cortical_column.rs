@@ -47,6 +47,32 @@ proptest! {
 }
 
 #[test]
+fn certificates_serve_their_networks() {
+    let layer = circuit(3, [0.5, 1.0, 0.5, 1.0, 0.2]);
+    let input = array![1.0, 0.7, 0.4];
+    let proof = layer.certify().unwrap().unwrap();
+    let network = layer.network(&input).unwrap();
+    let certificate = proof.network(&layer).unwrap();
+    network.verify(&certificate).unwrap();
+    let rest = network.equilibrium().certificate(&certificate).solve().unwrap();
+    assert_eq!(rest.state(), layer.respond(&input).unwrap().state);
+    let other = circuit(3, [0.9, 1.0, 2.0, 1.0, 0.2]);
+    assert!(matches!(proof.network(&other), Err(Error::NotProved { .. })));
+    let bare = layer.certify_margin(0.0).unwrap().unwrap();
+    assert!(matches!(bare.network(&layer), Err(Error::NotCertified { .. })));
+
+    let column = CorticalColumn::uniform(layer.clone(), 4, Coupling { gain: 1.5, offset: 0.1 }).unwrap();
+    let network = column.network(&input).unwrap();
+    let certificate = column.certify().unwrap().certificate().unwrap().network(&column).unwrap();
+    network.verify(&certificate).unwrap();
+    assert!(network.lyapunov(&certificate).unwrap().decay_rate() > 0.0);
+    // The weights of a deep column leave the range of f64.
+    let deep = CorticalColumn::uniform(layer, 3000, Coupling { gain: 1.5, offset: 0.1 }).unwrap();
+    let proof = deep.certify().unwrap();
+    assert!(matches!(proof.certificate().unwrap().network(&deep), Err(Error::NotCertified { .. })));
+}
+
+#[test]
 fn contrast_is_multiplied_layer_by_layer() {
     let layer = circuit(2, [0.5, 1.0, 0.5, 1.0, 0.0]);
     let column = CorticalColumn::uniform(layer.clone(), 7, Coupling { gain: 2.0, offset: 0.0 }).unwrap();
@@ -81,6 +107,9 @@ proptest! {
                 certificate.verify(&column).unwrap();
                 let weights = certificate.weights(k).unwrap().unwrap();
                 prop_assert!(is_certified(&net, &weights, certificate.margin()));
+                let of_network = certificate.network(&column).unwrap();
+                prop_assert_eq!(of_network.weights(), weights.view());
+                net.verify(&of_network).unwrap();
             }
             ColumnVerdict::NotStable(refutation) => {
                 prop_assert!(engine.is_not_stable());
@@ -142,7 +171,7 @@ fn certificates_belong_to_their_column() {
         assert!(matches!(certificate.verify(&other), Err(Error::NotProved { .. })));
     };
     refuses(CorticalColumn::uniform(layer.clone(), 5, coupling).unwrap());
-    refuses(CorticalColumn::uniform(layer.clone(), 6, Coupling { gain: 3.1, offset: 0.1 }).unwrap());
+    refuses(CorticalColumn::uniform(layer.clone(), 6, Coupling { gain: 5.0, offset: 0.1 }).unwrap());
     refuses(CorticalColumn::uniform(layer.to_builder().w_ee(0.95).build().unwrap(), 6, coupling).unwrap());
     assert!(column.certify_margin(column.margin().unwrap()).unwrap().is_none());
     assert!(column.certify_margin(-0.1).is_err());

@@ -16,10 +16,11 @@ use super::CorticalColumn;
 use crate::Scalar;
 use crate::error::{Error, Result};
 use crate::linalg::rounding::{add_down, div_down, mul_down};
+use crate::stability::NetworkCertificate;
 use crate::stability::diagonal::{Refutation, Verdict, certify_shifted};
 
 /// Whether a [`CorticalColumn`] is Lyapunov diagonally stable, with the proof.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum ColumnVerdict {
@@ -48,7 +49,7 @@ pub struct ColumnCertificate {
 
 /// A proof that one layer, and with it the column, is not Lyapunov diagonally stable: a witness for the layer, with zeros for
 /// all other neurons, is a witness for the column.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ColumnRefutation {
     layer: usize,
@@ -61,7 +62,7 @@ impl<A: Scalar> CorticalColumn<A> {
     /// `O(L)` for a stable column; the general engine is asked about the first layer that is not stable only.
     ///
     /// # Errors
-    /// An activation whose slopes are unbounded.
+    /// An activation whose slopes are unbounded, known from samples only, or all zero.
     pub fn certify(&self) -> Result<ColumnVerdict> {
         if let Some(certificate) = self.certify_margin(self.margin()?.to_double().max(0.0) / 2.0)? {
             return Ok(ColumnVerdict::Stable(certificate));
@@ -83,7 +84,7 @@ impl<A: Scalar> CorticalColumn<A> {
     /// The closer the margin is to the largest possible one, the faster the weights fall from layer to layer.
     ///
     /// # Errors
-    /// A negative margin, or an activation whose slopes are unbounded.
+    /// A negative margin; an activation whose slopes are unbounded, known from samples only, or all zero.
     pub fn certify_margin(&self, margin: f64) -> Result<Option<ColumnCertificate>> {
         magnitude("margin", margin)?;
         let mut layers = Vec::with_capacity(self.depth());
@@ -96,7 +97,7 @@ impl<A: Scalar> CorticalColumn<A> {
             layers.push(proof);
         }
         let steps = (0..self.couplings().len())
-            .map(|l| Ok(self.largest_step(l, &layers, margin)?.min(1.0)))
+            .map(|l| Ok(power_of_two_below(self.largest_step(l, &layers, margin)?.min(1.0))))
             .collect::<Result<Vec<_>>>()?;
         let certificate = ColumnCertificate { layers, steps, margin };
         Ok(certificate.verify(self).is_ok().then_some(certificate))
@@ -106,11 +107,16 @@ impl<A: Scalar> CorticalColumn<A> {
     fn largest_step(&self, l: usize, layers: &[RatioCertificate], margin: f64) -> Result<f64> {
         let gain = self.couplings()[l].gain.to_double();
         let left_for = |l: usize| {
-            let rho = self.layers()[l].slope_bounds()?[0].to_double();
+            let rho = self.layers()[l].proved_slopes()?[0].to_double();
             Ok::<_, Error>(div_down(div_down(add_down(layers[l].margin, -margin), rho), gain).max(0.0))
         };
         Ok(mul_down(left_for(l)?, left_for(l + 1)?))
     }
+}
+
+/// The largest power of two up to a positive normal number; 0 for any other.
+fn power_of_two_below(x: f64) -> f64 {
+    if x.is_normal() && x > 0.0 { f64::from_bits(x.to_bits() & (0x7ff << 52)) } else { 0.0 }
 }
 
 impl ColumnVerdict {
@@ -129,7 +135,8 @@ impl ColumnCertificate {
         &self.layers
     }
 
-    /// `s_{l+1}/s_l`: by how much the weights of each layer are smaller than those of the layer before.
+    /// `s_{l+1}/s_l`: by how much the weights of each layer are smaller than those of the layer before. Powers of two, so that
+    /// [`weights`](Self::weights) are free of rounding errors.
     pub fn steps(&self) -> &[f64] {
         &self.steps
     }
@@ -161,11 +168,40 @@ impl ColumnCertificate {
         Ok(Some(Array1::from_vec(weights)))
     }
 
+    /// This proof as a certificate of the column's [`network`](CorticalColumn::network), whatever its input.
+    ///
+    /// # Errors
+    /// As [`verify`](Self::verify), and [`Error::NotCertified`] if the margin is 0 or the weights of the last layers are too small
+    /// for `f64`.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use neuronash::circuits::LateralInhibition;
+    /// use neuronash::circuits::cortical_column::{CorticalColumn, Coupling};
+    /// let layer = LateralInhibition::builder(2).w_ee(0.5).w_ei(1.0).w_ei_lateral(0.5).w_ie(1.0).build()?;
+    /// let column = CorticalColumn::uniform(layer, 3, Coupling { gain: 1.0, offset: 0.0 })?;
+    /// let verdict = column.certify()?;
+    /// let certificate = verdict.certificate().expect("every layer is stable").network(&column)?;
+    /// let network = column.network(&array![1.0, 0.9])?;
+    /// assert!(network.lyapunov(&certificate)?.decay_rate() > 0.0);
+    /// # Ok::<(), neuronash::Error>(())
+    /// ```
+    pub fn network<A: Scalar>(&self, column: &CorticalColumn<A>) -> Result<NetworkCertificate> {
+        self.verify(column)?;
+        let Some(weights) = self.weights(column.columns())? else {
+            let reason = format!("{self}, but the weights of the last layers are too small for f64");
+            return Err(Error::NotCertified { reason });
+        };
+        let network = column.network(&Array1::zeros(column.columns()))?;
+        NetworkCertificate::of_closed_form(network.circuit(), weights, self.margin)
+    }
+
     /// Proves the column stable from this certificate alone, in `O(L)` operations with outward rounding: the inequalities
     /// hold for the exact numbers that the column's parameters are.
     ///
     /// # Errors
-    /// [`Error::NotProved`] with the first inequality that fails; an activation whose slopes are unbounded.
+    /// [`Error::NotProved`] with the first inequality that fails; an activation whose slopes are unbounded, known from samples
+    /// only, or all zero.
     pub fn verify<A: Scalar>(&self, column: &CorticalColumn<A>) -> Result<()> {
         let not = |reason: String| Err(Error::NotProved { reason });
         if self.layers.len() != column.depth() || self.steps.len() + 1 != self.layers.len() {
@@ -181,6 +217,11 @@ impl ColumnCertificate {
             }
         }
         for (l, &step) in self.steps.iter().enumerate() {
+            if step != power_of_two_below(step) {
+                return not(format!(
+                    "the step {step} after layer {l} is not a power of two, which weights multiply exactly"
+                ));
+            }
             if !(step > 0.0 && step <= column.largest_step(l, &self.layers, self.margin)?) {
                 return not(format!("the weights fall by {step} from layer {l} to the next, which is too little"));
             }
@@ -203,7 +244,7 @@ impl ColumnRefutation {
     /// Proves again that the column is not Lyapunov diagonally stable.
     ///
     /// # Errors
-    /// [`Error::NotProved`] if it is not shown; an activation whose slopes are unbounded.
+    /// [`Error::NotProved`] if it is not shown; an activation whose slopes are unbounded, known from samples only, or all zero.
     pub fn verify<A: Scalar>(&self, column: &CorticalColumn<A>) -> Result<()> {
         let Some(layer) = column.layers().get(self.layer) else {
             return Err(Error::NotProved { reason: format!("the column has no layer {}", self.layer) });

@@ -163,7 +163,7 @@ impl<A: Scalar> CorticalColumn<A> {
     /// Whether the column is Lyapunov diagonally stable: iff every layer is (theory 7.1).
     ///
     /// # Errors
-    /// An activation whose slopes are unbounded.
+    /// An activation whose slopes are unbounded, known from samples only, or all zero.
     pub fn is_diagonally_stable(&self) -> Result<bool> {
         Ok(self.margin()? > A::zero())
     }
@@ -172,7 +172,7 @@ impl<A: Scalar> CorticalColumn<A> {
     /// none.
     ///
     /// # Errors
-    /// An activation whose slopes are unbounded.
+    /// An activation whose slopes are unbounded, known from samples only, or all zero.
     pub fn margin(&self) -> Result<A> {
         self.layers.iter().try_fold(A::infinity(), |least, layer| Ok(least.min(layer.margin()?)))
     }

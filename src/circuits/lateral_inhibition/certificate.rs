@@ -9,6 +9,7 @@ use super::LateralInhibition;
 use crate::Scalar;
 use crate::error::{Error, Result};
 use crate::linalg::rounding::{add_down, add_up, div_down, mul_down, mul_up};
+use crate::stability::NetworkCertificate;
 
 /// A proof that `D = I_k (x) diag(1, ratio)` certifies the circuit with this margin (theory 3.3, 6.2), for every input.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -26,7 +27,7 @@ impl<A: Scalar> LateralInhibition<A> {
     /// side it is.
     ///
     /// # Errors
-    /// An activation whose slopes are unbounded.
+    /// An activation whose slopes are unbounded, known from samples only, or all zero.
     pub fn certify(&self) -> Result<Option<RatioCertificate>> {
         self.certify_margin(self.margin()?.to_double().max(0.0) / 2.0)
     }
@@ -34,7 +35,7 @@ impl<A: Scalar> LateralInhibition<A> {
     /// Proves this margin, `0 <= margin`; `None` if it is more than the circuit has.
     ///
     /// # Errors
-    /// A negative margin, or an activation whose slopes are unbounded.
+    /// A negative margin; an activation whose slopes are unbounded, known from samples only, or all zero.
     pub fn certify_margin(&self, margin: f64) -> Result<Option<RatioCertificate>> {
         magnitude("margin", margin)?;
         let Some(ratio) = self.certifying_ratio(A::of(margin))? else { return Ok(None) };
@@ -53,14 +54,35 @@ impl RatioCertificate {
         Ok(Array1::from_shape_fn(n, |i| if i % 2 == 0 { 1.0 } else { self.ratio }))
     }
 
+    /// This proof as a certificate of the circuit's [`network`](LateralInhibition::network), whatever its input.
+    ///
+    /// # Errors
+    /// As [`verify`](Self::verify), and [`Error::NotCertified`] if the margin is 0.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use neuronash::circuits::LateralInhibition;
+    /// let circuit = LateralInhibition::builder(2).w_ee(0.5).w_ei(1.0).w_ei_lateral(0.5).w_ie(1.0).build()?;
+    /// let certificate = circuit.certify()?.expect("the circuit is stable").network(&circuit)?;
+    /// let network = circuit.network(&array![1.0, 0.5])?;
+    /// let rest = network.equilibrium().certificate(&certificate).solve()?;
+    /// assert!(rest.report.error_bound.is_some());
+    /// # Ok::<(), neuronash::Error>(())
+    /// ```
+    pub fn network<A: Scalar>(&self, circuit: &LateralInhibition<A>) -> Result<NetworkCertificate> {
+        self.verify(circuit)?;
+        let network = circuit.network(&Array1::zeros(circuit.columns()))?;
+        NetworkCertificate::of_closed_form(network.circuit(), self.weights(circuit.columns())?, self.margin)
+    }
+
     /// Proves `sym(D (R^{-1} - W)) >= margin D R^{-1}` for the exact numbers that the circuit's parameters are, and that both sides
     /// differ: with outward rounding, `(b - d c)^2 < 4 d alpha gamma` for both modes.
     ///
     /// # Errors
     /// [`Error::NotProved`] if the inequality fails, or cannot be told in floating-point arithmetic; an activation whose
-    /// slopes are unbounded.
+    /// slopes are unbounded, known from samples only, or all zero.
     pub fn verify<A: Scalar>(&self, circuit: &LateralInhibition<A>) -> Result<()> {
-        let [rho_e, rho_i] = circuit.slope_bounds()?.map(|rho| rho.to_double());
+        let [rho_e, rho_i] = circuit.proved_slopes()?.map(|rho| rho.to_double());
         let not = || Error::NotProved { reason: format!("{self} is not shown for this circuit") };
         let d = self.ratio;
         if !(d > 0.0 && d.is_finite() && self.margin >= 0.0 && self.margin < 1.0) {

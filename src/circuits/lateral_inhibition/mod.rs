@@ -196,7 +196,7 @@ impl<A: Scalar> LateralInhibition<A> {
     /// Exact for every pair of slope bounds, in floating-point arithmetic; [`certify`](Self::certify) gives a proof.
     ///
     /// # Errors
-    /// An activation whose slopes are unbounded.
+    /// An activation whose slopes are unbounded, known from samples only, or all zero.
     pub fn is_diagonally_stable(&self) -> Result<bool> {
         Ok(self.certifying_ratios(A::zero())?.is_some())
     }
@@ -205,10 +205,10 @@ impl<A: Scalar> LateralInhibition<A> {
     /// `None` if there is no such `d`, and then no other weights either.
     ///
     /// # Errors
-    /// An activation whose slopes are unbounded, or a margin that is not finite.
+    /// An activation whose slopes are unbounded, known from samples only, or all zero; a margin that is not finite.
     pub fn certifying_ratios(&self, margin: A) -> Result<Option<CertifyingRatios<A>>> {
         finite("margin", margin)?;
-        Ok(self.modes()?.ratios(margin).map(|(lower, upper)| CertifyingRatios { lower, upper }))
+        Ok(self.modes(self.proved_slopes()?).ratios(margin).map(|(lower, upper)| CertifyingRatios { lower, upper }))
     }
 
     /// A `d` well inside [`certifying_ratios`](Self::certifying_ratios).
@@ -217,15 +217,15 @@ impl<A: Scalar> LateralInhibition<A> {
     /// As there.
     pub fn certifying_ratio(&self, margin: A) -> Result<Option<A>> {
         finite("margin", margin)?;
-        Ok(self.modes()?.ratio(margin))
+        Ok(self.modes(self.proved_slopes()?).ratio(margin))
     }
 
     /// The stability margin `delta*` of theory 3.3 in closed form; positive iff the circuit is Lyapunov diagonally stable.
     ///
     /// # Errors
-    /// An activation whose slopes are unbounded.
+    /// An activation whose slopes are unbounded, known from samples only, or all zero.
     pub fn margin(&self) -> Result<A> {
-        Ok(self.modes()?.margin())
+        Ok(self.modes(self.proved_slopes()?).margin())
     }
 
     /// The gains where every neuron is active, that is at its steepest (slope 1 for ReLU).
@@ -233,7 +233,7 @@ impl<A: Scalar> LateralInhibition<A> {
     /// # Errors
     /// An activation whose slopes are unbounded.
     pub fn gains(&self) -> Result<ModalGains<A>> {
-        let [e, i] = self.slope_bounds()?;
+        let [e, i] = self.steepest_slopes()?;
         Ok(self.gains_at(e, i))
     }
 
@@ -254,7 +254,7 @@ impl<A: Scalar> LateralInhibition<A> {
     /// # Errors
     /// An activation whose slopes are unbounded.
     pub fn contrast_gain(&self) -> Result<Option<A>> {
-        let modes = self.modes()?;
+        let modes = self.modes(self.steepest_slopes()?);
         let [common, difference] = [modes.common, modes.difference].map(|b| modes.p(A::zero()) + b * modes.c);
         Ok((common > A::zero() && difference > A::zero()).then(|| common / difference))
     }
@@ -297,24 +297,30 @@ impl<A: Scalar> LateralInhibition<A> {
         (self.parts.phi_e.clone(), self.parts.phi_i.clone())
     }
 
-    /// `[rho_E, rho_I]`.
-    pub(super) fn slope_bounds(&self) -> Result<[A; 2]> {
-        let bound = |phi: &dyn ActivationCost<A>| {
-            let rho = phi.slope_range().bounded(&phi.name(), "the closed form of lateral inhibition")?;
-            positive("the slope bound of an activation", rho)
-        };
+    /// `[rho_E, rho_I]`, on which statements about stability rest.
+    pub(super) fn proved_slopes(&self) -> Result<[A; 2]> {
+        let bound =
+            |phi: &dyn ActivationCost<A>| phi.slope_range().proved(&phi.name(), "the stability of lateral inhibition");
         Ok([bound(self.excitatory())?, bound(self.inhibitory())?])
     }
 
     /// `rho` of every neuron, shape `[2k]`.
     pub(super) fn slopes(&self) -> Result<Array1<A>> {
-        let rho = self.slope_bounds()?;
+        let rho = self.proved_slopes()?;
         Ok(Array1::from_shape_fn(2 * self.columns(), |i| rho[i % 2]))
     }
 
-    fn modes(&self) -> Result<Modes<A>> {
-        let [rho_e, rho_i] = self.slope_bounds()?;
-        Ok(Modes {
+    /// The steepest slopes of E and I, known or sampled: where gains and winners are read.
+    fn steepest_slopes(&self) -> Result<[A; 2]> {
+        let bound = |phi: &dyn ActivationCost<A>| {
+            let rho = phi.slope_range().bounded(&phi.name(), "the gains of lateral inhibition")?;
+            positive("the slope bound of an activation", rho)
+        };
+        Ok([bound(self.excitatory())?, bound(self.inhibitory())?])
+    }
+
+    fn modes(&self, [rho_e, rho_i]: [A; 2]) -> Modes<A> {
+        Modes {
             self_excitation: self.parts.w_ee * rho_e,
             self_inhibition: self.parts.w_ii * rho_i,
             rho_e,
@@ -322,7 +328,7 @@ impl<A: Scalar> LateralInhibition<A> {
             c: self.parts.w_ie,
             common: self.common_inhibition(),
             difference: self.difference_inhibition(),
-        })
+        }
     }
 }
 

@@ -8,8 +8,6 @@ use super::{LateralInhibition, contrast};
 use crate::Scalar;
 use crate::dynamics::StopReason;
 use crate::error::{Error, Result};
-use crate::stability::NetworkCertificate;
-use crate::stability::diagonal::Method;
 
 /// The state that a [`LateralInhibition`] circuit reaches from silence.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,17 +25,17 @@ impl<A: Scalar> LateralInhibition<A> {
     /// The state that the circuit settles in, starting from silence, for an input of shape `[k]`.
     ///
     /// A circuit that is proved stable has one equilibrium, wherever it starts; it is found by the equilibrium solver and comes with an
-    /// error bound. Any other circuit is followed in time, so that it is the flow that decides who wins.
+    /// error bound. Any other circuit, and one whose activations have no known slope bounds for a proof to rest on, is followed
+    /// in time, so that it is the flow that decides who wins.
     ///
     /// # Errors
-    /// An input of the wrong length or with entries that are not finite, an activation whose slopes are unbounded, and
-    /// [`Error::NotConverged`] for a circuit that does not come to rest.
+    /// An input of the wrong length or with entries that are not finite, and [`Error::NotConverged`] for a circuit that does
+    /// not come to rest.
     pub fn respond<S: Data<Elem = A>>(&self, input: &ArrayBase<S, Ix1>) -> Result<LateralResponse<A>> {
         let network = self.network(input)?;
-        if let Some(certificate) = self.certify()?.filter(|certificate| certificate.margin > 0.0) {
-            let weights = certificate.weights(self.columns())?;
-            // In closed form because the symmetry splits the circuit into modes of two neurons.
-            let proof = NetworkCertificate::proved(network.circuit(), weights, certificate.margin, Method::TwoByTwo)?;
+        let certificate = if self.proved_slopes().is_ok() { self.certify()? } else { None };
+        if let Some(certificate) = certificate.filter(|certificate| certificate.margin > 0.0) {
+            let proof = certificate.network(self)?;
             let equilibrium = network.equilibrium().certificate(&proof).solve()?;
             let error_bound = equilibrium.report.error_bound.as_ref().map(|bound| bound.largest);
             return Ok(LateralResponse { state: equilibrium.state, error_bound });

@@ -29,7 +29,7 @@ impl<A: Scalar> LateralInhibition<A> {
     /// # Errors
     /// An activation whose slopes are unbounded.
     pub fn is_winner_take_all(&self) -> Result<bool> {
-        let modes = self.modes()?;
+        let modes = self.modes(self.steepest_slopes()?);
         Ok(modes.difference * modes.c + modes.p(A::zero()) <= A::zero())
     }
 
@@ -41,7 +41,7 @@ impl<A: Scalar> LateralInhibition<A> {
     /// # Errors
     /// An activation whose slopes are unbounded.
     pub fn silencing_ratio(&self) -> Result<Option<A>> {
-        let modes = self.modes()?;
+        let modes = self.modes(self.steepest_slopes()?);
         let alone = modes.p(A::zero()) + self.w_ei() * modes.c;
         Ok((alone > A::zero()).then(|| self.w_ei_lateral() * modes.c / alone))
     }

@@ -155,7 +155,7 @@ impl<A: Scalar> WilsonCowan<A> {
     /// Whether the circuit is Lyapunov diagonally stable, in closed form: iff `w_EE < 1/rho_E` (theory 5.1).
     ///
     /// # Errors
-    /// An activation whose slopes are unbounded.
+    /// An activation whose slopes are unbounded, known from samples only, or all zero.
     pub fn is_diagonally_stable(&self) -> Result<bool> {
         Ok(self.margin()? > A::zero())
     }
@@ -166,7 +166,7 @@ impl<A: Scalar> WilsonCowan<A> {
     /// have the signs they need as long as `w_EE < (1 - delta)/rho_E`.
     ///
     /// # Errors
-    /// An activation whose slopes are unbounded.
+    /// An activation whose slopes are unbounded, known from samples only, or all zero.
     pub fn margin(&self) -> Result<A> {
         let what = "the stability margin of the Wilson-Cowan circuit";
         self.rho(self.inhibitory(), what)?;
@@ -179,7 +179,7 @@ impl<A: Scalar> WilsonCowan<A> {
     /// one of them is zero the circuit is a cascade, and the population that listens gets a small enough weight.
     ///
     /// # Errors
-    /// An activation whose slopes are unbounded.
+    /// An activation whose slopes are unbounded, known from samples only, or all zero.
     pub fn certifying_weights(&self) -> Result<Option<[A; 2]>> {
         if !self.is_diagonally_stable()? {
             return Ok(None);
@@ -215,8 +215,9 @@ impl<A: Scalar> WilsonCowan<A> {
         split(&Weights::dense(&self.weights())?, &array![w_ie, w_ei]).map(Some)
     }
 
+    /// The slope bound that the closed forms of stability rest on.
     fn rho(&self, phi: &dyn ActivationCost<A>, needed_by: &str) -> Result<A> {
-        positive("the slope bound of an activation", phi.slope_range().bounded(&phi.name(), needed_by)?)
+        phi.slope_range().proved(&phi.name(), needed_by)
     }
 }
 

@@ -86,6 +86,13 @@ pub struct IsolatedEquilibrium<A> {
     pub is_nash: bool,
 }
 
+impl<A: Scalar> fmt::Display for IsolatedEquilibrium<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let nash = if self.is_nash { "Nash" } else { "not Nash" };
+        write!(f, "rates {:.6}: {}, {nash}", self.state, self.local)
+    }
+}
+
 /// A support on which the equilibria are not isolated.
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

@@ -2,6 +2,8 @@
 
 mod search;
 
+use std::fmt;
+
 use ndarray::{Array1, ArrayView1};
 
 use super::majorant::Enclosed;
@@ -39,6 +41,13 @@ impl Perron {
     /// Products by the matrix that the search took.
     pub fn iterations(&self) -> usize {
         self.iterations
+    }
+}
+
+impl fmt::Display for Perron {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Bounds { lower, upper } = self.abscissa;
+        write!(f, "spectral abscissa in [{lower:e}, {upper:e}], both proved, after {} products", self.iterations)
     }
 }
 

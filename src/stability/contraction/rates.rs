@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::linalg::rounding::{add_down, add_up, div_down, div_up, mul_down, mul_up, sub_down, sub_up};
 use crate::network::{FiringRateNetwork, HopfieldNetwork, Weights};
 use crate::stability::Bounds;
-use crate::stability::network::bounded_slopes;
+use crate::stability::network::proved_slopes;
 
 /// A contraction rate of a network with the norm it is proved in.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,7 +48,7 @@ impl Contraction {
 
 impl fmt::Display for Contraction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "contracts at rate {:.6} in the {} norm", self.rate.lower, self.norm)
+        write!(f, "contracts at rate {:e} in the {} norm", self.rate.lower, self.norm)
     }
 }
 
@@ -73,7 +73,7 @@ macro_rules! contraction_of {
                 Setting::new(
                     self.weights(),
                     self.time_constants().mapv(A::to_double),
-                    bounded_slopes(&self.circuit)?,
+                    proved_slopes(&self.circuit)?,
                     $form,
                     kind,
                 )?
@@ -89,7 +89,7 @@ macro_rules! contraction_of {
                 Ok(Setting::new(
                     self.weights(),
                     self.time_constants().mapv(A::to_double),
-                    bounded_slopes(&self.circuit)?,
+                    proved_slopes(&self.circuit)?,
                     $form,
                     norm.kind(),
                 )?

@@ -6,7 +6,7 @@ use super::check::{self, Effort};
 use super::pencil::Pencil;
 use super::spectrum::{EXACT_ROWS, largest_eigenvalue};
 use super::weights::{Weights, ldexp};
-use crate::linalg::{self, rounding::sub_down};
+use crate::linalg::{self, rounding::add_up};
 
 /// Whether the weights prove `W + delta R^-1` diagonally stable.
 pub(super) fn proves_lower(pencil: &Pencil, delta: f64, weights: &Weights) -> bool {
@@ -59,20 +59,27 @@ pub(super) fn upper(pencil: &Pencil, y: &Array2<f64>) -> Option<f64> {
 }
 
 /// For weights that prove `W + delta R^-1` diagonally stable: a proved `m >= 0` such that they do so for
-/// `delta + m`, near the largest.
+/// `delta + m`, near the largest; 0 where that is lost in rounding errors.
 pub(super) fn margin_of_weights(pencil: &Pencil, delta: f64, weights: &Weights) -> f64 {
     let similar = weighted_symmetric_part(pencil, weights);
     let estimate = -largest_eigenvalue(similar.view()) - delta;
+    // As `Certificate::verify` does it, so that what is found here is proved again there.
+    let proved = |margin: f64, effort| {
+        let shifted = add_up(delta, margin);
+        margin > 0.0 && check::proves_stable(pencil.matrix(), pencil.diagonal(shifted).upper(), weights, effort)
+    };
     // Lanczos errs on the side that a proof cannot follow.
     let exact = (pencil.size() <= EXACT_ROWS).then_some(1.0 - 1e-9);
-    for part in exact.into_iter().chain([0.99, 0.8, 0.3]) {
-        let shifted = delta + part * estimate;
-        let diagonal = pencil.diagonal(shifted);
-        if shifted > delta && check::proves_stable(pencil.matrix(), diagonal.upper(), weights, Effort::Quick) {
-            return sub_down(shifted, delta);
-        }
+    if let Some(part) = exact.into_iter().chain([0.99, 0.8, 0.3]).find(|part| proved(part * estimate, Effort::Quick)) {
+        return part * estimate;
     }
-    0.0
+    // Near the boundary the estimate itself is lost in rounding errors, from a tenth of one to n of them in size.
+    let rounding = f64::EPSILON * similar.diag().fold(delta.abs(), |m: f64, v| m.max(v.abs()));
+    let parts = [0.8, 0.3, 0.1, 0.03, 0.01, 1e-3, 1e-4].map(|part| part * estimate);
+    let multiples = std::iter::successors(Some(pencil.size() as f64), |k| (k * 0.3 > 0.1).then_some(k * 0.3));
+    let mut candidates: Vec<f64> = parts.into_iter().chain(multiples.map(|k| k * rounding)).collect();
+    candidates.sort_by(|a, b| b.total_cmp(a));
+    candidates.into_iter().find(|&margin| proved(margin, Effort::Full)).unwrap_or(0.0)
 }
 
 /// `G W G^-1 R` made symmetric, with `G = (D R)^(1/2)`: its largest eigenvalue is minus the margin for `D`.

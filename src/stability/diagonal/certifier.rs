@@ -17,21 +17,21 @@ use super::verdict::{Stop, Verdict};
 use crate::Scalar;
 use crate::error::{Error, Result};
 
-/// What a progress callback is told before each interior-point step.
+/// What an observer is told before each interior-point step, and before each sweep over a sparse matrix.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct Progress {
     /// Steps taken so far, over all strongly connected blocks.
     pub iterations: usize,
-    /// Rows of the block at work.
+    /// Rows of the block at work, or of the sparse matrix.
     pub size: usize,
-    /// The present duality gap; 0 at the optimum.
+    /// The present duality gap; 0 at the optimum, infinite where it is not known.
     pub gap: f64,
     /// Time since the search began.
     pub elapsed: Duration,
 }
 
-type Callback = dyn Fn(&Progress) -> ControlFlow<()> + Send + Sync;
+type Observer = dyn Fn(&Progress) -> ControlFlow<()> + Send + Sync;
 
 /// Decides diagonal stability and computes margins, with limits.
 ///
@@ -39,11 +39,11 @@ type Callback = dyn Fn(&Progress) -> ControlFlow<()> + Send + Sync;
 /// use std::time::Duration;
 /// use ndarray::array;
 /// use neuronash::stability::diagonal::Certifier;
-/// let certifier = Certifier::builder().time_limit(Duration::from_secs(10)).iteration_limit(50).build()?;
+/// let certifier = Certifier::builder().time_limit(Duration::from_secs(10)).max_iterations(50).build()?;
 /// assert!(certifier.certify(&array![[-1.0, -4.0], [1.0, -1.0]])?.is_stable());
 /// # Ok::<(), neuronash::Error>(())
 /// ```
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Certifier {
     options: CertifierBuilder,
 }
@@ -53,15 +53,15 @@ pub struct Certifier {
 #[must_use]
 pub struct CertifierBuilder {
     pub(super) tolerance: f64,
-    iteration_limit: usize,
+    max_iterations: usize,
     time_limit: Option<Duration>,
     threads: Option<usize>,
-    progress: Option<Arc<Callback>>,
+    observer: Option<Arc<Observer>>,
 }
 
 impl Default for CertifierBuilder {
     fn default() -> Self {
-        Self { tolerance: 1e-9, iteration_limit: 200, time_limit: None, threads: None, progress: None }
+        Self { tolerance: 1e-9, max_iterations: 200, time_limit: None, threads: None, observer: None }
     }
 }
 
@@ -69,11 +69,27 @@ impl fmt::Debug for CertifierBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CertifierBuilder")
             .field("tolerance", &self.tolerance)
-            .field("iteration_limit", &self.iteration_limit)
+            .field("max_iterations", &self.max_iterations)
             .field("time_limit", &self.time_limit)
             .field("threads", &self.threads)
-            .field("progress", &self.progress.is_some())
+            .field("observer", &self.observer.is_some())
             .finish()
+    }
+}
+
+/// Two observers are equal if they are the same one.
+impl PartialEq for CertifierBuilder {
+    fn eq(&self, other: &Self) -> bool {
+        let same_observer = match (&self.observer, &other.observer) {
+            (None, None) => true,
+            (Some(a), Some(b)) => Arc::ptr_eq(a, b),
+            _ => false,
+        };
+        same_observer
+            && self.tolerance == other.tolerance
+            && self.max_iterations == other.max_iterations
+            && self.time_limit == other.time_limit
+            && self.threads == other.threads
     }
 }
 
@@ -86,12 +102,12 @@ impl CertifierBuilder {
 
     /// Interior-point steps per strongly connected block. Default 200; 8 to 20 are usual, 60 for the
     /// margin of a matrix whose best weights spread over many orders of magnitude.
-    pub fn iteration_limit(mut self, limit: usize) -> Self {
-        self.iteration_limit = limit;
+    pub fn max_iterations(mut self, limit: usize) -> Self {
+        self.max_iterations = limit;
         self
     }
 
-    /// Wall-clock time, looked at before each interior-point step. Default: none.
+    /// Wall-clock time, looked at before each interior-point step and each sweep over a sparse matrix. Default: none.
     pub fn time_limit(mut self, limit: Duration) -> Self {
         self.time_limit = Some(limit);
         self
@@ -104,9 +120,9 @@ impl CertifierBuilder {
         self
     }
 
-    /// A function that is called before each interior-point step and may end the search by `ControlFlow::Break`.
-    pub fn on_progress(mut self, callback: impl Fn(&Progress) -> ControlFlow<()> + Send + Sync + 'static) -> Self {
-        self.progress = Some(Arc::new(callback));
+    /// A function that is called before each interior-point step and each sweep over a sparse matrix, and may end the search by `ControlFlow::Break`.
+    pub fn observer(mut self, observer: impl Fn(&Progress) -> ControlFlow<()> + Send + Sync + 'static) -> Self {
+        self.observer = Some(Arc::new(observer));
         self
     }
 
@@ -118,8 +134,8 @@ impl CertifierBuilder {
         if !(1e-14..1.0).contains(&self.tolerance) {
             return Err(Error::invalid("tolerance", self.tolerance, "1e-14 <= tolerance < 1"));
         }
-        if self.iteration_limit == 0 {
-            return Err(Error::invalid("iteration_limit", 0, "at least 1"));
+        if self.max_iterations == 0 {
+            return Err(Error::invalid("max_iterations", 0, "at least 1"));
         }
         if self.threads == Some(0) {
             return Err(Error::invalid("threads", 0, "at least 1"));
@@ -259,18 +275,27 @@ impl<'a> Control<'a> {
 
     /// Whether another step may be taken.
     pub(super) fn proceed(&self, point: &InteriorPoint<'_>) -> ControlFlow<Stop> {
-        let elapsed = self.start.elapsed();
-        if self.in_block >= self.options.iteration_limit {
+        if self.in_block >= self.options.max_iterations {
             return ControlFlow::Break(Stop::IterationLimit);
         }
+        self.proceed_from_outside(point.d.len(), point.gap())
+    }
+
+    /// Whether neither the time limit nor the observer ends the search, in which nothing bounds the gap.
+    pub(super) fn proceed_with_sweep(&self, rows: usize) -> ControlFlow<Stop> {
+        self.proceed_from_outside(rows, f64::INFINITY)
+    }
+
+    fn proceed_from_outside(&self, size: usize, gap: f64) -> ControlFlow<Stop> {
+        let elapsed = self.start.elapsed();
         if self.options.time_limit.is_some_and(|limit| elapsed >= limit) {
             return ControlFlow::Break(Stop::TimeLimit);
         }
-        let Some(callback) = &self.options.progress else { return ControlFlow::Continue(()) };
-        let progress = Progress { iterations: self.iterations, size: point.d.len(), gap: point.gap(), elapsed };
-        match callback(&progress) {
+        let Some(observer) = &self.options.observer else { return ControlFlow::Continue(()) };
+        let progress = Progress { iterations: self.iterations, size, gap, elapsed };
+        match observer(&progress) {
             ControlFlow::Continue(()) => ControlFlow::Continue(()),
-            ControlFlow::Break(()) => ControlFlow::Break(Stop::Cancelled),
+            ControlFlow::Break(()) => ControlFlow::Break(Stop::Interrupted),
         }
     }
 }

@@ -54,6 +54,11 @@ impl Expansion {
         Some(())
     }
 
+    /// Adds `other x`; `None` if a partial product leaves the range where it is exact.
+    pub(super) fn add_multiple(&mut self, other: &Self, x: f64) -> Option<()> {
+        other.0.iter().try_for_each(|&part| self.add_product(part, x))
+    }
+
     /// The product of two expansions; `None` if a partial product leaves the range where it is exact.
     pub(super) fn product(&self, other: &Self) -> Option<Self> {
         let mut result = Self::default();

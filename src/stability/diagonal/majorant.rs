@@ -5,7 +5,11 @@
 //! `-d_i (M v)_i - (M'l)_i > 0` with every off-diagonal entry taken at its worst sign, and a symmetric matrix with that
 //! property and a positive diagonal is positive definite.
 
+use std::ops::ControlFlow;
+
 use ndarray::{Array1, ArrayView2};
+
+use super::verdict::Stop;
 
 /// Rows of a square matrix.
 pub(super) trait Rows {
@@ -37,11 +41,25 @@ fn rounding(k: usize) -> f64 {
 }
 
 /// A positive `v` with `M v < 0` by Gauss-Seidel iteration on `-M v = 1`, or `None` if `sweeps` sweeps find none.
+pub(super) fn negative_vector(a: &impl Rows, diagonal: &Array1<f64>, sweeps: usize) -> Option<Array1<f64>> {
+    match interruptible_negative_vector(a, diagonal, sweeps, || ControlFlow::Continue(())) {
+        ControlFlow::Continue(v) => v,
+        ControlFlow::Break(_) => None,
+    }
+}
+
+/// As [`negative_vector`], asking `proceed` before each sweep whether to go on.
 ///
 /// Started from below, the iterates increase, to the solution if `M` is Hurwitz and without bound if not.
-pub(super) fn negative_vector(a: &impl Rows, diagonal: &Array1<f64>, sweeps: usize) -> Option<Array1<f64>> {
+pub(super) fn interruptible_negative_vector(
+    a: &impl Rows,
+    diagonal: &Array1<f64>,
+    sweeps: usize,
+    mut proceed: impl FnMut() -> ControlFlow<Stop>,
+) -> ControlFlow<Stop, Option<Array1<f64>>> {
     let mut v: Array1<f64> = diagonal.mapv(|d| -1.0 / d);
     for sweep in 1..=sweeps {
+        proceed()?;
         let mut largest = 0.0_f64;
         for i in 0..a.size() {
             let mut sum = 1.0;
@@ -50,14 +68,14 @@ pub(super) fn negative_vector(a: &impl Rows, diagonal: &Array1<f64>, sweeps: usi
             largest = largest.max(sum);
         }
         if largest > 1e14 || largest.is_nan() {
-            return None;
+            break;
         }
         // Looked at now and then, since it costs as much as a sweep.
         if (sweep.is_power_of_two() || sweep % 64 == 0 || sweep == sweeps) && is_negative(a, diagonal, &v) {
-            return v.iter().all(|x| SAFE.contains(x)).then_some(v);
+            return ControlFlow::Continue(v.iter().all(|x| SAFE.contains(x)).then_some(v));
         }
     }
-    None
+    ControlFlow::Continue(None)
 }
 
 /// Whether `M v < 0` with a little to spare.

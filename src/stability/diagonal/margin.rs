@@ -23,11 +23,12 @@ use super::witness;
 use crate::Scalar;
 use crate::error::{Error, Result};
 use crate::linalg::rounding::{sub_down, sub_up};
+use crate::stability::Bounds;
 
 /// Proved bounds on the stability margin `delta*(A; R) = sup{delta : A + delta R^-1 is LDS}` (theory 3.3).
 ///
 /// The margin is positive iff `A` is diagonally stable.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(try_from = "stored::StoredMargin"))]
 pub struct Margin {
     /// The question was about `W + (delta + origin) R^-1`.
@@ -44,7 +45,7 @@ pub struct Margin {
     stop: Option<Stop>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(try_from = "stored::StoredBlock"))]
 struct BlockWeights {
     indices: Vec<usize>,
@@ -61,6 +62,11 @@ impl Margin {
     /// A proved upper bound: `A + delta R^-1` is diagonally stable for no `delta` above it.
     pub fn upper(&self) -> f64 {
         sub_up(self.upper, self.origin)
+    }
+
+    /// Both bounds.
+    pub fn bounds(&self) -> Bounds {
+        Bounds { lower: self.lower(), upper: self.upper() }
     }
 
     /// A `Y`, shape `(n, r)`, that refutes diagonal stability at the upper bound: `((A + delta R^-1) Y Y')_ii >= 0`.
@@ -136,7 +142,7 @@ impl fmt::Display for Margin {
 }
 
 /// Proved bounds on the largest gain `g* = sup{g > 0 : g W - R^-1 is LDS}`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Gain {
     margin: Margin,
@@ -154,6 +160,11 @@ impl Gain {
     pub fn upper(&self) -> f64 {
         let (_, upper) = self.margin_of_w();
         if upper >= 0.0 { f64::INFINITY } else { (-1.0 / upper).next_up() }
+    }
+
+    /// Both bounds.
+    pub fn bounds(&self) -> Bounds {
+        Bounds { lower: self.lower(), upper: self.upper() }
     }
 
     /// Whether it is proved that every positive gain is diagonally stable.

@@ -1,10 +1,13 @@
 //! Certificates for sparse matrices of any size, by the Metzler majorant.
 
+use std::ops::ControlFlow;
+
 use ndarray::{Array1, Array2};
 use sprs::{CsMat, CsMatView};
 
 use super::blocks;
 use super::certifier::Control;
+use super::check;
 use super::majorant::{self, Rows};
 use super::pencil::{Diagonal, Pencil};
 use super::verdict::{Certificate, Method, Refutation, Stop, Undecided, Verdict};
@@ -72,6 +75,31 @@ impl Sparse {
         )
     }
 
+    /// Positive vectors with `M v < 0` and `M'l < 0` for the Metzler majorant `M`, if they are found.
+    fn majorant_vectors(&self, control: &Control<'_>) -> ControlFlow<Stop, Option<[Array1<f64>; 2]>> {
+        if !self.diagonal.upper.iter().all(|&d| d < 0.0) {
+            return ControlFlow::Continue(None);
+        }
+        let proceed = || control.proceed_with_sweep(self.rho.len());
+        let (diagonal, sweeps) = (&self.diagonal.upper, majorant::SWEEPS);
+        let rows = self.rows.view();
+        let Some(v) = majorant::interruptible_negative_vector(&rows, diagonal, sweeps, proceed)? else {
+            return ControlFlow::Continue(None);
+        };
+        let columns = self.columns.transpose_view();
+        let l = majorant::interruptible_negative_vector(&columns, diagonal, sweeps, proceed)?;
+        ControlFlow::Continue(l.map(|l| [v, l]))
+    }
+
+    /// The margin that the majorant proves for the weights `d`, if any.
+    fn margin_of_weights(&self, d: &Array1<f64>) -> Option<f64> {
+        if !self.diagonal.upper.iter().all(|&v| v < 0.0) {
+            return None;
+        }
+        let (rows, columns) = (self.rows.view(), self.columns.transpose_view());
+        majorant::margin_of_weights(&rows, &columns, &self.diagonal.upper, &self.rho, d)
+    }
+
     fn dense(&self) -> Pencil {
         Pencil { w: self.rows.to_dense(), rho: self.rho.clone() }
     }
@@ -91,20 +119,60 @@ pub(super) fn certify<A: Scalar>(
         y[[i, 0]] = 1.0;
         return Ok(Verdict::NotStable(Refutation::new(y, Method::Diagonal, 0)));
     }
-    if a.diagonal.upper.iter().all(|&d| d < 0.0)
-        && let Some(v) = majorant::negative_vector(&a.rows.view(), &a.diagonal.upper, majorant::SWEEPS)
-        && let Some(l) = majorant::negative_vector(&a.columns.transpose_view(), &a.diagonal.upper, majorant::SWEEPS)
-    {
-        let d = l / &v;
-        if let (Some(margin), Some(weights)) = (a.proved_margin(&d, &v), Weights::new(d, std::iter::repeat_n(0, n))) {
-            return Ok(Verdict::Stable(Certificate::new(weights, margin, Method::Metzler, 0)));
+    let stop = match a.majorant_vectors(control) {
+        ControlFlow::Continue(Some([v, l])) => {
+            let d = l / &v;
+            if let (Some(margin), Some(weights)) = (a.proved_margin(&d, &v), Weights::new(d, std::iter::repeat_n(0, n)))
+            {
+                return Ok(Verdict::Stable(Certificate::new(weights, margin, Method::Metzler, 0)));
+            }
+            Stop::Majorant
         }
-    }
-    if n <= DENSE {
+        ControlFlow::Continue(None) => Stop::Majorant,
+        ControlFlow::Break(stop) => stop,
+    };
+    if stop == Stop::Majorant && n <= DENSE {
         return Ok(blocks::certify(&a.dense(), a.delta, control));
     }
     let upper = a.diagonal.lower.iter().zip(&a.rho).fold(f64::INFINITY, |m, (&d, &rho)| m.min((-d * rho).next_up()));
-    Ok(Verdict::Undecided(Undecided::new((f64::NEG_INFINITY, upper), Method::Metzler, 0, Stop::Majorant)))
+    Ok(Verdict::Undecided(Undecided::new((f64::NEG_INFINITY, upper), Method::Metzler, 0, stop)))
+}
+
+/// The certificate that given weights are, with the margin that is proved for them.
+pub(super) fn certificate_of<A: Scalar>(
+    weights: Weights,
+    w: &CsMat<A>,
+    rho: Option<&Array1<f64>>,
+) -> Result<Certificate> {
+    let a = Sparse::new(w, rho)?;
+    let n = a.rho.len();
+    weights.fit(n)?;
+    if let Some(margin) = a.margin_of_weights(&weights.values()) {
+        return Ok(Certificate::new(weights, margin, Method::Given, 0));
+    }
+    if n <= DENSE {
+        return Certificate::of_weights(weights, &a.dense(), a.delta);
+    }
+    Err(not_proved_by_majorant())
+}
+
+fn not_proved_by_majorant() -> Error {
+    Error::NotProved { reason: "the Metzler majorant does not prove D A + A'D negative definite".into() }
+}
+
+/// Proves a refutation for a sparse matrix again, in `O(nonzeros)` for each column of the witness.
+pub(super) fn verify_refutation<A: Scalar>(
+    refutation: &Refutation,
+    w: &CsMat<A>,
+    rho: Option<&Array1<f64>>,
+) -> Result<()> {
+    let a = Sparse::new(w, rho)?;
+    refutation.fits(a.rho.len())?;
+    if check::proves_not_stable_by_rows(&a.rows.view(), a.diagonal.lower(), refutation.witness()) {
+        Ok(())
+    } else {
+        Err(Refutation::not_proved())
+    }
 }
 
 /// Proves a certificate for a sparse matrix again: by the majorant, or as a dense matrix of moderate size.
@@ -112,21 +180,14 @@ pub(super) fn verify<A: Scalar>(certificate: &Certificate, w: &CsMat<A>, rho: Op
     let a = Sparse::new(w, rho)?;
     let n = a.rho.len();
     certificate.fits(n)?;
-    if a.diagonal.upper.iter().all(|&v| v < 0.0)
-        && certificate.weights_are_representable()
-        && majorant::margin_of_weights(
-            &a.rows.view(),
-            &a.columns.transpose_view(),
-            &a.diagonal.upper,
-            &a.rho,
-            &certificate.weights().to_owned(),
-        )
-        .is_some_and(|margin| margin >= certificate.margin_lower())
+    if certificate.weights_are_representable()
+        && a.margin_of_weights(&certificate.weights().to_owned())
+            .is_some_and(|margin| margin >= certificate.margin_lower())
     {
         return Ok(());
     }
     if n <= DENSE {
         return certificate.verify_pencil(&a.dense(), a.delta);
     }
-    Err(Error::NotProved { reason: "the Metzler majorant does not prove D A + A'D negative definite".into() })
+    Err(not_proved_by_majorant())
 }

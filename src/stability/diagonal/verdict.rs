@@ -8,6 +8,7 @@ use std::fmt;
 use ndarray::{Array1, Array2, ArrayBase, ArrayView1, ArrayView2, Data, Ix1, Ix2};
 use sprs::CsMat;
 
+use super::bounds;
 use super::check::{self, Effort};
 use super::majorant;
 use super::pencil::{Diagonal, Pencil};
@@ -16,6 +17,7 @@ use super::weights::Weights;
 use crate::Scalar;
 use crate::error::{Error, Result};
 use crate::linalg::rounding::add_up;
+use crate::stability::Bounds;
 
 /// The answer to "is this matrix Lyapunov diagonally stable?".
 #[derive(Debug, Clone, PartialEq)]
@@ -99,6 +101,8 @@ pub enum Method {
     InteriorPoint,
     /// The certificates of the strongly connected blocks, put together.
     Blocks,
+    /// They were given: by the caller, or by a circuit's closed form.
+    Given,
 }
 
 impl fmt::Display for Method {
@@ -111,6 +115,7 @@ impl fmt::Display for Method {
             Method::Balancing => "balancing",
             Method::InteriorPoint => "interior_point",
             Method::Blocks => "blocks",
+            Method::Given => "given",
         })
     }
 }
@@ -153,6 +158,82 @@ impl Certificate {
         Some(Self::new(weights, margin_lower, method, 0))
     }
 
+    /// Proves that the weights `d`, shape `(n,)`, certify the matrix `a`, shape `(n, n)`, and a margin near the largest that they
+    /// have. They are kept up to a power of two common to all.
+    ///
+    /// # Errors
+    /// [`Error::NotProved`] if they do not certify it, or it cannot be proved in `f64`; [`Error::Shape`] and [`Error::Invalid`]
+    /// unless there is one finite positive weight per row; the errors of [`certify`](super::certify) for a bad matrix.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use neuronash::stability::diagonal::{Certificate, Method};
+    /// let a = array![[-1.0, 4.0], [-4.0, -1.0]];
+    /// let certificate = Certificate::from_weights(&a, &array![1.0, 1.0])?;
+    /// assert!(certificate.margin_lower() > 0.999 && certificate.method() == Method::Given);
+    /// assert!(Certificate::from_weights(&a, &array![1.0, 9.0]).is_err());
+    /// # Ok::<(), neuronash::Error>(())
+    /// ```
+    pub fn from_weights<A: Scalar, B: Scalar, S: Data<Elem = A>, U: Data<Elem = B>>(
+        a: &ArrayBase<S, Ix2>,
+        d: &ArrayBase<U, Ix1>,
+    ) -> Result<Self> {
+        Self::of_weights(given(d)?, &Pencil::new(a, "a")?, 0.0)
+    }
+
+    /// Proves that the weights `d` certify `W - diag(rho)^-1`; shapes `(n, n)`, `(n,)` and `(n,)`.
+    ///
+    /// # Errors
+    /// As [`from_weights`](Self::from_weights), and for `rho` those of [`certify_shifted`](super::certify_shifted).
+    pub fn from_weights_shifted<
+        A: Scalar,
+        B: Scalar,
+        C: Scalar,
+        S: Data<Elem = A>,
+        T: Data<Elem = B>,
+        U: Data<Elem = C>,
+    >(
+        w: &ArrayBase<S, Ix2>,
+        rho: &ArrayBase<T, Ix1>,
+        d: &ArrayBase<U, Ix1>,
+    ) -> Result<Self> {
+        Self::of_weights(given(d)?, &Pencil::new(w, "w")?.with_slopes(rho)?, -1.0)
+    }
+
+    /// Proves that the weights `d` certify a sparse `a`: by its Metzler majorant or, up to 3,000 rows, as a dense matrix.
+    ///
+    /// # Errors
+    /// As [`from_weights`](Self::from_weights).
+    pub fn from_weights_sparse<A: Scalar, B: Scalar, U: Data<Elem = B>>(
+        a: &CsMat<A>,
+        d: &ArrayBase<U, Ix1>,
+    ) -> Result<Self> {
+        sparse::certificate_of(given(d)?, a, None)
+    }
+
+    /// Proves that the weights `d` certify a sparse `W - diag(rho)^-1`, as [`from_weights_sparse`](Self::from_weights_sparse).
+    ///
+    /// # Errors
+    /// As [`from_weights_shifted`](Self::from_weights_shifted).
+    pub fn from_weights_sparse_shifted<A: Scalar, B: Scalar, C: Scalar, T: Data<Elem = B>, U: Data<Elem = C>>(
+        w: &CsMat<A>,
+        rho: &ArrayBase<T, Ix1>,
+        d: &ArrayBase<U, Ix1>,
+    ) -> Result<Self> {
+        sparse::certificate_of(given(d)?, w, Some(&rho.mapv(Scalar::to_double)))
+    }
+
+    /// The certificate that weights are for `W + delta R^-1`.
+    pub(super) fn of_weights(weights: Weights, pencil: &Pencil, delta: f64) -> Result<Self> {
+        weights.fit(pencil.size())?;
+        let diagonal = pencil.diagonal(delta);
+        if !check::proves_stable(pencil.matrix(), diagonal.upper(), &weights, Effort::Full) {
+            return Err(not_negative_definite());
+        }
+        let margin = bounds::margin_of_weights(pencil, delta, &weights);
+        Ok(Self::new(weights, margin, Method::Given, 0))
+    }
+
     /// The weights `d`, all positive (any common factor is as good). Shape `(n,)`.
     ///
     /// Long feed-forward chains need weights whose ratio no `f64` can hold. Entries out of range are then 0 or
@@ -173,7 +254,7 @@ impl Certificate {
     }
 
     /// A proved lower bound on the margin: for these weights `D A + A'D + 2 delta D R^-1 < 0` for all `delta` up to it.
-    /// `R = I` for a plain matrix.
+    /// `R = I` for a plain matrix. It is 0 where the weights are proved, but no margin is: within rounding errors of the boundary.
     pub fn margin_lower(&self) -> f64 {
         self.margin_lower
     }
@@ -256,7 +337,7 @@ impl Certificate {
             return Ok(());
         }
         if !proves(delta) {
-            return fails("D A + A'D is not proved negative definite".into());
+            return Err(not_negative_definite());
         }
         // The majorant's margin can be the exact one, which no factorisation proves.
         let (a, diagonal) = (pencil.matrix(), pencil.diagonal(delta).upper);
@@ -267,6 +348,14 @@ impl Certificate {
             }
         }
     }
+}
+
+fn given<A: Scalar, S: Data<Elem = A>>(d: &ArrayBase<S, Ix1>) -> Result<Weights> {
+    Weights::given(&d.mapv(Scalar::to_double))
+}
+
+fn not_negative_definite() -> Error {
+    Error::NotProved { reason: "D A + A'D is not proved negative definite".into() }
 }
 
 impl fmt::Display for Certificate {
@@ -352,17 +441,64 @@ impl Refutation {
         self.verify_pencil(&pencil, &pencil.diagonal(-1.0))
     }
 
-    fn verify_pencil(&self, pencil: &Pencil, diagonal: &Diagonal) -> Result<()> {
-        if self.witness.nrows() != pencil.size() {
-            return Err(Error::NotProved {
-                reason: format!("the witness has {} rows, the matrix {}", self.witness.nrows(), pencil.size()),
-            });
+    /// Proves `(A Y Y')_ii >= 0` for a sparse matrix again, in `O(nonzeros)` for each column of the witness.
+    ///
+    /// # Errors
+    /// As [`verify`](Self::verify).
+    ///
+    /// ```
+    /// use neuronash::stability::diagonal::certify_sparse;
+    /// use sprs::TriMat;
+    /// let ring = |weight: f64| {
+    ///     let mut a = TriMat::new((3, 3));
+    ///     for i in 0..3 {
+    ///         a.add_triplet(i, i, -1.0);
+    ///         a.add_triplet(i, (i + 1) % 3, weight);
+    ///     }
+    ///     a.to_csr::<usize>()
+    /// };
+    /// let verdict = certify_sparse(&ring(1.5))?;
+    /// let refutation = verdict.refutation().expect("0.5 is an eigenvalue");
+    /// refutation.verify_sparse(&ring(1.5))?;
+    /// assert!(refutation.verify_sparse(&ring(0.5)).is_err());
+    /// # Ok::<(), neuronash::Error>(())
+    /// ```
+    pub fn verify_sparse<A: Scalar>(&self, a: &CsMat<A>) -> Result<()> {
+        sparse::verify_refutation(self, a, None)
+    }
+
+    /// Proves `(A Y Y')_ii >= 0` for a sparse `A = W - diag(rho)^-1` again, as [`verify_sparse`](Self::verify_sparse).
+    ///
+    /// # Errors
+    /// As [`verify_shifted`](Self::verify_shifted).
+    pub fn verify_sparse_shifted<A: Scalar, T: Data<Elem = A>>(
+        &self,
+        w: &CsMat<A>,
+        rho: &ArrayBase<T, Ix1>,
+    ) -> Result<()> {
+        sparse::verify_refutation(self, w, Some(&rho.mapv(Scalar::to_double)))
+    }
+
+    /// An error unless the witness is for a matrix of so many rows.
+    pub(super) fn fits(&self, rows: usize) -> Result<()> {
+        let own = self.witness.nrows();
+        if own == rows {
+            return Ok(());
         }
+        Err(Error::NotProved { reason: format!("the witness has {own} rows, the matrix {rows}") })
+    }
+
+    fn verify_pencil(&self, pencil: &Pencil, diagonal: &Diagonal) -> Result<()> {
+        self.fits(pencil.size())?;
         if check::proves_not_stable(pencil.matrix(), diagonal.lower(), self.witness.view()) {
             Ok(())
         } else {
-            Err(Error::NotProved { reason: "(A Y Y')_ii >= 0 is not proved for every i".into() })
+            Err(Self::not_proved())
         }
+    }
+
+    pub(super) fn not_proved() -> Error {
+        Error::NotProved { reason: "(A Y Y')_ii >= 0 is not proved for every i".into() }
     }
 }
 
@@ -406,8 +542,8 @@ pub enum Stop {
     IterationLimit,
     /// The time limit was reached.
     TimeLimit,
-    /// The progress callback asked to stop.
-    Cancelled,
+    /// The observer asked to stop.
+    Interrupted,
     /// The numbers of a proof leave the range of `f64`.
     Range,
     /// The Metzler majorant of a sparse matrix proves nothing, and the matrix is too large for dense methods.
@@ -420,7 +556,7 @@ impl fmt::Display for Stop {
             Stop::NearBoundary => "too near the boundary for double precision",
             Stop::IterationLimit => "iteration limit reached",
             Stop::TimeLimit => "time limit reached",
-            Stop::Cancelled => "cancelled by the progress callback",
+            Stop::Interrupted => "interrupted by the observer",
             Stop::Majorant => "the Metzler majorant proves nothing, and the matrix is too large for dense methods",
             Stop::Range => "the proof would leave the range of double precision",
         })
@@ -432,10 +568,9 @@ impl Undecided {
         Self { lower, upper, method, iterations, reason }
     }
 
-    /// Proved bounds `(lower, upper)` on the margin: `lower <= 0 <= upper` unless the search was cut short. Infinite where nothing
-    /// is proved.
-    pub fn bounds(&self) -> (f64, f64) {
-        (self.lower, self.upper)
+    /// Proved bounds on the margin: `lower <= 0 <= upper` unless the search was cut short. Infinite where nothing is proved.
+    pub fn bounds(&self) -> Bounds {
+        Bounds { lower: self.lower, upper: self.upper }
     }
 
     /// The last method that was tried.

@@ -2,7 +2,6 @@
 
 use ndarray::Array1;
 
-#[cfg(feature = "serde")]
 use crate::error::{Error, Result};
 
 /// `2^e` for `-1022 <= e <= 1023`.
@@ -103,6 +102,23 @@ impl Weights {
             })
             .unzip();
         mantissa.iter().all(|m| m.is_finite()).then(|| Self { mantissa: mantissa.into(), exponent })
+    }
+
+    /// Weights that a caller gives, all positive and finite.
+    pub(super) fn given(d: &Array1<f64>) -> Result<Self> {
+        if let Some(i) = d.iter().position(|&d| !(d > 0.0 && d.is_finite())) {
+            return Err(Error::invalid(format!("d[{i}]"), d[i], "finite numbers above 0"));
+        }
+        let (mantissa, exponent): (Vec<f64>, Vec<i32>) = d.iter().map(|&d| frexp(d)).unzip();
+        Ok(Self { mantissa: mantissa.into(), exponent })
+    }
+
+    /// An error unless there is one for each of so many rows.
+    pub(super) fn fit(&self, rows: usize) -> Result<()> {
+        if self.len() == rows {
+            return Ok(());
+        }
+        Err(Error::shape("d", format!("{rows} entries, one per row of the matrix"), &[self.len()]))
     }
 
     pub(super) fn len(&self) -> usize {

@@ -1,5 +1,7 @@
 //! D-stability: stability for all time constants.
 
+use std::fmt;
+
 use ndarray::{Array2, ArrayBase, Data, Ix2};
 
 use super::{PMatrix, checked, p_matrix};
@@ -23,6 +25,16 @@ pub enum DStability {
     },
     /// Neither. No finite test is known for orders above 4.
     Undecided,
+}
+
+impl fmt::Display for DStability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DStability::Yes => f.write_str("D-stable, proved"),
+            DStability::No { minor } => write!(f, "not D-stable: rows and columns {minor:?} refute it"),
+            DStability::Undecided => f.write_str("undecided whether it is D-stable"),
+        }
+    }
 }
 
 /// Whether `a`, shape `[n, n]`, is D-stable, as far as that is decidable: diagonal stability proves it; a negative

@@ -1,5 +1,7 @@
 //! Diagonal dominance.
 
+use std::fmt;
+
 use ndarray::{ArrayBase, Data, Ix2};
 
 use crate::Scalar;
@@ -29,6 +31,13 @@ impl Dominance {
     /// Whether all rows, or all columns, are proved dominant. Then the matrix is diagonally stable.
     pub fn holds(&self) -> bool {
         self.rows.lower > 0.0 || self.columns.lower > 0.0
+    }
+}
+
+impl fmt::Display for Dominance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let of = |b: Bounds| format!("[{:e}, {:e}]", b.lower, b.upper);
+        write!(f, "least dominance of rows in {}, of columns in {}", of(self.rows), of(self.columns))
     }
 }
 

@@ -1,5 +1,7 @@
 //! Hurwitz matrices: all eigenvalues in the open left half plane.
 
+use std::fmt;
+
 use ndarray::{Array2, ArrayBase, ArrayView2, Data, Ix2};
 
 use super::checked;
@@ -40,6 +42,17 @@ impl Hurwitz {
     /// Whether the matrix is proved Hurwitz.
     pub fn is_proved(&self) -> bool {
         self.proved_below < 0.0
+    }
+}
+
+impl fmt::Display for Hurwitz {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "spectral abscissa {:e} by eigenvalues, ", self.abscissa)?;
+        if self.is_proved() {
+            write!(f, "proved below {:e}", self.proved_below)
+        } else {
+            f.write_str("not proved negative")
+        }
     }
 }
 

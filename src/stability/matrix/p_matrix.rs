@@ -1,5 +1,7 @@
 //! P-matrices: all principal minors positive.
 
+use std::fmt;
+
 use ndarray::{Array2, ArrayBase, Data, Ix2};
 
 use super::checked;
@@ -25,6 +27,18 @@ pub enum PMatrix {
     },
     /// No minor is proved not positive, and not all are proved positive.
     Undecided,
+}
+
+impl fmt::Display for PMatrix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            PMatrix::Yes => f.write_str("a P-matrix, proved"),
+            PMatrix::No { minor } => {
+                write!(f, "not a P-matrix: the minor of rows and columns {minor:?} is not positive")
+            }
+            PMatrix::Undecided => f.write_str("undecided whether it is a P-matrix"),
+        }
+    }
 }
 
 impl PMatrix {

@@ -2,19 +2,20 @@
 
 use std::cell::OnceCell;
 
-use ndarray::{Array1, Array2};
+use ndarray::{Array1, Array2, ArrayView2};
 
 use super::{Answer, Condition, Finding};
 use crate::Scalar;
 use crate::error::Result;
 use crate::linalg;
-use crate::linalg::rounding::{div_down, div_up, sub_down, sub_up};
+use crate::linalg::rounding::{div_down, div_up, gamma, sub_down, sub_up};
+use crate::linalg::verified::proved_positive_definite;
 use crate::network::{FiringRateNetwork, HopfieldNetwork};
 use crate::stability::contraction::{Contraction, Norm, NormKind, SContraction, log_norm, perron};
-use crate::stability::diagonal::{self, Verdict};
+use crate::stability::diagonal::{Certifier, Verdict};
 use crate::stability::local::fits_densely;
-use crate::stability::matrix::{PMatrix, enclosed, refuting_minor};
-use crate::stability::network::bounded_slopes;
+use crate::stability::matrix::{PMatrix, enclosed, hurwitz, refuting_minor};
+use crate::stability::network::proved_slopes;
 use crate::stability::{Bounds, NetworkVerdict};
 
 /// A network, seen through what the conditions need.
@@ -27,6 +28,7 @@ pub(super) struct Subject<'a> {
     tau: Array1<f64>,
     /// The norm in which a slope multiplies a whole row of the majorant.
     slope_norm: NormKind,
+    certifier: &'a Certifier,
     verdict: OnceCell<Verdict>,
     network_verdict: Box<dyn Fn(Verdict) -> Result<NetworkVerdict> + 'a>,
     contraction: Box<dyn Fn(NormKind) -> Result<Contraction> + 'a>,
@@ -35,9 +37,9 @@ pub(super) struct Subject<'a> {
 
 macro_rules! subject_of {
     ($name:ident, $network:ident, $axis:expr, $slope_norm:expr) => {
-        pub(super) fn $name<A: Scalar>(net: &'a $network<A>) -> Result<Self> {
+        pub(super) fn $name<A: Scalar>(net: &'a $network<A>, certifier: &'a Certifier) -> Result<Self> {
             fits_densely(net.len(), "a stability report")?;
-            let rho = bounded_slopes(&net.circuit)?;
+            let rho = proved_slopes(&net.circuit)?;
             let weights = net.weights().to_dense().mapv(Scalar::to_double);
             let w = &weights * &rho.view().insert_axis($axis);
             let tau = net.time_constants().mapv(Scalar::to_double);
@@ -50,6 +52,7 @@ macro_rules! subject_of {
                 rho,
                 tau,
                 slope_norm: $slope_norm,
+                certifier,
                 verdict: OnceCell::new(),
                 network_verdict,
                 contraction,
@@ -158,8 +161,8 @@ impl<'a> Subject<'a> {
     }
 
     fn diagonal_stability(&self, finding: &mut Finding) -> Result<()> {
-        let margin = diagonal::margin_shifted(&self.weights, &self.rho)?;
-        let mut bounds = Bounds { lower: margin.lower(), upper: margin.upper() };
+        let margin = self.certifier.margin_shifted(&self.weights, &self.rho)?;
+        let mut bounds = margin.bounds();
         let verdict = self.verdict()?;
         if let Some(certificate) = verdict.certificate() {
             bounds.lower = bounds.lower.max(certificate.margin_lower());
@@ -170,8 +173,7 @@ impl<'a> Subject<'a> {
             Verdict::Undecided(_) => positive(bounds),
         };
         finding.margin = Some(bounds);
-        let gain = margin.max_gain();
-        finding.largest_gain = Some(Bounds { lower: gain.lower(), upper: gain.upper() });
+        finding.largest_gain = Some(margin.max_gain().bounds());
         Ok(())
     }
 
@@ -210,34 +212,57 @@ impl<'a> Subject<'a> {
         if let Some(verdict) = self.verdict.get() {
             return Ok(verdict);
         }
-        let verdict = diagonal::certify_shifted(&self.weights, &self.rho)?;
+        let verdict = self.certifier.certify_shifted(&self.weights, &self.rho)?;
         Ok(self.verdict.get_or_init(|| verdict))
     }
 
-    /// What is known about the network as a whole; `None` if no condition asked, or if the weights of the proof span more
-    /// than the range of `f64`.
-    pub(super) fn into_network_verdict(self) -> Option<NetworkVerdict> {
-        (self.network_verdict)(self.verdict.into_inner()?).ok()
+    /// What is known about the network as a whole; `None` if no condition asked.
+    pub(super) fn into_network_verdict(self) -> Result<Option<NetworkVerdict>> {
+        self.verdict.into_inner().map(self.network_verdict).transpose()
     }
 
     fn is_diagonally_stable(&self) -> Result<bool> {
         Ok(self.verdict()?.is_stable())
     }
 
+    /// Whether the positive definite `p` has `P A + A'P < 0` for the exact `A = T^{-1} (W - I)`, of which `jacobian` is a rounded
+    /// copy.
+    fn proves_hurwitz(&self, p: ArrayView2<'_, f64>, jacobian: &Array2<f64>) -> bool {
+        let n = self.len();
+        // `w - 1` may cancel, so the roundings of `A` are measured by `|w| + 1`; the last term covers underflow.
+        let size = Array2::from_shape_fn((n, n), |(i, j)| {
+            (self.w[[i, j]].abs() + if i == j { 1.0 } else { 0.0 }) / self.tau[i] + 1e-290
+        });
+        let product = linalg::product(p, jacobian.view());
+        let magnitude = linalg::product(p.mapv(f64::abs).view(), size.view());
+        // Twice what the roundings of `A`, of the product and of the sum can come to.
+        let error = 2.0 * gamma(n + 12);
+        let symmetric = -(&product + &product.t());
+        let radius = (&magnitude + &magnitude.t()).mapv(|m| error * m + 1e-290);
+        proved_positive_definite(symmetric.view(), radius.view())
+    }
+
     fn hurwitz(&self, finding: &mut Finding) -> Result<()> {
         let n = self.len();
         let jacobian =
             Array2::from_shape_fn((n, n), |(i, j)| (self.w[[i, j]] - if i == j { 1.0 } else { 0.0 }) / self.tau[i]);
-        let abscissa = linalg::eigvals(jacobian.view())?.first().map_or(f64::NEG_INFINITY, |v| v.re);
+        // It follows from diagonal stability, where that is known.
+        let follows = self.verdict.get().is_some_and(Verdict::is_stable);
+        let (abscissa, proved) = if follows {
+            (linalg::eigvals(jacobian.view())?.first().map_or(f64::NEG_INFINITY, |v| v.re), true)
+        } else {
+            let found = hurwitz(&jacobian)?;
+            (found.abscissa(), found.lyapunov().is_some_and(|p| self.proves_hurwitz(p, &jacobian)))
+        };
         let size = jacobian.iter().map(|v| v * v).sum::<f64>().sqrt();
-        let tolerance = n as f64 * f64::EPSILON * size;
-        finding.answer = if abscissa < -tolerance {
+        finding.answer = if proved {
             Answer::Holds
-        } else if abscissa > tolerance {
+        } else if abscissa > n as f64 * f64::EPSILON * size {
             Answer::Fails
         } else {
             Answer::Undecided
         };
+        finding.numerical = true;
         finding.margin = Some(Bounds { lower: -abscissa, upper: -abscissa });
         if self.tau.iter().all(|&t| t == self.tau[0]) {
             let rightmost = linalg::eigvals(self.w.view())?.first().map_or(0.0, |v| v.re);

@@ -48,8 +48,8 @@ impl fmt::Display for StabilityReport {
                 "{:<22} {:<9} {:>11} {:>12} {:>8.3}  {}",
                 finding.condition,
                 finding.answer,
-                number(finding.margin),
-                number(finding.largest_gain),
+                number(finding.margin, finding.numerical),
+                number(finding.largest_gain, finding.numerical),
                 finding.seconds,
                 remark(finding)
             )?;
@@ -57,6 +57,9 @@ impl fmt::Display for StabilityReport {
         let shown = |word: &Word| self.findings.iter().any(|finding| says(finding, *word));
         for word in Word::ALL.iter().filter(|word| shown(word)) {
             write!(f, "\n  {:<10} {}", word.name(), word.meaning())?;
+        }
+        if self.findings.iter().any(|finding| finding.numerical) {
+            write!(f, "\n  {:<10} from computed eigenvalues, not proved", "~")?;
         }
         for finding in &self.findings {
             if let Some(norm) = &finding.norm {
@@ -67,13 +70,14 @@ impl fmt::Display for StabilityReport {
     }
 }
 
-/// The end that is proved whatever happens: the lower one.
-fn number(bounds: Option<Bounds>) -> String {
+/// The end that is proved whatever happens: the lower one. A tilde marks what is not proved.
+fn number(bounds: Option<Bounds>, numerical: bool) -> String {
+    let mark = if numerical { "~" } else { "" };
     match bounds {
         None => "-".into(),
-        Some(b) if b.lower == f64::INFINITY => "any".into(),
-        Some(b) if b.lower.abs() < 1e4 => format!("{:.6}", b.lower),
-        Some(b) => format!("{:.4e}", b.lower),
+        Some(b) if b.lower == f64::INFINITY => format!("{mark}any"),
+        Some(b) if b.lower == 0.0 || (1e-4..1e4).contains(&b.lower.abs()) => format!("{mark}{:.6}", b.lower),
+        Some(b) => format!("{mark}{:.3e}", b.lower),
     }
 }
 

@@ -34,7 +34,7 @@ use crate::linalg::rounding::{add_up, div_up, mul_up, sub_up};
 use crate::network::{FiringRateNetwork, HopfieldNetwork};
 use crate::stability::Bounds;
 use crate::stability::local::fits_densely;
-use crate::stability::network::bounded_slopes;
+use crate::stability::network::proved_slopes;
 
 pub use generator::SContractingWeights;
 
@@ -197,7 +197,7 @@ impl SContraction {
 
 impl fmt::Display for SContraction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "S-contracts at rate {:.6} (no certificate exceeds {:.6})", self.rate, self.upper)
+        write!(f, "S-contracts at rate {:e} (no certificate exceeds {:e})", self.rate, self.upper)
     }
 }
 
@@ -303,7 +303,7 @@ macro_rules! s_contraction_of {
 
             fn s_model(&self) -> Result<Model> {
                 fits_densely(self.circuit.len(), "S-contraction")?;
-                let rho = bounded_slopes(&self.circuit)?;
+                let rho = proved_slopes(&self.circuit)?;
                 Ok(Model::new($form, self.weights().to_dense(), self.time_constants(), &rho))
             }
         }

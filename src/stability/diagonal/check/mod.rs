@@ -12,7 +12,7 @@ mod not_stable;
 mod split;
 mod stable;
 
-pub(super) use not_stable::proves_not_stable;
+pub(super) use not_stable::{proves_not_stable, proves_not_stable_by_rows};
 pub(super) use stable::{Effort, proves_stable};
 
 /// Twice the unit roundoff: the safety factor on every rounding-error bound.

@@ -8,6 +8,7 @@ use super::split::Split;
 use super::{EXACT, U, UNDERFLOW, gamma};
 use crate::linalg::{self, Backend};
 use crate::stability::diagonal::exact;
+use crate::stability::diagonal::majorant::Rows;
 use crate::stability::diagonal::weights::{frexp, ldexp};
 
 /// Rows of `A Y` that are computed at a time.
@@ -33,6 +34,77 @@ pub(in super::super) fn proves_not_stable(
     let scaled = Scaled::new(a, diagonal, y, support);
     let uncertain = scaled.not_proved_by_bound();
     uncertain.is_empty() || scaled.proved_by_splitting(&uncertain) || scaled.proved_exactly(&uncertain)
+}
+
+/// As [`proves_not_stable`] for a matrix that is known row by row: each row is summed over its own nonzeros, and exactly where
+/// the bound on its rounding errors does not prove it.
+pub(in super::super) fn proves_not_stable_by_rows(
+    a: &impl Rows,
+    diagonal: ArrayView1<'_, f64>,
+    y: ArrayView2<'_, f64>,
+) -> bool {
+    if y.nrows() != a.size() || !y.iter().all(|v| v.is_finite()) {
+        return false;
+    }
+    // As in `Scaled`: powers of two that bring the rows of Y to size 1. Rows of zeros drop out.
+    let exponents: Vec<Option<i32>> = y
+        .rows()
+        .into_iter()
+        .map(|row| row.fold(0.0, |m: f64, v| m.max(v.abs())))
+        .map(|largest| (largest != 0.0).then(|| -frexp(largest).1))
+        .collect();
+    let scaled = Array2::from_shape_fn(y.dim(), |(i, c)| exponents[i].map_or(0.0, |e| ldexp(y[[i, c]], e)));
+    let mut entries = Vec::new();
+    let proved = |i: usize| {
+        entries.clear();
+        let mut exponent = i32::MIN;
+        let mut gather = |j: usize, value: f64| {
+            if let Some(e) = exponents[j]
+                && value != 0.0
+            {
+                entries.push((j, value));
+                exponent = exponent.max(frexp(value).1 - e);
+            }
+        };
+        gather(i, diagonal[i]);
+        a.off_diagonal(i, gather);
+        let row: Vec<(usize, f64)> = entries
+            .iter()
+            .map(|&(j, value)| (j, ldexp(value, -exponents[j].unwrap_or(0).saturating_add(exponent))))
+            .collect();
+        row_is_proved_by_bound(&row, &scaled, i) || row_is_proved_exactly(&row, y, &scaled, i)
+    };
+    let support: Vec<usize> = (0..y.nrows()).filter(|&i| exponents[i].is_some()).collect();
+    !support.is_empty() && support.into_iter().all(proved)
+}
+
+/// Whether `(A Y Y')_ii`, from the scaled entries of row `i`, exceeds a bound on its rounding errors.
+fn row_is_proved_by_bound(row: &[(usize, f64)], y: &Array2<f64>, i: usize) -> bool {
+    let own = y.row(i);
+    let (mut value, mut magnitude) = (0.0, 0.0);
+    for &(j, entry) in row {
+        let products = own.iter().zip(y.row(j)).map(|(p, q)| p * q);
+        let (sum, absolute) = products.fold((0.0, 0.0), |(sum, absolute), p| (sum + p, absolute + p.abs()));
+        value += entry * sum;
+        magnitude += entry.abs() * absolute;
+    }
+    value - gamma(row.len() + y.ncols() + 8) * magnitude * (1.0 + gamma(row.len() + y.ncols() + 8)) - UNDERFLOW >= 0.0
+}
+
+/// Whether the exact `(A Y Y')_ii`, from the scaled entries of row `i`, is proved not to be negative.
+fn row_is_proved_exactly(row: &[(usize, f64)], unscaled: ArrayView2<'_, f64>, y: &Array2<f64>, i: usize) -> bool {
+    // Scaling is exact unless it underflows, which results of this size do not.
+    let exact = |(before, after): (&f64, &f64)| *before == 0.0 || EXACT.contains(&after.abs());
+    let exact_row = |j: usize| unscaled.row(j).iter().zip(y.row(j)).all(exact);
+    if !exact_row(i) || !row.iter().all(|&(j, entry)| EXACT.contains(&entry.abs()) && exact_row(j)) {
+        return false;
+    }
+    let mut sum = exact::Expansion::default();
+    let add = |c: usize| {
+        let column = exact::dot(row.iter().map(|&(_, entry)| entry), row.iter().map(|&(j, _)| y[[j, c]]))?;
+        sum.add_multiple(&column, y[[i, c]])
+    };
+    (0..y.ncols()).try_for_each(add).is_some() && sum.sign() != Ordering::Less
 }
 
 /// The similarity by powers of two that brings the rows of `Y` to size 1 and leaves the signs of `(A Y Y')_ii`; a power of two
@@ -217,6 +289,10 @@ mod tests {
                 let by_bound = !scaled.not_proved_by_bound().contains(&i);
                 assert!(!by_bound || !true_sign.is_negative(), "case {case}, row {i}: {true_sign}");
                 gained += usize::from(split && !by_bound);
+                // The other rows are those of the identity, which are proved.
+                let by_rows = proves_not_stable_by_rows(&single.view(), single.diag(), y.view());
+                assert!(!by_rows || !true_sign.is_negative(), "case {case}, row {i}: {true_sign}");
+                assert!(by_rows || true_sign.is_negative() || small < 1.0, "case {case}, row {i}: {true_sign}");
                 let clear = BigRational::from_float(4.0 * f64::EPSILON * (1.0 + single[[i, i]].abs())).unwrap()
                     * BigRational::from_float(y.row(i).dot(&y.row(i))).unwrap();
                 assert!(split || true_sign < clear, "case {case}, row {i}: {true_sign} is not proved");
