@@ -19,7 +19,7 @@ use std::time::Instant;
 
 use ndarray::{Array1, CowArray, Ix2};
 use neuronash::network::{Weights, WeightsView, read};
-use neuronash::stability::diagonal::{self, Verdict};
+use neuronash::stability::diagonal::{self, Margin, Method, Verdict};
 use serde_json::{Value, json};
 
 /// Above this many rows a sparse file is not made dense.
@@ -100,20 +100,25 @@ fn run(arguments: &Arguments) -> Result<(), String> {
             WeightsView::Dense(w) => w.into(),
             _ => matrix.to_dense().into(),
         };
-        let verdict = if arguments.network { diagonal::certify_shifted(&w, &slopes) } else { diagonal::certify(&w) }
-            .map_err(say)?;
-        let margin =
-            bounds_wanted
-                .then(|| {
-                    if arguments.network {
-                        diagonal::margin_shifted(&w, &slopes)
-                    } else {
-                        diagonal::margin(&w, &slopes)
-                    }
-                })
-                .transpose()
-                .map_err(say)?;
-        (verdict, margin)
+        let certify = || match arguments.network {
+            true => diagonal::certify_shifted(&w, &slopes),
+            false => diagonal::certify(&w),
+        };
+        if bounds_wanted {
+            let margin = match arguments.network {
+                true => diagonal::margin_shifted(&w, &slopes),
+                false => diagonal::margin(&w, &slopes),
+            };
+            let margin = margin.map_err(say)?;
+            // The bounds decide, unless 0 lies between them or on one of them.
+            let verdict = match margin.verdict(&w, &slopes) {
+                Ok(Verdict::Undecided(_)) => certify(),
+                decided => decided,
+            };
+            (verdict.map_err(say)?, Some(margin))
+        } else {
+            (certify().map_err(say)?, None)
+        }
     };
     let seconds = start.elapsed().as_secs_f64();
 
@@ -121,7 +126,7 @@ fn run(arguments: &Arguments) -> Result<(), String> {
         "verdict": "undecided",
         "n": n,
         "method": verdict.method().to_string(),
-        "iterations": verdict.iterations() + margin.as_ref().map_or(0, |m| m.iterations()),
+        "iterations": iterations(&verdict, margin.as_ref()),
         "seconds": seconds,
         "margin_lower": null,
         "margin_upper": null,
@@ -174,6 +179,15 @@ fn run(arguments: &Arguments) -> Result<(), String> {
     let mut out = std::io::stdout().lock();
     serde_json::to_writer(&mut out, &report).map_err(|e| failed("standard output", &e))?;
     writeln!(out).map_err(|e| failed("standard output", &e))
+}
+
+/// Steps of all searches: a verdict that the margin gave took none of its own.
+fn iterations(verdict: &Verdict, margin: Option<&Margin>) -> usize {
+    match margin {
+        Some(margin) if verdict.method() == Method::Margin => margin.iterations(),
+        Some(margin) => verdict.iterations() + margin.iterations(),
+        None => verdict.iterations(),
+    }
 }
 
 /// Reads the matrix in the format that the file's name ends in.

@@ -168,10 +168,16 @@ fn margins_and_gains() {
     let w = array![[0.2, -0.9], [0.8, 0.1]];
     let network = file("margins", "w.csv", csv(&w));
     let answer = report(["--network", "--margin", network.to_str().unwrap()]);
-    let shifted = certify_shifted(&w, &Array1::ones(2)).unwrap();
-    let certificate = shifted.certificate().unwrap();
-    assert_eq!(numbers(&answer["weights"]), certificate.weights().to_vec());
+    // The margin decides, without a search of its own.
     let own = margin_shifted(&w, &Array1::ones(2)).unwrap();
+    let verdict = own.verdict(&w, &Array1::ones(2)).unwrap();
+    let certificate = verdict.certificate().unwrap();
+    assert_eq!(numbers(&answer["weights"]), certificate.weights().to_vec());
+    assert_eq!(
+        (answer["method"].as_str(), answer["iterations"].as_u64()),
+        (Some("margin"), Some(own.iterations() as u64))
+    );
+    assert!(certify_shifted(&w, &Array1::ones(2)).unwrap().is_stable());
     assert_eq!(bounds(&answer, "margin"), [own.lower().max(certificate.margin_lower()), own.upper()]);
 
     // Every gain: any finite number is a lower bound, and there is no upper one.

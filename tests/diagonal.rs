@@ -419,6 +419,52 @@ fn margins_are_tight_on_both_sides_and_agree_with_verdicts() {
 }
 
 #[test]
+fn margins_decide_like_searches_of_their_own() {
+    let mut rng = StdRng::seed_from_u64(16);
+    let mut counts = std::collections::BTreeMap::new();
+    for round in 0..120 {
+        let n = 1 + round % 12;
+        let mut a = gaussian(n, [0.3, 0.8, 2.0][round % 3] / (n as f64).sqrt(), &mut rng);
+        match round % 4 {
+            // Several strongly connected blocks, strongly coupled.
+            0 => a.indexed_iter_mut().filter(|((i, j), _)| i / 3 < j / 3).for_each(|(_, v)| *v = 0.0),
+            1 => a = excitatory_inhibitory(n, 0.6, 0.7, &mut rng),
+            _ => {}
+        }
+        let rho = ones(n);
+        let m = margin(&a, &rho).unwrap();
+        let verdict = m.verdict(&a, &rho).unwrap();
+        assert_eq!(verdict.is_stable(), certify(&a).unwrap().is_stable(), "{m}: {a:?}");
+        *counts.entry(verdict.is_stable()).or_insert(0) += 1;
+        match &verdict {
+            Verdict::Stable(c) => {
+                assert!(
+                    c.margin_lower() >= 0.9 * (1.0 - 1e-12) * m.lower() && c.margin_lower() <= m.upper(),
+                    "{c} of {m}"
+                );
+                assert!(certifies(c, &exact_matrix(&a)), "{a:?}");
+                c.verify(&a).unwrap();
+            }
+            Verdict::NotStable(r) => {
+                assert!(refutes(r, &exact_matrix(&a)), "{a:?}");
+                r.verify(&a).unwrap();
+            }
+            other => panic!("{other}: {a:?}"),
+        }
+        // Of another matrix, nothing is claimed that does not hold for it.
+        let other = -&a;
+        match m.verdict(&other, &rho) {
+            Ok(Verdict::Stable(c)) => c.verify(&other).unwrap(),
+            Ok(Verdict::NotStable(r)) => r.verify(&other).unwrap(),
+            Ok(_) | Err(Error::NotProved { .. }) => {}
+            Err(error) => panic!("{error}"),
+        }
+        assert!(matches!(m.verdict(&Array2::<f64>::zeros((n + 1, n + 1)), &ones(n + 1)), Err(Error::NotProved { .. })));
+    }
+    assert!(counts.values().all(|&c| c > 20), "{counts:?}");
+}
+
+#[test]
 fn margins_a_thousandth_of_the_matrix_keep_nine_digits() {
     let mut rng = StdRng::seed_from_u64(14);
     let dense = gaussian(60, 0.3, &mut rng) + Array2::<f64>::eye(60);
@@ -695,6 +741,10 @@ fn margin_and_gain_of_the_connectome() {
     let m = margin_shifted(&w, &rho).unwrap();
     assert!(m.lower() <= m.upper() && m.upper() - m.lower() <= 1e-9 * m.upper(), "{m}");
     m.verify(&w, &rho).unwrap();
+    let verdict = m.verdict(&w, &rho).unwrap();
+    let certificate = verdict.certificate().unwrap();
+    certificate.verify_shifted(&w, &rho).unwrap();
+    assert!(certificate.margin_lower() >= 0.9 * m.lower(), "{certificate} of {m}");
     let gain = m.max_gain();
     assert!(gain.upper() - gain.lower() <= 1e-9 * gain.upper(), "{gain}");
     assert!((0.9 * gain.lower() - 0.983).abs() < 5e-4, "{gain}");

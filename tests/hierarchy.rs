@@ -240,7 +240,17 @@ fn the_report_tells_diagonal_stability_from_contraction() {
 fn the_report_hands_over_the_proof() {
     for w in [array![[0.0, 4.0], [-4.0, 0.0]], array![[0.0, -2.0], [-2.0, 0.0]]] {
         let net = network(&w);
-        assert_eq!(net.stability_report().unwrap().verdict(), Some(&net.certify().unwrap()));
+        let report = net.stability_report().unwrap();
+        let by_margin = net.certify_by_margin(&net.margin().unwrap()).unwrap();
+        assert_eq!(report.verdict(), Some(&by_margin));
+        assert_eq!(by_margin.is_stable(), net.certify().unwrap().is_stable());
+        if let Some(certificate) = by_margin.certificate() {
+            net.verify(certificate).unwrap();
+            assert!(
+                certificate.margin()
+                    >= 0.9 * report.finding(Condition::DiagonalStability).unwrap().margin.unwrap().lower
+            );
+        }
         let brief = ReportOptions::default().only(&[Condition::RowDominance]).firing_rate(&net).unwrap();
         assert!(brief.verdict().is_none());
     }

@@ -39,10 +39,10 @@ pub enum Outcome<A> {
 )]
 pub struct Equilibrium<A> {
     form: Form,
-    pub(crate) state: Array1<A>,
+    state: Array1<A>,
     /// The state of the other form at the same equilibrium.
     other: Array1<A>,
-    pub(crate) report: SolveReport,
+    report: SolveReport,
 }
 
 /// Which of the two states of an equilibrium is the network's own.

@@ -28,7 +28,10 @@ impl Bounds {
 
 impl fmt::Display for Bounds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let digits = f.precision().unwrap_or(6);
-        write!(f, "[{:.digits$}, {:.digits$}]", self.lower, self.upper)
+        match f.precision() {
+            Some(digits) => write!(f, "[{:.digits$}, {:.digits$}]", self.lower, self.upper),
+            // Rounded digits would be no bounds.
+            None => write!(f, "[{:?}, {:?}]", self.lower, self.upper),
+        }
     }
 }

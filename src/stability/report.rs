@@ -169,7 +169,8 @@ impl StabilityReport {
         self.findings.iter().find(|f| f.condition == condition)
     }
 
-    /// The verdict on diagonal stability with its proof, as [`FiringRateNetwork::certify`] would give it for dense weights;
+    /// The verdict on diagonal stability with its proof, from the margin if the report has one
+    /// ([`FiringRateNetwork::certify_by_margin`]), else as [`FiringRateNetwork::certify`] would give it for dense weights;
     /// `None` if no condition of the report rests on it.
     pub fn verdict(&self) -> Option<&NetworkVerdict> {
         self.verdict.as_ref()

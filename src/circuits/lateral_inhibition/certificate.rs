@@ -66,7 +66,7 @@ impl RatioCertificate {
     /// let certificate = circuit.certify()?.expect("the circuit is stable").network(&circuit)?;
     /// let network = circuit.network(&array![1.0, 0.5])?;
     /// let rest = network.equilibrium().certificate(&certificate).solve()?;
-    /// assert!(rest.report.error_bound.is_some());
+    /// assert!(rest.report().error_bound.is_some());
     /// # Ok::<(), neuronash::Error>(())
     /// ```
     pub fn network<A: Scalar>(&self, circuit: &LateralInhibition<A>) -> Result<NetworkCertificate> {

@@ -37,8 +37,8 @@ impl<A: Scalar> LateralInhibition<A> {
         if let Some(certificate) = certificate.filter(|certificate| certificate.margin > 0.0) {
             let proof = certificate.network(self)?;
             let equilibrium = network.equilibrium().certificate(&proof).solve()?;
-            let error_bound = equilibrium.report.error_bound.as_ref().map(|bound| bound.largest);
-            return Ok(LateralResponse { state: equilibrium.state, error_bound });
+            let error_bound = equilibrium.report().error_bound.as_ref().map(|bound| bound.largest);
+            return Ok(LateralResponse { state: equilibrium.into_state(), error_bound });
         }
         let tolerance = A::epsilon().powf(A::of(0.6));
         let run = network.simulate().until_converged(tolerance).divergence_bound(A::of(1e9)).record_ends().run()?;

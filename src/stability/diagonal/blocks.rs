@@ -66,10 +66,8 @@ fn decide(whole: &Block<'_>, control: &mut Control<'_>) -> Outcome {
     if let Some(outcome) = undecided {
         return outcome;
     }
-    // The gentlest scaling keeps the weights within the range of f64 longest, a steeper one leaves more to the proof.
-    for reserve in [1, 3, 6, 12, 24] {
-        let weights = assemble(whole.pencil, &components, &parts, reserve);
-        if let Some(outcome) = whole.stable(weights, Method::Blocks) {
+    for weights in assembled(whole.pencil, &components, &parts) {
+        if let Some(outcome) = whole.stable(Some(weights), Method::Blocks) {
             return outcome;
         }
     }
@@ -114,6 +112,16 @@ fn reaches_all(a: ArrayView2<'_, f64>) -> bool {
         }
     }
     unseen.is_empty()
+}
+
+/// Weights for the whole from those of its diagonal blocks, to be proved: the gentlest scaling first, which keeps the weights
+/// within the range of `f64` longest; steeper ones leave more to the proof.
+pub(super) fn assembled<'a>(
+    pencil: &'a Pencil,
+    components: &'a [Vec<usize>],
+    parts: &'a [(Pencil, Diagonal, Weights)],
+) -> impl Iterator<Item = Weights> + 'a {
+    [1, 3, 6, 12, 24].into_iter().filter_map(|reserve| assemble(pencil, components, parts, reserve))
 }
 
 /// Weights for the whole from those of its diagonal blocks, each block scaled down as little as the ones before

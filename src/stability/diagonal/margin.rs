@@ -10,14 +10,14 @@ use std::ops::ControlFlow;
 use ndarray::{Array1, Array2, ArrayBase, ArrayView2, Data, Ix1, Ix2};
 
 use super::balance::Balanced;
-use super::blocks::{padded, strong_components};
+use super::blocks::{self, padded, strong_components};
 use super::bounds;
 use super::certifier::Control;
-use super::check;
+use super::check::{self, Effort};
 use super::interior_point::{Goal, InteriorPoint, Step, Waypoint};
 use super::pencil::Pencil;
 use super::structure;
-use super::verdict::Stop;
+use super::verdict::{Certificate, Method, Refutation, Stop, Undecided, Verdict};
 use super::weights::Weights;
 use super::witness;
 use crate::Scalar;
@@ -100,23 +100,7 @@ impl Margin {
         rho: &ArrayBase<T, Ix1>,
     ) -> Result<()> {
         let pencil = Pencil::new(a, "a")?.with_slopes(rho)?;
-        let fails = |reason: &str| Err(Error::NotProved { reason: reason.into() });
-        let n = pencil.size();
-        let mut place = vec![usize::MAX; n];
-        for (k, block) in self.blocks.iter().enumerate() {
-            for &i in &block.indices {
-                if i >= n || place[i] != usize::MAX {
-                    return fails("the blocks are not a partition of the rows");
-                }
-                place[i] = k;
-            }
-        }
-        if place.contains(&usize::MAX) {
-            return fails("the blocks are not a partition of the rows");
-        }
-        if pencil.w.indexed_iter().any(|((i, j), &v)| v != 0.0 && place[i] < place[j]) {
-            return fails("the matrix is not block triangular as the lower bound needs it");
-        }
+        self.fits(&pencil)?;
         for block in &self.blocks {
             let part = pencil.block(&block.indices);
             let holds = match &block.weights {
@@ -124,15 +108,100 @@ impl Margin {
                 Some(weights) => bounds::proves_lower(&part, self.lower, weights),
             };
             if !holds {
-                return fails("the lower bound is not proved");
+                return not_proved("the lower bound is not proved");
             }
         }
         let above = pencil.diagonal(self.upper);
-        if self.witness.nrows() != n || !check::proves_not_stable(pencil.matrix(), above.lower(), self.witness.view()) {
-            return fails("the upper bound is not proved");
+        if !check::proves_not_stable(pencil.matrix(), above.lower(), self.witness.view()) {
+            return not_proved("the upper bound is not proved");
         }
         Ok(())
     }
+
+    /// What the bounds decide about the matrix `A` of shape `(n, n)` with slopes `rho` of shape `(n,)` that the margin is of:
+    /// a certificate whose own margin is at least nine tenths of the lower bound where rounding errors leave so much, or a
+    /// refutation. The arguments are those that the margin was asked about; another search is not needed.
+    ///
+    /// # Errors
+    /// [`Error::NotProved`] for a matrix that the margin cannot be of; the errors of [`margin`](super::margin()) for bad
+    /// arguments.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use neuronash::stability::diagonal::margin;
+    /// let (a, rho) = (array![[-1.0, 0.0, -1.5], [1.5, -1.0, 0.0], [0.0, 1.5, -1.0]], array![1.0, 1.0, 1.0]);
+    /// let verdict = margin(&a, &rho)?.verdict(&a, &rho)?;
+    /// let certificate = verdict.certificate().expect("the margin is 0.25");
+    /// certificate.verify(&a)?;
+    /// assert!(certificate.margin_lower() > 0.22);
+    /// # Ok::<(), neuronash::Error>(())
+    /// ```
+    pub fn verdict<A: Scalar, S: Data<Elem = A>, T: Data<Elem = A>>(
+        &self,
+        a: &ArrayBase<S, Ix2>,
+        rho: &ArrayBase<T, Ix1>,
+    ) -> Result<Verdict> {
+        let pencil = Pencil::new(a, "a")?.with_slopes(rho)?;
+        self.fits(&pencil)?;
+        let (method, asked) = (Method::Margin, pencil.diagonal(self.origin));
+        if self.upper <= self.origin && check::proves_not_stable(pencil.matrix(), asked.lower(), self.witness.view()) {
+            return Ok(Verdict::NotStable(Refutation::new(self.witness.clone(), method, self.iterations)));
+        }
+        // Blocks at their own margins would leave no room for the couplings between them.
+        let whole = (self.blocks.len() == 1).then_some(1.0);
+        for part in whole.into_iter().chain([0.9, 0.7, 0.3]).take_while(|_| self.lower > self.origin) {
+            let delta = self.origin + part * (self.lower - self.origin);
+            if let Some(weights) = self.weights_at(&pencil, delta) {
+                let margin = sub_down(delta, self.origin);
+                return Ok(Verdict::Stable(Certificate::new(weights, margin, method, self.iterations)));
+            }
+        }
+        let stop = self.stop.unwrap_or(Stop::NearBoundary);
+        Ok(Verdict::Undecided(Undecided::new((self.lower(), self.upper()), method, self.iterations, stop)))
+    }
+
+    /// Weights that are proved to certify `W + delta R^-1`, put together from those of the blocks.
+    fn weights_at(&self, pencil: &Pencil, delta: f64) -> Option<Weights> {
+        let diagonal = pencil.diagonal(delta);
+        let of_block = |block: &BlockWeights| block.weights.clone().or_else(|| Weights::new([1.0], [0]));
+        let proves = |weights: &Weights| check::proves_stable(pencil.matrix(), diagonal.upper(), weights, Effort::Full);
+        if let [block] = self.blocks.as_slice() {
+            return of_block(block).filter(proves);
+        }
+        let components: Vec<Vec<usize>> = self.blocks.iter().map(|block| block.indices.clone()).collect();
+        let parts: Option<Vec<_>> = self
+            .blocks
+            .iter()
+            .map(|block| Some((pencil.block(&block.indices), diagonal.block(&block.indices), of_block(block)?)))
+            .collect();
+        blocks::assembled(pencil, &components, &parts?).find(proves)
+    }
+
+    /// Whether the margin can be one of this pencil.
+    fn fits(&self, pencil: &Pencil) -> Result<()> {
+        let n = pencil.size();
+        let mut place = vec![usize::MAX; n];
+        for (k, block) in self.blocks.iter().enumerate() {
+            let fitting = block.weights.as_ref().map_or(1, Weights::len) == block.indices.len();
+            for &i in &block.indices {
+                if i >= n || place[i] != usize::MAX || !fitting {
+                    return not_proved("the blocks are not a partition of the rows");
+                }
+                place[i] = k;
+            }
+        }
+        if place.contains(&usize::MAX) || self.witness.nrows() != n {
+            return not_proved("the blocks are not a partition of the rows");
+        }
+        if pencil.w.indexed_iter().any(|((i, j), &v)| v != 0.0 && place[i] < place[j]) {
+            return not_proved("the matrix is not block triangular as the lower bound needs it");
+        }
+        Ok(())
+    }
+}
+
+fn not_proved(reason: &str) -> Result<()> {
+    Err(Error::NotProved { reason: reason.into() })
 }
 
 impl fmt::Display for Margin {

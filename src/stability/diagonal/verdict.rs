@@ -101,6 +101,8 @@ pub enum Method {
     InteriorPoint,
     /// The certificates of the strongly connected blocks, put together.
     Blocks,
+    /// The search for the margin.
+    Margin,
     /// They were given: by the caller, or by a circuit's closed form.
     Given,
 }
@@ -115,6 +117,7 @@ impl fmt::Display for Method {
             Method::Balancing => "balancing",
             Method::InteriorPoint => "interior_point",
             Method::Blocks => "blocks",
+            Method::Margin => "margin",
             Method::Given => "given",
         })
     }

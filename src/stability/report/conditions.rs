@@ -162,6 +162,12 @@ impl<'a> Subject<'a> {
 
     fn diagonal_stability(&self, finding: &mut Finding) -> Result<()> {
         let margin = self.certifier.margin_shifted(&self.weights, &self.rho)?;
+        // A margin is a verdict with tighter proofs than a search for the sign alone finds.
+        if self.verdict.get().is_none()
+            && let verdict @ (Verdict::Stable(_) | Verdict::NotStable(_)) = margin.verdict(&self.weights, &self.rho)?
+        {
+            self.verdict.get_or_init(|| verdict);
+        }
         let mut bounds = margin.bounds();
         let verdict = self.verdict()?;
         if let Some(certificate) = verdict.certificate() {
