@@ -369,7 +369,8 @@ fn a_chain_too_long_for_the_range_of_f64_is_stable_all_the_same() {
     proof.verify_shifted(&net.weights().to_dense(), &Array1::<f64>::ones(n)).unwrap();
     assert!(verdict.is_stable() && verdict.certificate().is_none());
     let report = net.stability_report().unwrap();
-    assert!(report.holds(Condition::DiagonalStability) && report.verdict() == Some(&verdict), "{report}");
+    assert!(report.holds(Condition::DiagonalStability), "{report}");
+    assert!(matches!(report.verdict(), Some(NetworkVerdict::StableWithoutBounds(_))), "{report}");
     let message = verdict.into_certificate().unwrap_err().to_string();
     assert!(message.contains("stable for every input") && message.contains("range of f64"), "{message}");
     // A shorter one has weights within range.

@@ -147,14 +147,18 @@ impl Margin {
         if self.upper <= self.origin && check::proves_not_stable(pencil.matrix(), asked.lower(), self.witness.view()) {
             return Ok(Verdict::NotStable(Refutation::new(self.witness.clone(), method, self.iterations)));
         }
-        // Blocks at their own margins would leave no room for the couplings between them.
+        // Blocks at their own margins would leave no room for the couplings between them, and little room spreads weights.
         let whole = (self.blocks.len() == 1).then_some(1.0);
-        for part in whole.into_iter().chain([0.9, 0.7, 0.3]).take_while(|_| self.lower > self.origin) {
+        let parts = whole.into_iter().chain([0.9, 0.7, 0.3]).take_while(|_| self.lower > self.origin);
+        let mut certificates = parts.filter_map(|part| {
             let delta = self.origin + part * (self.lower - self.origin);
-            if let Some(weights) = self.weights_at(&pencil, delta) {
-                let margin = sub_down(delta, self.origin);
-                return Ok(Verdict::Stable(Certificate::new(weights, margin, method, self.iterations)));
-            }
+            let weights = self.weights_at(&pencil, delta)?;
+            Some(Certificate::new(weights, sub_down(delta, self.origin), method, self.iterations))
+        });
+        if let Some(first) = certificates.next() {
+            let in_range = first.weights_are_representable();
+            let other = if in_range { None } else { certificates.find(Certificate::weights_are_representable) };
+            return Ok(Verdict::Stable(other.unwrap_or(first)));
         }
         let stop = self.stop.unwrap_or(Stop::NearBoundary);
         Ok(Verdict::Undecided(Undecided::new((self.lower(), self.upper()), method, self.iterations, stop)))
