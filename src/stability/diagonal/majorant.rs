@@ -7,7 +7,7 @@
 
 use std::ops::ControlFlow;
 
-use ndarray::{Array1, ArrayView2};
+use ndarray::{Array1, ArrayView2, Zip};
 
 use super::verdict::Stop;
 
@@ -78,6 +78,29 @@ pub(super) fn interruptible_negative_vector(
     ControlFlow::Continue(None)
 }
 
+/// Power steps that bring vectors near those of the best margin; of random networks the largest eigenvalue stands well
+/// apart, so that few suffice.
+const POWER_STEPS: usize = 8;
+
+/// A positive vector nearer than `v` to the Perron vector of `R M`, which makes the least `-(M v)_i rho_i / v_i` largest.
+pub(super) fn towards_perron(a: &impl Rows, diagonal: &Array1<f64>, rho: &Array1<f64>, v: &Array1<f64>) -> Array1<f64> {
+    let least = diagonal.iter().zip(rho).fold(0.0, |m: f64, (d, rho)| m.max(-d * rho));
+    let mut v = v.clone();
+    for _ in 0..POWER_STEPS {
+        let inputs = Array1::from_shape_fn(v.len(), |i| {
+            let mut sum = 0.0;
+            a.off_diagonal(i, |j, x| sum += x.abs() * v[j]);
+            rho[i] * sum
+        });
+        // Nonnegative, and with all eigenvalues well to the right of minus the first, as rings need it.
+        let shift = least + 0.5 * inputs.sum() / v.sum();
+        let own = Zip::from(diagonal).and(rho).map_collect(|d, rho| shift + d * rho);
+        v = inputs + own * v;
+        v /= v.fold(0.0, |m: f64, &x| m.max(x));
+    }
+    v
+}
+
 /// Whether `M v < 0` with a little to spare.
 fn is_negative(a: &impl Rows, diagonal: &Array1<f64>, v: &Array1<f64>) -> bool {
     (0..a.size()).all(|i| {
@@ -99,7 +122,9 @@ pub(super) fn margin_of_weights(
     d: &Array1<f64>,
 ) -> Option<f64> {
     let v = negative_vector(a, diagonal, SWEEPS)?;
-    proved_margin(a, transposed, diagonal, rho, d, &v)
+    let refined = towards_perron(a, diagonal, rho, &v);
+    let margins = [refined, v].into_iter().filter_map(|v| proved_margin(a, transposed, diagonal, rho, d, &v));
+    margins.max_by(f64::total_cmp)
 }
 
 /// A proved lower bound on the margin of `A` for the weights `d`: the largest `m`, to rounding, for which row by row

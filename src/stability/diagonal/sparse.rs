@@ -91,6 +91,13 @@ impl Sparse {
         ControlFlow::Continue(l.map(|l| [v, l]))
     }
 
+    /// Vectors that prove larger margins than the given ones.
+    fn towards_perron(&self, v: &Array1<f64>, l: &Array1<f64>) -> (Array1<f64>, Array1<f64>) {
+        let (diagonal, rho) = (&self.diagonal.upper, &self.rho);
+        let right = majorant::towards_perron(&self.rows.view(), diagonal, rho, v);
+        (right, majorant::towards_perron(&self.columns.transpose_view(), diagonal, rho, l))
+    }
+
     /// The margin that the majorant proves for the weights `d`, if any.
     fn margin_of_weights(&self, d: &Array1<f64>) -> Option<f64> {
         if !self.diagonal.upper.iter().all(|&v| v < 0.0) {
@@ -121,9 +128,13 @@ pub(super) fn certify<A: Scalar>(
     }
     let stop = match a.majorant_vectors(control) {
         ControlFlow::Continue(Some([v, l])) => {
-            let d = l / &v;
-            if let (Some(margin), Some(weights)) = (a.proved_margin(&d, &v), Weights::new(d, std::iter::repeat_n(0, n)))
-            {
+            let refined = a.towards_perron(&v, &l);
+            let proved = |(v, l): (Array1<f64>, Array1<f64>)| {
+                let d = l / &v;
+                Some((a.proved_margin(&d, &v)?, Weights::new(d, std::iter::repeat_n(0, n))?))
+            };
+            let best = [refined, (v, l)].into_iter().filter_map(proved).max_by(|p, q| p.0.total_cmp(&q.0));
+            if let Some((margin, weights)) = best {
                 return Ok(Verdict::Stable(Certificate::new(weights, margin, Method::Metzler, 0)));
             }
             Stop::Majorant
