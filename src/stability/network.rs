@@ -7,6 +7,8 @@ use ndarray::{Array1, ArrayBase, ArrayView1, Data, Ix1};
 use super::diagonal::{self, Certifier, Gain, Margin, Refutation, Undecided, Verdict};
 use super::local::fits_densely;
 use crate::Scalar;
+#[cfg(feature = "serde")]
+use crate::check::positive_vector;
 use crate::error::{Error, Result};
 use crate::network::{Circuit, FiringRateNetwork, HopfieldNetwork, WeightsView};
 
@@ -329,14 +331,8 @@ impl TryFrom<StoredCertificate> for NetworkCertificate {
 
     fn try_from(stored: StoredCertificate) -> Result<Self> {
         let StoredCertificate { weights, slope_bounds, margin, method, fingerprint } = stored;
-        if slope_bounds.len() != weights.len() {
-            return Err(Error::shape("slope_bounds", format!("[{}]", weights.len()), &[slope_bounds.len()]));
-        }
-        for (name, numbers) in [("weights", &weights), ("slope_bounds", &slope_bounds)] {
-            if let Some(i) = numbers.iter().position(|&v| !(v > 0.0 && v.is_finite())) {
-                return Err(Error::invalid(format!("{name}[{i}]"), numbers[i], "finite numbers above 0"));
-            }
-        }
+        positive_vector("weights", weights.view(), weights.len())?;
+        positive_vector("slope_bounds", slope_bounds.view(), weights.len())?;
         if !(margin > 0.0 && margin.is_finite()) {
             return Err(Error::invalid("margin", margin, "finite numbers above 0"));
         }

@@ -4,6 +4,7 @@ use ndarray::{Array1, Array2};
 
 use super::{StopReason, Trajectory};
 use crate::Scalar;
+use crate::check::length;
 use crate::error::{Error, Result};
 
 #[derive(serde::Deserialize)]
@@ -34,10 +35,6 @@ impl<A: Scalar> TryFrom<StoredTrajectory<A>> for Trajectory<A> {
 
     fn try_from(stored: StoredTrajectory<A>) -> Result<Self> {
         let (samples, n) = stored.states.dim();
-        let length = |argument: &str, length: usize, expected: usize| match length == expected {
-            true => Ok(()),
-            false => Err(Error::shape(argument, format!("[{expected}]"), &[length])),
-        };
         length("times", stored.times.len(), samples)?;
         length("final_state", stored.final_state.len(), n)?;
         for (argument, values) in [

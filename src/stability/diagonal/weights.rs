@@ -1,8 +1,12 @@
 //! Positive diagonal weights whose range may exceed that of `f64`.
 
+#[cfg(feature = "serde")]
+mod stored;
+
 use ndarray::Array1;
 
-use crate::error::{Error, Result};
+use crate::check::{length, positive_vector};
+use crate::error::Result;
 
 /// `2^e` for `-1022 <= e <= 1023`.
 #[inline]
@@ -46,44 +50,10 @@ pub(super) fn frexp(x: f64) -> (f64, i32) {
 /// The certificate of a long feed-forward chain needs weights whose ratio no `f64` can hold, so the exponents are
 /// kept apart.
 #[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(try_from = "StoredWeights"))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(try_from = "stored::StoredWeights"))]
 pub(super) struct Weights {
     pub(super) mantissa: Array1<f64>,
     pub(super) exponent: Vec<i32>,
-}
-
-/// Weights as they stand in a file.
-#[cfg(feature = "serde")]
-#[derive(serde::Deserialize)]
-struct StoredWeights {
-    mantissa: Array1<f64>,
-    exponent: Vec<i32>,
-}
-
-#[cfg(feature = "serde")]
-impl TryFrom<StoredWeights> for Weights {
-    type Error = Error;
-
-    fn try_from(stored: StoredWeights) -> Result<Self> {
-        /// Differences of exponents up to this one are far from the ends of `i32`.
-        const LARGEST: i32 = 1 << 29;
-        let StoredWeights { mantissa, exponent } = stored;
-        if mantissa.is_empty() {
-            return Err(Error::Empty { argument: "mantissa".into() });
-        }
-        if exponent.len() != mantissa.len() {
-            return Err(Error::shape("exponent", format!("[{}]", mantissa.len()), &[exponent.len()]));
-        }
-        if let Some((i, m)) = mantissa.iter().enumerate().find(|(_, m)| !(**m > 0.0 && m.is_finite())) {
-            return Err(Error::invalid(format!("mantissa[{i}]"), m, "finite numbers above 0"));
-        }
-        let out_of_range = exponent.iter().enumerate().find(|(_, e)| !(-LARGEST..=LARGEST).contains(*e));
-        if let Some((i, e)) = out_of_range {
-            return Err(Error::invalid(format!("exponent[{i}]"), e, format!("at most {LARGEST} in magnitude")));
-        }
-        Self::new(mantissa, exponent)
-            .ok_or_else(|| Error::invalid("mantissa", "out of range", "finite numbers above 0"))
-    }
 }
 
 impl Weights {
@@ -106,19 +76,14 @@ impl Weights {
 
     /// Weights that a caller gives, all positive and finite.
     pub(super) fn given(d: &Array1<f64>) -> Result<Self> {
-        if let Some(i) = d.iter().position(|&d| !(d > 0.0 && d.is_finite())) {
-            return Err(Error::invalid(format!("d[{i}]"), d[i], "finite numbers above 0"));
-        }
+        positive_vector("d", d.view(), d.len())?;
         let (mantissa, exponent): (Vec<f64>, Vec<i32>) = d.iter().map(|&d| frexp(d)).unzip();
         Ok(Self { mantissa: mantissa.into(), exponent })
     }
 
     /// An error unless there is one for each of so many rows.
     pub(super) fn fit(&self, rows: usize) -> Result<()> {
-        if self.len() == rows {
-            return Ok(());
-        }
-        Err(Error::shape("d", format!("{rows} entries, one per row of the matrix"), &[self.len()]))
+        length("d", self.len(), rows)
     }
 
     pub(super) fn len(&self) -> usize {
