@@ -165,7 +165,8 @@ impl Certificate {
     /// have. They are kept up to a power of two common to all.
     ///
     /// # Errors
-    /// [`Error::NotProved`] if they do not certify it, or it cannot be proved in `f64`; [`Error::Shape`] and [`Error::Invalid`]
+    /// [`Error::NotProved`] if they do not certify it, or it cannot be proved in `f64`; [`Error::Shape`],
+    /// [`Error::NonFinite`] and [`Error::Invalid`]
     /// unless there is one finite positive weight per row; the errors of [`certify`](super::certify) for a bad matrix.
     ///
     /// ```
