@@ -160,8 +160,10 @@ impl<A: Scalar> ActivationCost<A> for NakaRushton<A> {
         if k < one {
             return SlopeRange::exact(A::zero(), A::infinity());
         }
-        let shape = (k + one).powf(one + one / k) * (k - one).powf(one - one / k) / (A::of(4.0) * k);
-        let most = self.max_rate / self.half_input * shape;
+        let shape = (k + one).powf(one + one / k) / k * ((k - one).powf(one - one / k) / A::of(4.0));
+        // The larger of the two, since a quotient that underflows is no upper bound.
+        let (r, s) = (self.max_rate, self.half_input);
+        let most = (r / s * shape).max(r * (shape / s));
         // An upper bound must not be lost to rounding; at k = 1 only the division rounds.
         let exact = k == one && self.half_input.mul_add(most, -self.max_rate) >= A::zero();
         let most = if exact { most } else { most * (one + A::of(16.0) * A::epsilon()) };
