@@ -71,7 +71,8 @@ pub(super) fn entropy_gap<A: Scalar>(r: A) -> A {
 
 /// `(1+r)^{1+p} - 1 - (1+p) r >= 0` for `-1 <= r <= 1`, `p > 0`: the Bregman divergence of `s^{1+p}` between `1+r` and 1.
 pub(super) fn power_gap<A: Scalar>(r: A, p: A) -> A {
-    if r.abs() < A::of(0.25) {
+    // Where nothing cancels below, the terms of the series may overflow.
+    if r.abs() < A::of(0.25) && (p * r).abs() < A::one() {
         // sum_{j>=2} binom(1+p, j) r^j
         let mut term = (A::one() + p) * p * r * r / A::of(2.0);
         let (mut sum, mut j) = (A::zero(), A::of(2.0));
