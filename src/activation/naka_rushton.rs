@@ -165,7 +165,7 @@ impl<A: Scalar> ActivationCost<A> for NakaRushton<A> {
         let (r, s) = (self.max_rate, self.half_input);
         let most = (r / s * shape).max(r * (shape / s));
         // An upper bound must not be lost to rounding; at k = 1 only the division rounds.
-        let exact = k == one && self.half_input.mul_add(most, -self.max_rate) >= A::zero();
+        let exact = k == one && s.mul_add(most, -r) >= A::zero();
         let most = if exact { most } else { most * (one + A::of(16.0) * A::epsilon()) };
         SlopeRange::exact(A::zero(), most)
     }

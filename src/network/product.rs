@@ -188,7 +188,7 @@ impl RoundedWeights {
         let mut product = vec![0.0; m.len()];
         by_rows(&mut product, self.entries.len(), |i| {
             let row = self.entries.row(i);
-            let sum = inner(row.as_slice().unwrap_or_default(), &unit, f32::abs);
+            let sum = absolute_inner(row.as_slice().unwrap_or_default(), &unit);
             (f64::from(sum) * outward + underflow) * size
         });
         product
@@ -267,18 +267,18 @@ fn combine<A: Scalar>(all: &[A], x: &[A], n: usize) -> Vec<A> {
     sum
 }
 
-/// `sum f(a_k) b_k` of two slices of the same length, summed in `LANES` interleaved parts so that it vectorises.
-fn inner<A: Scalar>(a: &[A], b: &[A], f: impl Fn(A) -> A) -> A {
+/// `sum |a_k| b_k` of two slices of the same length, summed in `LANES` interleaved parts so that it vectorises.
+fn absolute_inner(a: &[f32], b: &[f32]) -> f32 {
     const LANES: usize = 16;
-    let mut sums = [A::zero(); LANES];
+    let mut sums = [0.0; LANES];
     let (a_parts, b_parts) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
-    let tail: A = a_parts.remainder().iter().zip(b_parts.remainder()).map(|(&p, &q)| f(p) * q).sum();
+    let tail: f32 = a_parts.remainder().iter().zip(b_parts.remainder()).map(|(p, q)| p.abs() * q).sum();
     for (p, q) in a_parts.zip(b_parts) {
         for k in 0..LANES {
-            sums[k] += f(p[k]) * q[k];
+            sums[k] += p[k].abs() * q[k];
         }
     }
-    sums.into_iter().sum::<A>() + tail
+    sums.into_iter().sum::<f32>() + tail
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use petgraph::graph::{DiGraph, NodeIndex};
 /// The strongly connected components of a graph of `n` nodes, each sorted, and after those that its edges lead to: with an
 /// edge from `i` to `j` for each entry `(i, j)`, the order in which a matrix is block lower triangular.
 pub(crate) fn strongly_connected(n: usize, edges: impl Iterator<Item = (usize, usize)>) -> Vec<Vec<usize>> {
-    let mut graph = DiGraph::<(), ()>::with_capacity(n, edges.size_hint().0);
+    let mut graph = DiGraph::<(), ()>::with_capacity(n, 0);
     for _ in 0..n {
         graph.add_node(());
     }

@@ -57,8 +57,8 @@ macro_rules! certify {
             ///
             /// # Errors
             /// [`Error::NotProved`] if they do not certify it, or it cannot be proved in `f64`; [`Error::NotCertified`] if no
-            /// margin above 0 can be proved for them; [`Error::Shape`], [`Error::NonFinite`] and [`Error::Invalid`] unless there is one finite positive
-            /// weight per neuron; an activation whose slopes are unbounded, or known from samples only, or all zero.
+            /// margin above 0 can be proved for them; [`Error::Shape`], [`Error::NonFinite`] and [`Error::Invalid`] unless there is
+            /// one finite positive weight per neuron; an activation whose slopes are unbounded, or known from samples only, or all zero.
             ///
             /// ```
             /// use ndarray::array;

@@ -157,8 +157,8 @@ impl<A: Scalar> Enumeration<'_, A> {
     /// Searches all supports.
     ///
     /// # Errors
-    /// An activation that is not piecewise linear, more than 20,000 neurons, options that are not allowed, or no convergence of an eigenvalue
-    /// decomposition.
+    /// An activation that is not piecewise linear, more than 20,000 neurons, options that are not allowed, or no convergence of an
+    /// eigenvalue decomposition.
     pub fn find(self) -> Result<EquilibriumSet<A>> {
         self.check()?;
         let net = self.network;

@@ -120,7 +120,8 @@ impl CertifierBuilder {
         self
     }
 
-    /// A function that is called before each interior-point step and each sweep over a sparse matrix, and may end the search by `ControlFlow::Break`.
+    /// A function that is called before each interior-point step and each sweep over a sparse matrix, and may end the search
+    /// by `ControlFlow::Break`.
     pub fn observer(mut self, observer: impl Fn(&Progress) -> ControlFlow<()> + Send + Sync + 'static) -> Self {
         self.observer = Some(Arc::new(observer));
         self

@@ -166,8 +166,8 @@ impl Certificate {
     ///
     /// # Errors
     /// [`Error::NotProved`] if they do not certify it, or it cannot be proved in `f64`; [`Error::Shape`],
-    /// [`Error::NonFinite`] and [`Error::Invalid`]
-    /// unless there is one finite positive weight per row; the errors of [`certify`](super::certify) for a bad matrix.
+    /// [`Error::NonFinite`] and [`Error::Invalid`] unless there is one finite positive weight per row; the
+    /// errors of [`certify`](super::certify) for a bad matrix.
     ///
     /// ```
     /// use ndarray::array;

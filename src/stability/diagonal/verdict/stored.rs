@@ -3,6 +3,7 @@
 use ndarray::Array2;
 
 use super::{Certificate, Method, Refutation, Stop, Undecided, Weights};
+use crate::check::finite_matrix;
 use crate::error::{Error, Result};
 
 #[derive(serde::Deserialize)]
@@ -67,10 +68,7 @@ pub(in crate::stability::diagonal) fn check_witness(witness: &Array2<f64>) -> Re
     if rank == 0 || rank > n {
         return Err(Error::shape("witness", "[n, r] with 1 <= r <= n", &[n, rank]));
     }
-    match witness.indexed_iter().find(|(_, y)| !y.is_finite()) {
-        Some(((i, j), &value)) => Err(Error::NonFinite { argument: "witness".into(), index: vec![i, j], value }),
-        None => Ok(()),
-    }
+    finite_matrix("witness", witness.view())
 }
 
 /// An error unless `lower <= upper`; either may be infinite.
