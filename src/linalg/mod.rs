@@ -10,6 +10,7 @@ mod faer;
 mod lapack;
 pub(crate) mod perron;
 pub(crate) mod rounding;
+pub(crate) mod split;
 pub(crate) mod verified;
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut2};

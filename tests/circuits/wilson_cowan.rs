@@ -366,3 +366,12 @@ fn bad_parameters_are_named() {
     assert!(circuit.nullclines(Window { x_e: [0.0, 1.0], x_i: [1.0, 1.0] }, 10).is_err());
     assert!(circuit.nullclines(Window { x_e: [0.0, 1.0], x_i: [0.0, 1.0] }, 1).is_err());
 }
+
+#[test]
+fn neighbouring_floats_end_the_search() {
+    let circuit = tanh_circuit([1.5, 1.0, 1.0, 0.0], [0.0; 2]);
+    for [lower, upper] in [[0.0, 5e-324], [0.0, 1e-320], [-5e-324, 5e-324]] {
+        let found = circuit.equilibria_within(lower, upper).unwrap();
+        assert!(found.points().iter().any(|p| p.rates()[0].abs() <= 1e-320), "{found:?}");
+    }
+}

@@ -99,6 +99,16 @@ fn few_iterations_still_give_true_bounds() {
 }
 
 #[test]
+fn huge_entries_of_a_chain_end_the_search() {
+    for size in [1e100, 1e200, 1e308] {
+        let chain = perron(&array![[0.0, size, 0.0], [0.0, 0.0, size], [0.0, 0.0, 0.0]]).unwrap().abscissa();
+        assert!(chain.lower == 0.0 && chain.upper > 0.0 && chain.upper < size, "{chain}");
+    }
+    let p = perron(&array![[-f64::MAX, f64::MAX], [0.0, f64::MAX]]).unwrap().abscissa();
+    assert!(p.contains(f64::MAX), "{p}");
+}
+
+#[test]
 fn zero_and_diagonal_matrices() {
     let p = perron(&Array2::<f64>::zeros((3, 3))).unwrap();
     assert_eq!((p.abscissa().lower, p.abscissa().upper), (0.0, 0.0));

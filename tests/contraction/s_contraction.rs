@@ -201,6 +201,17 @@ fn time_constants_scale_the_rate_and_bad_options_are_refused() {
 }
 
 #[test]
+fn time_constants_without_a_reciprocal_end_the_search() {
+    for tau in [array![5e-324, 1.0], array![5e-324, 6e-324], array![1.0, f64::MAX], array![1e-308, 1e308]] {
+        let net = FiringRateNetwork::builder(array![[3.0, 1.0], [2.0, 0.5]]).time_constants(&tau).activation(Relu);
+        let net = net.build().unwrap();
+        if let Ok(c) = net.s_contraction() {
+            c.verify_firing_rate(&net).unwrap();
+        }
+    }
+}
+
+#[test]
 fn options_reach_every_kind_of_network() {
     let w = array![[0.3, -0.9], [0.7, -0.2]];
     let options = SContractionOptions::default().tolerance(1e-3);

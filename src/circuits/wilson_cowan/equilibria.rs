@@ -339,12 +339,14 @@ impl<'a, A: Scalar> ScalarEquation<'a, A> {
         }
         while live.len() <= MOST && live.iter().any(|(a, b)| b.x - a.x > resolution) {
             let mut halves = Vec::with_capacity(live.len() + 8);
+            let mut halved = false;
             for (a, b) in live {
                 let x = a.x + (b.x - a.x) / A::of(2.0);
                 if b.x - a.x <= resolution || x <= a.x || x >= b.x {
                     halves.push((a, b));
                     continue;
                 }
+                halved = true;
                 let middle = self.at(x)?;
                 for (a, b) in [(a, middle), (middle, b)] {
                     if !self.excludes(&a, &b)? {
@@ -352,11 +354,10 @@ impl<'a, A: Scalar> ScalarEquation<'a, A> {
                     }
                 }
             }
-            if halves.iter().all(|(a, b)| b.x - a.x <= A::of(4.0) * A::epsilon() * (a.x.abs() + b.x.abs())) {
-                live = halves;
+            live = halves;
+            if !halved || live.iter().all(|(a, b)| b.x - a.x <= A::of(4.0) * A::epsilon() * (a.x.abs() + b.x.abs())) {
                 break;
             }
-            live = halves;
         }
         let resolution = live.iter().map(|(a, b)| b.x - a.x).fold(resolution, A::max);
 

@@ -15,6 +15,8 @@ const POWER_FIRST: usize = 60;
 const SPARE: f64 = 1.0 + 1e-9;
 /// Largest factor between the weights of two components.
 const RANGE: f64 = 1e200;
+/// Halvings, on a logarithmic scale, that bring a factor of 10 below 1.1.
+const HALVINGS: usize = 5;
 /// Smallest entry of a component's vector, whose largest is about 1.
 const SMALLEST: f64 = 1e-80;
 
@@ -83,8 +85,9 @@ fn scale_components(m: &Majorant, components: &[Vec<usize>], component: &[u32], 
         (low, high) = (high, 10.0 * high);
         best = attempt(high);
     }
-    while low > 0.0 && high > 1.1 * low {
-        let middle = (low * high).sqrt();
+    let halvings = if low > 0.0 { HALVINGS } else { 0 };
+    for _ in 0..halvings {
+        let middle = low.sqrt() * high.sqrt();
         match attempt(middle) {
             Some(scaled) => (best, high) = (Some(scaled), middle),
             None => low = middle,

@@ -357,7 +357,7 @@ fn largest_by_halving(attempt: impl Fn(f64) -> Option<Certificate>, r: f64, tau:
             break proved;
         }
         (high, reach) = (slowest - reach, 4.0 * reach);
-        if reach > 1e4 * fastest * r.max(1.0) {
+        if reach > 1e4 * fastest * r.max(1.0) || !reach.is_finite() {
             return None;
         }
     };

@@ -4,8 +4,10 @@ use std::cmp::Ordering;
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 
-use super::split::Split;
-use super::{EXACT, U, UNDERFLOW, gamma};
+use super::EXACT;
+use crate::linalg::rounding::gamma;
+use crate::linalg::split::Split;
+use crate::linalg::verified::{U, UNDERFLOW};
 use crate::linalg::{self, Backend};
 use crate::stability::diagonal::exact;
 use crate::stability::diagonal::majorant::Rows;
@@ -88,7 +90,10 @@ fn row_is_proved_by_bound(row: &[(usize, f64)], y: &Array2<f64>, i: usize) -> bo
         value += entry * sum;
         magnitude += entry.abs() * absolute;
     }
-    value - gamma(row.len() + y.ncols() + 8) * magnitude * (1.0 + gamma(row.len() + y.ncols() + 8)) - UNDERFLOW >= 0.0
+    value
+        - gamma(2 * (row.len() + y.ncols() + 8)) * magnitude * (1.0 + gamma(2 * (row.len() + y.ncols() + 8)))
+        - UNDERFLOW
+        >= 0.0
 }
 
 /// Whether the exact `(A Y Y')_ii`, from the scaled entries of row `i`, is proved not to be negative.
@@ -169,7 +174,7 @@ impl<'a> Scaled<'a> {
             for (k, &i) in indices.iter().enumerate() {
                 let value = product.row(k).dot(&self.y.row(i));
                 let error = bound.row(k).dot(&absolute.row(i));
-                let least = value - gamma(self.size() + self.y.ncols() + 8) * error - UNDERFLOW;
+                let least = value - gamma(2 * (self.size() + self.y.ncols() + 8)) * error - UNDERFLOW;
                 if least < 0.0 || least.is_nan() {
                     uncertain.push(i);
                 }
@@ -185,7 +190,7 @@ impl<'a> Scaled<'a> {
     fn proved_by_splitting(&self, uncertain: &[usize]) -> bool {
         let (n, rank) = self.y.dim();
         // Squares of entries below 1e-154 underflow.
-        let norm = |v: ArrayView1<'_, f64>| v.dot(&v).sqrt() * (1.0 + gamma(n + 8)) + 1e-150;
+        let norm = |v: ArrayView1<'_, f64>| v.dot(&v).sqrt() * (1.0 + gamma(2 * n + 16)) + 1e-150;
         let largest = |norms: &mut dyn Iterator<Item = f64>| norms.fold(0.0, f64::max);
         // Entries are below 2, so the sums of absolute products are below 4 n.
         let bits = (52 - 2 - (usize::BITS - n.leading_zeros())) / 2;
@@ -207,10 +212,10 @@ impl<'a> Scaled<'a> {
                 // Of `rest`, of the two sums of `small`, and of the last additions.
                 let product_error = norm(rows.high.row(k)) * low_norm + norm(rows.low.row(k)) * y_norm;
                 let sums = norm(leading) * norm(y.low.row(i)) + norm(rest) * norm(self.y.row(i));
-                let error = gamma(n + 8) * product_error * (rank as f64).sqrt() * norm(self.y.row(i))
-                    + gamma(rank + 8) * sums
+                let error = gamma(2 * n + 16) * product_error * (rank as f64).sqrt() * norm(self.y.row(i))
+                    + gamma(2 * rank + 16) * sums
                     + 4.0 * U * (exact.value().abs() + small.abs());
-                value >= error * (1.0 + gamma(n + 8)) + UNDERFLOW
+                value >= error * (1.0 + gamma(2 * n + 16)) + UNDERFLOW
             })
         })
     }

@@ -8,14 +8,14 @@ use ndarray::{Array2, Zip};
 ///
 /// A product of two such high parts is exact, in any order of summation, where all sums of absolute products stay
 /// below `2^(52 - 2 bits)`.
-pub(super) struct Split {
-    pub(super) high: Array2<f64>,
-    pub(super) low: Array2<f64>,
+pub(crate) struct Split {
+    pub(crate) high: Array2<f64>,
+    pub(crate) low: Array2<f64>,
 }
 
 impl Split {
     /// Splits a matrix of entries below `2^(51 - bits)`.
-    pub(super) fn new(m: Array2<f64>, bits: u32) -> Self {
+    pub(crate) fn new(m: Array2<f64>, bits: u32) -> Self {
         // Adding and taking away 1.5 * 2^52 quanta rounds to whole multiples of one.
         let round = 1.5 * ((1_u64 << 52) >> bits) as f64;
         let (mut high, mut low) = (m.clone(), m);
