@@ -105,13 +105,17 @@ fn run(arguments: &Arguments) -> Result<(), String> {
             false => diagonal::certify(&w),
         };
         if bounds_wanted {
-            let margin = match arguments.network {
-                true => diagonal::margin_shifted(&w, &slopes),
-                false => diagonal::margin(&w, &slopes),
+            let (margin, verdict) = if arguments.network {
+                let margin = diagonal::margin_shifted(&w, &slopes).map_err(say)?;
+                let verdict = margin.verdict_shifted(&w, &slopes);
+                (margin, verdict)
+            } else {
+                let margin = diagonal::margin(&w, &slopes).map_err(say)?;
+                let verdict = margin.verdict(&w, &slopes);
+                (margin, verdict)
             };
-            let margin = margin.map_err(say)?;
             // The bounds decide, unless 0 lies between them or on one of them.
-            let verdict = match margin.verdict(&w, &slopes) {
+            let verdict = match verdict {
                 Ok(Verdict::Undecided(_)) => certify(),
                 decided => decided,
             };

@@ -170,7 +170,7 @@ fn margins_and_gains() {
     let answer = report(["--network", "--margin", network.to_str().unwrap()]);
     // The margin decides, without a search of its own.
     let own = margin_shifted(&w, &Array1::ones(2)).unwrap();
-    let verdict = own.verdict(&w, &Array1::ones(2)).unwrap();
+    let verdict = own.verdict_shifted(&w, &Array1::ones(2)).unwrap();
     let certificate = verdict.certificate().unwrap();
     assert_eq!(numbers(&answer["weights"]), certificate.weights().to_vec());
     assert_eq!(

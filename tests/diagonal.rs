@@ -396,7 +396,7 @@ fn margins_are_tight_on_both_sides_and_agree_with_verdicts() {
         let w = excitatory_inhibitory(n, gain, density, &mut rng) + Array2::<f64>::eye(n);
         let rho = Array1::from_shape_fn(n, |i| 0.5 + (i % 3) as f64);
         let m = margin_shifted(&w, &rho).unwrap();
-        m.verify(&w, &rho).unwrap();
+        m.verify_shifted(&w, &rho).unwrap();
         assert_eq!(m.stopped(), None, "{m}");
         assert!(m.upper() - m.lower() <= 1e-9 * m.upper().abs(), "{m}");
         let verdict = certify_shifted(&w, &rho).unwrap();
@@ -414,7 +414,7 @@ fn margins_are_tight_on_both_sides_and_agree_with_verdicts() {
             assert_eq!(certify_shifted(&(factor * &w), &rho).unwrap().is_stable(), stable, "gain {factor} of {gain}");
         }
         // A margin's proof does not hold for another matrix.
-        assert!(m.verify(&(1.001 * &w), &rho).is_err());
+        assert!(m.verify_shifted(&(1.001 * &w), &rho).is_err());
     }
 }
 
@@ -453,9 +453,12 @@ fn margins_decide_like_searches_of_their_own() {
         match m.verdict(&other, &rho) {
             Ok(Verdict::Stable(c)) => c.verify(&other).unwrap(),
             Ok(Verdict::NotStable(r)) => r.verify(&other).unwrap(),
-            Ok(_) | Err(Error::NotProved { .. }) => {}
+            Ok(undecided) => panic!("{undecided}"),
+            Err(Error::NotProved { .. }) => {}
             Err(error) => panic!("{error}"),
         }
+        assert!(matches!(m.verdict_shifted(&a, &rho), Err(Error::NotProved { .. })));
+        assert!(matches!(m.verify_shifted(&a, &rho), Err(Error::NotProved { .. })));
         assert!(matches!(m.verdict(&Array2::<f64>::zeros((n + 1, n + 1)), &ones(n + 1)), Err(Error::NotProved { .. })));
     }
     assert!(counts.values().all(|&c| c > 20), "{counts:?}");
@@ -472,7 +475,7 @@ fn margins_a_thousandth_of_the_matrix_keep_nine_digits() {
         for part in [0.99, 0.999] {
             let w = part * gain.lower() * &w;
             let m = margin_shifted(&w, &rho).unwrap();
-            m.verify(&w, &rho).unwrap();
+            m.verify_shifted(&w, &rho).unwrap();
             // Since g W - I = g (W + delta I) with delta = -1/g.
             assert!((m.upper() - (1.0 - part)).abs() < 1e-8, "{m}");
             assert_eq!(m.stopped(), None, "{m} after {} steps", m.iterations());
@@ -722,6 +725,38 @@ fn sparse_certificates() {
 }
 
 #[test]
+fn bounds_of_a_margin_are_handed_on_for_its_own_matrix_only() {
+    let m = margin(&array![[-1.0]], &ones(1)).unwrap();
+    assert!(matches!(m.verdict(&array![[5.0]], &ones(1)), Err(Error::NotProved { .. })));
+}
+
+#[test]
+fn a_sparse_margin_beyond_all_floats_is_not_claimed() {
+    let a = sprs::CsMat::csr_from_dense(array![[-1e50]].view(), 0.0);
+    let rho = array![1e300];
+    let verdict = certify_sparse_shifted(&a, &rho).unwrap();
+    let certificate = verdict.certificate().unwrap();
+    certificate.verify_sparse_shifted(&a, &rho).unwrap();
+    assert!(certificate.margin_lower().is_finite());
+}
+
+/// Entries that differ by 200 powers of ten once kept the refinement of a step from ending.
+#[test]
+fn entries_far_apart_end_the_search() {
+    let [a, b, c, d, e] =
+        [4598249592579380317, 14983724231069484992, 12740998190432898984, 6218157401374948628, 11970348235337110978]
+            .map(f64::from_bits);
+    let w = array![[a, b, 0.0, c], [d, e, 0.0, 0.0], [0.0, c, a, b], [0.0, 0.0, d, e]];
+    let [p, q] = [3.935016620147356, 0.35138342746859275];
+    let rho = array![p, q, p, q];
+    match certify_shifted(&w, &rho).unwrap() {
+        Verdict::Stable(c) => c.verify_shifted(&w, &rho).unwrap(),
+        Verdict::NotStable(r) => r.verify_shifted(&w, &rho).unwrap(),
+        _ => {}
+    }
+}
+
+#[test]
 fn two_thousand_rows() {
     let mut rng = StdRng::seed_from_u64(13);
     let a = excitatory_inhibitory(2000, 0.5, 0.05, &mut rng);
@@ -737,8 +772,8 @@ fn margin_and_gain_of_the_connectome() {
     let rho = ones(n);
     let m = margin_shifted(&w, &rho).unwrap();
     assert!(m.lower() <= m.upper() && m.upper() - m.lower() <= 1e-9 * m.upper(), "{m}");
-    m.verify(&w, &rho).unwrap();
-    let verdict = m.verdict(&w, &rho).unwrap();
+    m.verify_shifted(&w, &rho).unwrap();
+    let verdict = m.verdict_shifted(&w, &rho).unwrap();
     let certificate = verdict.certificate().unwrap();
     certificate.verify_shifted(&w, &rho).unwrap();
     assert!(certificate.margin_lower() >= 0.9 * m.lower(), "{certificate} of {m}");

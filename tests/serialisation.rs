@@ -247,6 +247,9 @@ fn margins_whose_parts_do_not_fit_are_refused() {
     assert!(refuse(&["lower"], json!("NaN")).contains("`lower` is NaN"));
     assert!(refuse(&["lower"], json!("inf")).contains("`lower` is inf"));
     refuse(&["origin"], json!(null));
+    assert!(refuse(&["origin"], json!(-100.0)).contains("`origin`"));
+    let other_question: Margin = serde_json::from_value(with(&stored, &["origin"], json!(-1.0))).unwrap();
+    assert!(matches!(other_question.verify(&a, &rho), Err(Error::NotProved { .. })));
     assert!(refuse(&["blocks"], json!([])).contains("`blocks`"));
     let mut short = stored.clone();
     short["blocks"][0]["weights"] = json!({"mantissa": array![1.0], "exponent": [0]});

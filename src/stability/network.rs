@@ -154,8 +154,8 @@ macro_rules! certify {
                 fits_densely(self.len(), "a stability margin")?;
                 let rho = self.circuit.proved_slopes(NEED)?;
                 let verdict = match self.circuit.weights.view() {
-                    WeightsView::Dense(w) => margin.verdict(&w, &rho)?,
-                    WeightsView::Sparse(w) => margin.verdict(&w.to_dense(), &rho)?,
+                    WeightsView::Dense(w) => margin.verdict_shifted(&w, &rho)?,
+                    WeightsView::Sparse(w) => margin.verdict_shifted(&w.to_dense(), &rho)?,
                 };
                 NetworkVerdict::of_matrix(&self.circuit, verdict)
             }

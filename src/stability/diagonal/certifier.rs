@@ -204,7 +204,7 @@ impl Certifier {
         rho: &ArrayBase<T, Ix1>,
     ) -> Result<Margin> {
         let pencil = Pencil::new(a, "a")?.with_slopes(rho)?;
-        self.run(|control| margin::compute(&pencil, 0.0, control))
+        self.run(|control| margin::compute(&pencil, margin::OF_MATRIX, control))
     }
 
     /// As [`margin_shifted`](super::margin_shifted).
@@ -217,7 +217,7 @@ impl Certifier {
         rho: &ArrayBase<T, Ix1>,
     ) -> Result<Margin> {
         let pencil = Pencil::new(w, "w")?.with_slopes(rho)?;
-        self.run(|control| margin::compute(&pencil, -1.0, control))
+        self.run(|control| margin::compute(&pencil, margin::OF_SHIFTED, control))
     }
 
     /// As [`max_gain`](super::max_gain).

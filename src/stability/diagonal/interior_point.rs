@@ -175,6 +175,9 @@ impl<'a> InteriorPoint<'a> {
         f64::cholesky_inverse(work.view(), g.view_mut());
         let newton = Newton::new(self, g)?;
         let mu = self.mu();
+        if mu.is_nan() || mu <= 0.0 {
+            return None;
+        }
 
         // Predict: the affine step, towards Z X = 0.
         let aim = Aim { target: 0.0, accuracy: 0.01 * mu, second_order: None };

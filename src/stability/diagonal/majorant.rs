@@ -160,5 +160,5 @@ pub(super) fn proved_margin(
         let coupling = 0.5 * (row / v[i] + column / weight) * (1.0 + rounding(terms));
         margin = margin.min(((-diagonal[i] - coupling) - 8.0 * f64::EPSILON * (coupling - diagonal[i])) * rho[i]);
     }
-    (in_range && margin > 0.0).then_some(margin)
+    (in_range && margin > 0.0 && margin.is_finite()).then_some(margin)
 }

@@ -45,6 +45,11 @@ pub struct Margin {
     stop: Option<Stop>,
 }
 
+/// The origin of the question about a matrix `W` itself.
+pub(super) const OF_MATRIX: f64 = 0.0;
+/// The origin of the question about `W - R^-1`.
+pub(super) const OF_SHIFTED: f64 = -1.0;
+
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(try_from = "stored::StoredBlock"))]
 struct BlockWeights {
@@ -89,33 +94,31 @@ impl Margin {
         self.stop
     }
 
-    /// Proves both bounds again, for any matrix of shape `(n, n)` and slopes `rho` of shape `(n,)`: for the `A` that
-    /// [`margin`](super::margin()) was asked about, or the `W` of [`margin_shifted`](super::margin_shifted).
+    /// Proves both bounds again, for any matrix `a` of shape `(n, n)` and slopes `rho` of shape `(n,)`, as
+    /// [`margin`](super::margin()) was asked about them.
     ///
     /// # Errors
-    /// [`Error::NotProved`] if they do not hold or cannot be proved in `f64`; the errors of [`margin`](super::margin()) for bad arguments.
+    /// [`Error::NotProved`] if they do not hold, cannot be proved in `f64`, or are an answer to
+    /// [`margin_shifted`](super::margin_shifted); the errors of [`margin`](super::margin()) for bad arguments.
     pub fn verify<A: Scalar, S: Data<Elem = A>, T: Data<Elem = A>>(
         &self,
         a: &ArrayBase<S, Ix2>,
         rho: &ArrayBase<T, Ix1>,
     ) -> Result<()> {
-        let pencil = Pencil::new(a, "a")?.with_slopes(rho)?;
-        self.fits(&pencil)?;
-        for block in &self.blocks {
-            let part = pencil.block(&block.indices);
-            let holds = match &block.weights {
-                None => part.size() == 1 && part.diagonal(self.lower).upper[0] <= 0.0,
-                Some(weights) => bounds::proves_lower(&part, self.lower, weights),
-            };
-            if !holds {
-                return not_proved("the lower bound is not proved");
-            }
-        }
-        let above = pencil.diagonal(self.upper);
-        if !check::proves_not_stable(pencil.matrix(), above.lower(), self.witness.view()) {
-            return not_proved("the upper bound is not proved");
-        }
-        Ok(())
+        self.verify_pencil(&Pencil::new(a, "a")?.with_slopes(rho)?, OF_MATRIX)
+    }
+
+    /// Proves both bounds again, for any `w` of shape `(n, n)` and slopes `rho` of shape `(n,)`, as
+    /// [`margin_shifted`](super::margin_shifted) was asked about them.
+    ///
+    /// # Errors
+    /// As [`verify`](Self::verify), with the two questions exchanged.
+    pub fn verify_shifted<A: Scalar, S: Data<Elem = A>, T: Data<Elem = A>>(
+        &self,
+        w: &ArrayBase<S, Ix2>,
+        rho: &ArrayBase<T, Ix1>,
+    ) -> Result<()> {
+        self.verify_pencil(&Pencil::new(w, "w")?.with_slopes(rho)?, OF_SHIFTED)
     }
 
     /// What the bounds decide about the matrix `A` of shape `(n, n)` with slopes `rho` of shape `(n,)` that the margin is of:
@@ -141,8 +144,50 @@ impl Margin {
         a: &ArrayBase<S, Ix2>,
         rho: &ArrayBase<T, Ix1>,
     ) -> Result<Verdict> {
-        let pencil = Pencil::new(a, "a")?.with_slopes(rho)?;
-        self.fits(&pencil)?;
+        self.verdict_of_pencil(&Pencil::new(a, "a")?.with_slopes(rho)?, OF_MATRIX)
+    }
+
+    /// As [`verdict`](Self::verdict), for the `W` of shape `(n, n)` and the slopes of a margin by
+    /// [`margin_shifted`](super::margin_shifted).
+    ///
+    /// # Errors
+    /// As [`verdict`](Self::verdict).
+    pub fn verdict_shifted<A: Scalar, S: Data<Elem = A>, T: Data<Elem = A>>(
+        &self,
+        w: &ArrayBase<S, Ix2>,
+        rho: &ArrayBase<T, Ix1>,
+    ) -> Result<Verdict> {
+        self.verdict_of_pencil(&Pencil::new(w, "w")?.with_slopes(rho)?, OF_SHIFTED)
+    }
+
+    fn verify_pencil(&self, pencil: &Pencil, origin: f64) -> Result<()> {
+        self.fits(pencil, origin)?;
+        if !self.proves_lower(pencil) {
+            return not_proved("the lower bound is not proved");
+        }
+        if !self.proves_upper(pencil) {
+            return not_proved("the upper bound is not proved");
+        }
+        Ok(())
+    }
+
+    fn proves_lower(&self, pencil: &Pencil) -> bool {
+        self.lower == f64::NEG_INFINITY
+            || self.blocks.iter().all(|block| {
+                let part = pencil.block(&block.indices);
+                match &block.weights {
+                    None => part.size() == 1 && part.diagonal(self.lower).upper[0] <= 0.0,
+                    Some(weights) => bounds::proves_lower(&part, self.lower, weights),
+                }
+            })
+    }
+
+    fn proves_upper(&self, pencil: &Pencil) -> bool {
+        self.upper == f64::INFINITY || bounds::proves_upper(pencil, self.upper, &self.witness)
+    }
+
+    fn verdict_of_pencil(&self, pencil: &Pencil, origin: f64) -> Result<Verdict> {
+        self.fits(pencil, origin)?;
         let (method, asked) = (Method::Margin, pencil.diagonal(self.origin));
         if self.upper <= self.origin && check::proves_not_stable(pencil.matrix(), asked.lower(), self.witness.view()) {
             return Ok(Verdict::NotStable(Refutation::new(self.witness.clone(), method, self.iterations)));
@@ -153,7 +198,7 @@ impl Margin {
         let parts = whole.into_iter().chain([0.91, 0.7, 0.3]).take_while(|_| self.lower > self.origin);
         let mut certificates = parts.filter_map(|part| {
             let delta = self.origin + part * (self.lower - self.origin);
-            let weights = self.weights_at(&pencil, delta)?;
+            let weights = self.weights_at(pencil, delta)?;
             Some(Certificate::new(weights, sub_down(delta, self.origin), method, self.iterations))
         });
         if let Some(first) = certificates.next() {
@@ -161,6 +206,8 @@ impl Margin {
             let other = if in_range { None } else { certificates.find(Certificate::weights_are_representable) };
             return Ok(Verdict::Stable(other.unwrap_or(first)));
         }
+        // What is handed over undecided are bounds on the margin of this matrix.
+        self.verify_pencil(pencil, origin)?;
         let stop = self.stop.unwrap_or(Stop::NearBoundary);
         Ok(Verdict::Undecided(Undecided::new((self.lower(), self.upper()), method, self.iterations, stop)))
     }
@@ -182,8 +229,13 @@ impl Margin {
         blocks::assembled(pencil, &components, &parts?).find(proves)
     }
 
-    /// Whether the margin can be one of this pencil.
-    fn fits(&self, pencil: &Pencil) -> Result<()> {
+    /// Whether the margin can be one of this pencil and question.
+    fn fits(&self, pencil: &Pencil, origin: f64) -> Result<()> {
+        if self.origin != origin {
+            let reason =
+                if origin == OF_MATRIX { "it is a margin of `W - R^-1`" } else { "it is not a margin of `W - R^-1`" };
+            return not_proved(reason);
+        }
         let n = pencil.size();
         let mut place = vec![usize::MAX; n];
         for (k, block) in self.blocks.iter().enumerate() {

@@ -195,8 +195,10 @@ impl Newton {
                 Goal::Margin => 2.0 * d.dot(&at.x.diag()),
             };
             border = [normalisation - self.normaliser.dot(&x.diag()) - moved, -d.sum()];
-            let error = rhs.iter().zip(&at.d).fold(0.0, |m: f64, (r, d)| m.max((r * d).abs()));
-            if error <= accuracy || error > 0.5 * last_error || error.is_nan() {
+            let products = rhs.iter().zip(&at.d).map(|(r, d)| (r * d).abs());
+            let error = products.fold(0.0, |m: f64, v| if v > m || v.is_nan() { v } else { m });
+            let improved = error < 0.5 * last_error;
+            if error <= accuracy || !improved {
                 return Some(Direction { d, t, theta, delta, s, z, x, bx });
             }
             last_error = error;

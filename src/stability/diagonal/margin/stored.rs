@@ -2,7 +2,7 @@
 
 use ndarray::Array2;
 
-use super::{BlockWeights, Margin};
+use super::{BlockWeights, Margin, OF_MATRIX, OF_SHIFTED};
 use crate::error::{Error, Result};
 use crate::stability::diagonal::verdict::Stop;
 use crate::stability::diagonal::verdict::stored::{check_bounds, check_witness};
@@ -32,8 +32,8 @@ impl TryFrom<StoredMargin> for Margin {
 
     fn try_from(stored: StoredMargin) -> Result<Self> {
         let StoredMargin { origin, lower, upper, blocks, witness, iterations, stop } = stored;
-        if !origin.is_finite() {
-            return Err(Error::NonFinite { argument: "origin".into(), index: Vec::new(), value: origin });
+        if ![OF_MATRIX, OF_SHIFTED].contains(&origin) {
+            return Err(Error::invalid("origin", origin, "0 for a matrix, -1 for `W - R^-1`"));
         }
         check_bounds(lower, upper)?;
         check_witness(&witness)?;
