@@ -100,7 +100,7 @@ impl<A: Scalar> Iterate<A> for AndersonIteration<A> {
     }
 
     fn next(&mut self, task: &Task<'_, A>, at: &Point<A>) -> Result<Array1<A>> {
-        if let Judgement::TakeBack(x) = self.guard.judge(task, at) {
+        if let Judgement::TakeBack(x) = self.guard.judge(task, at)? {
             self.forget();
             return Ok(x);
         }

@@ -28,7 +28,7 @@ pub(super) struct Task<'a, A: Scalar> {
     pub(super) circuit: &'a Circuit<A>,
     pub(super) form: Form,
     pub(super) input: Array1<A>,
-    pub(super) metric: Option<&'a Metric<'a>>,
+    pub(super) metric: Option<&'a Metric<'a, A>>,
 }
 
 impl<A: Scalar> Task<'_, A> {
@@ -92,8 +92,12 @@ pub(super) struct Column<'a, A: Scalar> {
     iterations_of_stage: usize,
     best_of_stage: f64,
     last_progress: usize,
+    /// Whether the drive of the present iterate was computed in full precision.
+    full: bool,
     /// The residual and the iteration of the last candidate that failed its check.
     failed_candidate: Option<(f64, usize)>,
+    /// An iterate whose residual passed, but not that of its image: `Phi(W x + u)` expands rounding errors there.
+    passed_itself: Option<(Point<A>, Option<ErrorBound>)>,
 }
 
 enum Phase<A: Scalar> {
@@ -135,7 +139,9 @@ impl<'a, A: Scalar> Column<'a, A> {
             iterations_of_stage: 0,
             best_of_stage: f64::INFINITY,
             last_progress: 0,
+            full: true,
             failed_candidate: None,
+            passed_itself: None,
         })
     }
 }
@@ -200,8 +206,12 @@ fn multiply<A: Scalar>(circuit: &Circuit<A>, columns: &mut [&mut Column<'_, A>])
 impl<A: Scalar> Column<'_, A> {
     /// One step of the method from the evaluated iterate.
     fn advance(&mut self, limits: &Limits<'_>, start: Instant) -> Result<()> {
-        let Phase::Evaluate(x, drive) = std::mem::replace(&mut self.phase, Phase::Failed(StopReason::Diverged)) else {
-            return Ok(());
+        let (x, drive) = match std::mem::replace(&mut self.phase, Phase::Failed(StopReason::Diverged)) {
+            Phase::Evaluate(x, drive) => (x, drive),
+            other => {
+                self.phase = other;
+                return Ok(());
+            }
         };
         let mut g = drive.z.clone();
         self.task.circuit.activate(g.view_mut());
@@ -211,6 +221,7 @@ impl<A: Scalar> Column<'_, A> {
         if !self.precision.see(&x, &drive, residual) {
             self.distrust();
         }
+        self.full = drive.full;
         let point = Point { x, z: drive.z, g, residual };
         if residual < self.best_of_stage {
             if residual < 0.999 * self.best_of_stage {
@@ -286,7 +297,7 @@ impl<A: Scalar> Column<'_, A> {
 
     /// The method has failed: goes on from the best point with the next one, if there is one.
     fn fail(&mut self, reason: StopReason) -> Result<()> {
-        let Some(next) = self.stages.next() else {
+        let Some(next) = self.stages.next().filter(|_| self.passed_itself.is_none()) else {
             self.phase = Phase::Failed(reason);
             return Ok(());
         };
@@ -386,28 +397,46 @@ impl<A: Scalar> Column<'_, A> {
         self.task.circuit.activate(image.view_mut());
         let (residual, threshold) = (distance(&point.g, &image), limits.threshold(&point.g));
         let finite = residual.is_finite() && drive.iter().all(|z| z.is_finite());
+        let bound = self.task.metric.filter(|_| finite).and_then(|metric| {
+            error_bound(
+                &self.task.circuit.weights,
+                metric.certificate(),
+                &point.z,
+                &self.task.input,
+                scale,
+                product,
+                limits.activation_accuracy,
+            )
+        });
         if finite && residual <= threshold {
             let mut report = self.report(residual, threshold, StopReason::Converged, start);
-            report.error_bound = self.task.metric.and_then(|metric| {
-                error_bound(
-                    &self.task.circuit.weights,
-                    metric.certificate(),
-                    &point.z,
-                    &self.task.input,
-                    scale,
-                    product,
-                    limits.activation_accuracy,
-                )
-            });
-            report.potential_error_bound =
-                self.task.potential_error_bound(report.error_bound.as_ref(), &drive, product);
+            report.potential_error_bound = self.task.potential_error_bound(bound.as_ref(), &drive, product);
+            report.error_bound = bound;
             let equilibrium = Equilibrium::new(self.task.form, point.g, drive, report);
             self.phase = Phase::Done(Box::new(Outcome::Equilibrium(equilibrium)));
             return Ok(());
         }
+        if self.passes_itself(&point, limits) {
+            let step = &point.x - &point.g;
+            let certificate = self.task.metric.map(Metric::certificate);
+            let bound = bound.zip(certificate).and_then(|(bound, certificate)| bound.after(&step, certificate));
+            self.passed_itself = Some((point.clone(), bound));
+        }
         self.failed_candidate = Some((point.residual, self.iterations));
         self.precision.move_to(&point.g, drive, residual);
         self.step(&point, limits, start)
+    }
+
+    /// Whether a candidate is an equilibrium to the tolerance as it stands, and better than one known before. Potentials are those
+    /// of the image in any case.
+    fn passes_itself(&self, point: &Point<A>, limits: &Limits<'_>) -> bool {
+        let known = self.passed_itself.as_ref().map_or(f64::INFINITY, |(known, _)| known.residual);
+        let in_domain = |(i, &x): (usize, &A)| self.task.circuit.activation(i).domain().contains(x);
+        self.task.form == Form::FiringRate
+            && self.full
+            && point.residual < known
+            && point.residual <= limits.threshold(&point.x)
+            && point.x.iter().enumerate().all(in_domain)
     }
 
     fn give_up(
@@ -417,6 +446,14 @@ impl<A: Scalar> Column<'_, A> {
         limits: &Limits<'_>,
         start: Instant,
     ) -> Result<()> {
+        if let Some((point, bound)) = self.passed_itself.take() {
+            let threshold = limits.threshold(&point.x);
+            let mut report = self.report(point.residual, threshold, StopReason::Converged, start);
+            report.error_bound = bound;
+            let equilibrium = Equilibrium::new(self.task.form, point.x, point.z, report);
+            self.phase = Phase::Done(Box::new(Outcome::Equilibrium(equilibrium)));
+            return Ok(());
+        }
         let size =
             product.magnitude.iter().zip(&self.task.input).map(|(m, u)| m + u.to_double().abs()).fold(0.0, f64::max);
         if let Some(best) = &mut self.best {

@@ -4,9 +4,11 @@ use std::collections::VecDeque;
 
 use ndarray::Array1;
 
+use super::Metric;
 use super::drive::{Point, Task};
 use super::fixed_point::blend;
 use crate::Scalar;
+use crate::error::Result;
 
 /// A step is kept if it lowers the largest of the last `WINDOW` merits by the factor `DECREASE`.
 const WINDOW: usize = 10;
@@ -15,11 +17,10 @@ const DECREASE: f64 = 0.99;
 /// Judges each point by a merit, and offers a way back from bad ones.
 ///
 /// Under a certificate the merit is `m(x) = |x - T(x)|_{D/R}` with the forward-backward step `T` of length `alpha`, and the way
-/// back is `T` of the best point. `alpha` begins at 1, where `T(x) = Phi(W x + u)`. Each failure shortens it, down to the
-/// length at which the certificate guarantees that `T` contracts by some `q < 1`, so that `m(T(x)) <= q m(x)`. It is
-/// shortened finitely often; from then on the largest merit of any `WINDOW` kept points falls at least by the larger of
-/// `DECREASE` and `q` from one window to the next, whatever the fast method does, and `m` lies between multiples of the
-/// distance to the equilibrium. Without a certificate the merit is the Euclidean norm of the residual and the way back a
+/// back is `T` of the best point. `alpha` begins at 1, where `T(x) = Phi(W x + u)`. Each failure halves it, down to `1 / L`. From then on
+/// the way back is a Peaceman-Rachford step, which contracts `m` by `q = sqrt(1 - delta / L)` from every point. So the largest merit of
+/// any `WINDOW` kept points falls at least by the larger of `DECREASE` and `q` from one window to the next, whatever the fast method
+/// does, and `m` lies between multiples of the distance to the equilibrium. Without a certificate the merit is the Euclidean norm of the residual and the way back a
 /// damped fixed-point step from the best point, shorter after each failure.
 pub(super) struct Guard<A> {
     recent: VecDeque<f64>,
@@ -63,35 +64,55 @@ impl<A: Scalar> Guard<A> {
         self.recent.is_empty() || merit <= DECREASE * self.recent.iter().copied().fold(f64::NEG_INFINITY, f64::max)
     }
 
-    pub(super) fn judge(&mut self, task: &Task<'_, A>, at: &Point<A>) -> Judgement<A> {
+    /// # Errors
+    /// Those of the linear solve of a Peaceman-Rachford step.
+    pub(super) fn judge(&mut self, task: &Task<'_, A>, at: &Point<A>) -> Result<Judgement<A>> {
         let merit = self.merit(task, &at.x, &at.z, &at.g);
         let arrived = std::mem::take(&mut self.on_the_way_back) && self.came_back_well(task, merit);
         if arrived || self.clears_the_bar(merit) {
             self.keep(merit, at);
-            return Judgement::Keep;
+            return Ok(Judgement::Keep);
         }
-        match self.way_back(task) {
+        Ok(match self.way_back(task)? {
             Some(x) => {
                 self.on_the_way_back = true;
                 Judgement::TakeBack(x)
             }
             None => Judgement::Keep,
-        }
+        })
     }
 
-    /// At the guaranteed length the way back contracts in exact arithmetic, so it is not questioned.
+    /// A Peaceman-Rachford step contracts in exact arithmetic, so it is not questioned.
     fn came_back_well(&self, task: &Task<'_, A>, merit: f64) -> bool {
         let Some(best) = &self.best else { return true };
         match task.metric {
-            Some(metric) => merit < best.merit || self.alpha <= metric.best_step(&task.circuit.weights),
+            Some(metric) => merit < best.merit || self.is_shortest(task, metric),
             None => merit <= 2.0 * best.merit,
         }
     }
 
-    /// The forward-backward step from the present point, without judgement; for a run of safe steps.
-    pub(super) fn safe_step(&mut self, task: &Task<'_, A>, at: &Point<A>) -> Option<Array1<A>> {
+    fn is_shortest(&self, task: &Task<'_, A>, metric: &Metric<'_, A>) -> bool {
+        self.alpha <= metric.splitting_step(&task.circuit.weights)
+    }
+
+    /// The step of the way back from the present point, without judgement; for a run of safe steps.
+    pub(super) fn safe_step(&mut self, task: &Task<'_, A>, at: &Point<A>) -> Result<Option<Array1<A>>> {
         self.on_the_way_back = true;
-        Some(task.metric?.forward_backward(task.circuit, self.alpha, &at.x, &at.z))
+        task.metric.map(|metric| self.contracting_step(task, metric, &at.x, &at.z)).transpose()
+    }
+
+    fn contracting_step(
+        &self,
+        task: &Task<'_, A>,
+        metric: &Metric<'_, A>,
+        x: &Array1<A>,
+        z: &Array1<A>,
+    ) -> Result<Array1<A>> {
+        if self.is_shortest(task, metric) {
+            metric.peaceman_rachford(task, x, z)
+        } else {
+            Ok(metric.forward_backward(task.circuit, self.alpha, x, z))
+        }
     }
 
     fn keep(&mut self, merit: f64, at: &Point<A>) {
@@ -113,27 +134,24 @@ impl<A: Scalar> Guard<A> {
     }
 
     /// Shortens the step and makes it from the best point.
-    fn way_back(&mut self, task: &Task<'_, A>) -> Option<Array1<A>> {
-        let best = self.best.take()?;
-        let back = match task.metric {
-            Some(metric) => {
-                let guaranteed = metric.best_step(&task.circuit.weights);
-                let before = self.alpha;
-                self.alpha = (0.5 * before).max(guaranteed.min(before));
-                let back = metric.forward_backward(task.circuit, self.alpha, &best.x, &best.z);
-                let merit = if self.alpha < before { metric.norm(&(&best.x - &back)) } else { best.merit };
-                if self.alpha < before {
-                    self.recent = VecDeque::from([merit]);
-                }
-                self.best = Some(Kept { merit, ..best });
-                return Some(back);
-            }
-            None => {
-                self.alpha = (0.5 * self.alpha).max(1.0 / 64.0);
-                blend(&best.x, &best.g, self.alpha)
-            }
+    fn way_back(&mut self, task: &Task<'_, A>) -> Result<Option<Array1<A>>> {
+        let Some(best) = self.best.take() else { return Ok(None) };
+        let Some(metric) = task.metric else {
+            self.alpha = (0.5 * self.alpha).max(1.0 / 64.0);
+            let back = blend(&best.x, &best.g, self.alpha);
+            self.best = Some(best);
+            return Ok(Some(back));
         };
-        self.best = Some(best);
-        Some(back)
+        let shortest = metric.splitting_step(&task.circuit.weights);
+        let before = self.alpha;
+        self.alpha = (0.5 * before).max(shortest.min(before));
+        let mut merit = best.merit;
+        if self.alpha < before {
+            merit = self.merit(task, &best.x, &best.z, &best.g);
+            self.recent = VecDeque::from([merit]);
+        }
+        let back = self.contracting_step(task, metric, &best.x, &best.z);
+        self.best = Some(Kept { merit, ..best });
+        back.map(Some)
     }
 }

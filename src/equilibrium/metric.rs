@@ -1,26 +1,30 @@
-//! The metric of a certificate, and the forward-backward step that contracts in it.
+//! The metric of a certificate, and the steps that contract in it.
 
 use std::sync::OnceLock;
 
 use ndarray::{Array1, ArrayView1};
 
+use super::drive::Task;
+use super::splitting::LinearResolvent;
 use crate::Scalar;
+use crate::error::Result;
 use crate::network::{Circuit, Weights};
 use crate::stability::NetworkCertificate;
 
 /// The norm `|.|_{D/R}` of a certificate, in which the splittings contract.
-#[derive(Debug)]
-pub(super) struct Metric<'a> {
+pub(super) struct Metric<'a, A: Scalar> {
     certificate: &'a NetworkCertificate,
     rate_weights: Vec<f64>,
     lipschitz: OnceLock<f64>,
+    /// For the step `1 / L`.
+    resolvent: OnceLock<LinearResolvent<A>>,
 }
 
-impl<'a> Metric<'a> {
+impl<'a, A: Scalar> Metric<'a, A> {
     pub(super) fn new(certificate: &'a NetworkCertificate) -> Self {
         let rate_weights =
             certificate.weights().iter().zip(certificate.slope_bounds()).map(|(d, rho)| d / rho).collect();
-        Self { certificate, rate_weights, lipschitz: OnceLock::new() }
+        Self { certificate, rate_weights, lipschitz: OnceLock::new(), resolvent: OnceLock::new() }
     }
 
     pub(super) fn certificate(&self) -> &'a NetworkCertificate {
@@ -37,7 +41,7 @@ impl<'a> Metric<'a> {
     }
 
     /// `|v|_{D/R}`.
-    pub(super) fn norm<A: Scalar>(&self, v: &Array1<A>) -> f64 {
+    pub(super) fn norm(&self, v: &Array1<A>) -> f64 {
         v.iter().zip(&self.rate_weights).map(|(v, m)| m * v.to_double().powi(2)).sum::<f64>().sqrt()
     }
 
@@ -45,7 +49,7 @@ impl<'a> Metric<'a> {
     ///
     /// `|K|_2^2 <= max_i (|K|' |K| v)_i / v_i` for every `v > 0` (Collatz-Wielandt); a few power steps bring it near its
     /// least value, the square of the norm of `|K|`.
-    pub(super) fn lipschitz<A: Scalar>(&self, weights: &Weights<A>) -> f64 {
+    pub(super) fn lipschitz(&self, weights: &Weights<A>) -> f64 {
         *self.lipschitz.get_or_init(|| {
             let root: Vec<f64> = self.rate_weights.iter().map(|m| m.sqrt()).collect();
             let rho = self.slope_bounds();
@@ -73,14 +77,19 @@ impl<'a> Metric<'a> {
     }
 
     /// The step `alpha` at which the forward-backward step contracts most, at most 1.
-    pub(super) fn best_step<A: Scalar>(&self, weights: &Weights<A>) -> f64 {
+    pub(super) fn best_step(&self, weights: &Weights<A>) -> f64 {
         let l = self.lipschitz(weights);
         (self.certificate.margin() / (l * l)).min(1.0)
     }
 
+    /// The step `1 / L`, at most 1, at which Peaceman-Rachford splitting contracts most.
+    pub(super) fn splitting_step(&self, weights: &Weights<A>) -> f64 {
+        self.lipschitz(weights).recip().min(1.0)
+    }
+
     /// `J_A(v)` in the metric: each neuron's solution of `(1 - alpha) s + alpha rho Psi'(s) = v`, its prox with the step
     /// `alpha rho / (1 - alpha + alpha rho) <= 1`.
-    pub(super) fn backward<A: Scalar>(&self, circuit: &Circuit<A>, alpha: f64, v: ArrayView1<'_, A>) -> Array1<A> {
+    pub(super) fn backward(&self, circuit: &Circuit<A>, alpha: f64, v: ArrayView1<'_, A>) -> Array1<A> {
         let rho = self.slope_bounds();
         Array1::from_shape_fn(v.len(), |i| {
             let weight = 1.0 - alpha + alpha * rho[i];
@@ -90,13 +99,7 @@ impl<'a> Metric<'a> {
     }
 
     /// The forward-backward step from `x` with drive `z`.
-    pub(super) fn forward_backward<A: Scalar>(
-        &self,
-        circuit: &Circuit<A>,
-        alpha: f64,
-        x: &Array1<A>,
-        z: &Array1<A>,
-    ) -> Array1<A> {
+    pub(super) fn forward_backward(&self, circuit: &Circuit<A>, alpha: f64, x: &Array1<A>, z: &Array1<A>) -> Array1<A> {
         if alpha == 1.0 {
             let mut out = z.clone();
             circuit.activate(out.view_mut());
@@ -105,6 +108,18 @@ impl<'a> Metric<'a> {
         let rho = self.slope_bounds();
         let forward = Array1::from_shape_fn(x.len(), |i| A::of(1.0 - alpha) * x[i] + A::of(alpha * rho[i]) * z[i]);
         self.backward(circuit, alpha, forward.view())
+    }
+}
+
+impl<A: Scalar> Metric<'_, A> {
+    /// A Peaceman-Rachford step of length `1 / L` from `x` with drive `z`, as a step of `x = J_B(w)`: since `J_B` is affine, the step of
+    /// `w` by `2 (J_A(2 x - w) - x)` moves `x` by `2 K^{-1} (J_A(2 x - w) - x)`, `K = I + alpha (I - R W)`, and `J_A(2 x - w)` is the
+    /// forward-backward step. It contracts `|x - J_A(2 x - w)|_{D/R}` by `sqrt(1 - delta / L)`, from every `x`.
+    pub(super) fn peaceman_rachford(&self, task: &Task<'_, A>, x: &Array1<A>, z: &Array1<A>) -> Result<Array1<A>> {
+        let alpha = self.splitting_step(&task.circuit.weights);
+        let resolvent = self.resolvent.get_or_init(|| LinearResolvent::new(task.circuit, self, alpha));
+        let step = self.forward_backward(task.circuit, alpha, x, z) - x;
+        Ok(x + &resolvent.apply_inverse(self, task, step * A::of(2.0))?)
     }
 }
 

@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 /// Newton steps, made safe by the guard under a certificate and by a line search otherwise.
 pub(super) struct NewtonIteration<A> {
     guard: Guard<A>,
-    /// Forward-backward steps still to be made before the next Newton step, and how many follow the next failure.
+    /// Contracting steps still to be made before the next Newton step, and how many follow the next failure.
     safe_steps: usize,
     after_failure: usize,
     search: Option<Search<A>>,
@@ -47,7 +47,7 @@ impl<A: Scalar> NewtonIteration<A> {
             self.search = Some(search);
             return Ok(next);
         }
-        match self.guard.judge(task, at) {
+        match self.guard.judge(task, at)? {
             Judgement::TakeBack(x) => {
                 self.safe_steps = self.after_failure - 1;
                 self.after_failure = (2 * self.after_failure).min(64);
@@ -55,7 +55,7 @@ impl<A: Scalar> NewtonIteration<A> {
             }
             Judgement::Keep if self.safe_steps > 0 => {
                 self.safe_steps -= 1;
-                if let Some(x) = self.guard.safe_step(task, at) {
+                if let Some(x) = self.guard.safe_step(task, at)? {
                     return Ok(x);
                 }
             }
@@ -68,7 +68,7 @@ impl<A: Scalar> NewtonIteration<A> {
                 Ok(next)
             }
             // Regular in exact arithmetic; if rounding says otherwise the safe step still contracts.
-            Err(Error::Singular { .. }) => self.guard.safe_step(task, at).ok_or_else(singular),
+            Err(Error::Singular { .. }) => self.guard.safe_step(task, at)?.ok_or_else(singular),
             Err(other) => Err(other),
         }
     }

@@ -228,7 +228,7 @@ impl<'a, A: Scalar> EquilibriumSolver<'a, A> {
         state
     }
 
-    fn metric(&self) -> Result<Option<Metric<'a>>> {
+    fn metric(&self) -> Result<Option<Metric<'a, A>>> {
         let Some(certificate) = self.certificate else { return Ok(None) };
         certificate.fits(self.circuit)?;
         Ok(Some(Metric::new(certificate)))
@@ -244,14 +244,14 @@ struct Plan<A: Scalar> {
 }
 
 impl<A: Scalar> Plan<A> {
-    fn new(circuit: &Circuit<A>, metric: Option<&Metric<'_>>, method: Method) -> Self {
+    fn new(circuit: &Circuit<A>, metric: Option<&Metric<'_, A>>, method: Method) -> Self {
         let steps = match method {
             Method::Auto => automatic(circuit, metric.is_some()),
             chosen => vec![(chosen, usize::MAX, PATIENCE)],
         };
         let resolvent = match (method, metric) {
             (Method::PeacemanRachford(m), Some(metric)) => {
-                let alpha = m.step.unwrap_or_else(|| metric.lipschitz(&circuit.weights).recip().min(1.0));
+                let alpha = m.step.unwrap_or_else(|| metric.splitting_step(&circuit.weights));
                 Some(Arc::new(LinearResolvent::new(circuit, metric, alpha)))
             }
             _ => None,

@@ -99,11 +99,13 @@ pub(super) struct LinearResolvent<A: Scalar> {
 
 /// Sparse networks up to this size are factorised as dense ones.
 const DENSE_BELOW: usize = 1500;
+/// Dense networks above this size are not factorised.
+const FACTORISED_BELOW: usize = 8000;
 
 impl<A: Scalar> LinearResolvent<A> {
-    pub(super) fn new(circuit: &Circuit<A>, metric: &Metric<'_>, alpha: f64) -> Self {
+    pub(super) fn new(circuit: &Circuit<A>, metric: &Metric<'_, A>, alpha: f64) -> Self {
         let factorise = match circuit.weights.view() {
-            WeightsView::Dense(_) => true,
+            WeightsView::Dense(_) => circuit.len() <= FACTORISED_BELOW,
             WeightsView::Sparse(_) => circuit.len() <= DENSE_BELOW,
         };
         let factor = factorise.then(|| {
@@ -117,11 +119,17 @@ impl<A: Scalar> LinearResolvent<A> {
         Self { alpha, factor }
     }
 
-    fn solve(&self, metric: &Metric<'_>, task: &Task<'_, A>, w: &Array1<A>) -> Result<Array1<A>> {
+    fn solve(&self, metric: &Metric<'_, A>, task: &Task<'_, A>, w: &Array1<A>) -> Result<Array1<A>> {
         let scale = |i: usize| A::of(self.alpha * metric.certificate().slope_bounds()[i]);
         let rhs = Array1::from_shape_fn(w.len(), |i| w[i] + scale(i) * task.input[i]);
+        self.apply_inverse(metric, task, rhs)
+    }
+
+    /// `(I + alpha (I - R W))^{-1} v`.
+    pub(super) fn apply_inverse(&self, metric: &Metric<'_, A>, task: &Task<'_, A>, v: Array1<A>) -> Result<Array1<A>> {
+        let scale = |i: usize| A::of(self.alpha * metric.certificate().slope_bounds()[i]);
         match &self.factor {
-            Some(lu) => lu.solve_vec(rhs.view()),
+            Some(lu) => lu.solve_vec(v.view()),
             None => {
                 // In the variables of the metric's square root the matrix has a symmetric part of at least I.
                 let root: Array1<A> = metric.rate_weights().iter().map(|m| A::of(m.sqrt())).collect();
@@ -130,13 +138,13 @@ impl<A: Scalar> LinearResolvent<A> {
                     let image = task.circuit.weights.dot(x.view());
                     Array1::from_shape_fn(y.len(), |i| A::of(1.0 + self.alpha) * y[i] - scale(i) * root[i] * image[i])
                 };
-                Ok(gmres(product, &(&rhs * &root))? / &root)
+                Ok(gmres(product, &(&v * &root))? / &root)
             }
         }
     }
 
     /// The `w` whose `J_B(w)` is the present iterate.
-    fn start(&self, metric: &Metric<'_>, task: &Task<'_, A>, at: &Point<A>) -> Array1<A> {
+    fn start(&self, metric: &Metric<'_, A>, task: &Task<'_, A>, at: &Point<A>) -> Array1<A> {
         Array1::from_shape_fn(task.input.len(), |i| {
             A::of(1.0 + self.alpha) * at.x[i] - A::of(self.alpha * metric.certificate().slope_bounds()[i]) * at.z[i]
         })

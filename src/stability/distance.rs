@@ -33,6 +33,17 @@ pub struct ErrorBound {
     pub activation_accuracy: f64,
 }
 
+impl ErrorBound {
+    /// The bound for a state that is off by `step` from the one that this bound is for.
+    pub(crate) fn after<A: Scalar>(self, step: &Array1<A>, certificate: &NetworkCertificate) -> Option<Self> {
+        let outward = 1.0 + 4.0 * f64::EPSILON;
+        let length = || step.iter().map(|v| v.to_double().abs() * (1.0 + 2.0 * A::epsilon().to_double()));
+        let weighted = (self.weighted + certificate.norm_upper(length())) * outward;
+        let largest = (self.largest + length().fold(0.0, f64::max)) * outward;
+        (weighted.is_finite() && largest.is_finite()).then_some(Self { weighted, largest, ..self })
+    }
+}
+
 impl fmt::Display for ErrorBound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "within {:.1e} of the true equilibrium", self.largest)

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use ndarray::{Array1, Array2, ArrayBase, Data, Ix1, array};
 use neuronash::Error;
-use neuronash::activation::{Arctan, Logistic, Relu, Softplus, Tanh};
+use neuronash::activation::{Arctan, ClippedLinear, Logistic, Relu, Softplus, Tanh};
 use neuronash::equilibrium::{
     Anderson, Equilibrium, EquilibriumSolver, FixedPoint, ForwardBackward, Method, MethodName, Newton, Outcome,
     PeacemanRachford, StopReason, Uniqueness,
@@ -109,6 +109,59 @@ fn strong_antagonism_is_no_obstacle_under_a_certificate() {
         let eq = net.equilibrium().certificate(&proof).method(method).solve().unwrap();
         assert!(distance(&eq.state(), &array![1.0, 0.0]) < 1e-11, "{method:?} {:?}", eq.state());
         assert!(net.residual(&eq.state()).unwrap().iter().all(|r| r.abs() < 1e-11));
+    }
+}
+
+/// Neurons with self-excitation just below 1 and skew coupling that saturates: fixed-point steps contract only where they are very
+/// short, and Newton steps run in circles.
+#[test]
+fn saturation_and_strong_antagonism_are_no_obstacle_under_a_certificate() {
+    let mut rng = StdRng::seed_from_u64(21);
+    for n in [6, 8, 10, 12, 16, 20, 8, 10, 12, 16] {
+        let mut w = 0.9 * Array2::<f64>::eye(n);
+        for i in 0..n {
+            for j in 0..i {
+                w[[i, j]] = f64::from(rng.random_range(-6..=6));
+                w[[j, i]] = -w[[i, j]];
+            }
+        }
+        for (i, mut row) in w.rows_mut().into_iter().enumerate() {
+            let d = [0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0][i % 7];
+            row.indexed_iter_mut().filter(|(j, _)| *j != i).for_each(|(_, v)| *v /= d);
+        }
+        let u = Array1::from_shape_simple_fn(n, || f64::from(rng.random_range(-6..=6)));
+        let clipped = ClippedLinear::new(0.0, 1.0).unwrap();
+        let net = FiringRateNetwork::builder(&w).activation(clipped).input(&u).build().unwrap();
+        let certificate = proof(&net);
+        let solver = || net.equilibrium().certificate(&certificate).tolerance(1e-10);
+        let solve = |method: Method| solver().method(method).solve().unwrap();
+        let splitting = solve(PeacemanRachford::new().into());
+        for method in [Method::Auto, Newton::new().into(), Anderson::new().into()] {
+            let other = solve(method);
+            let bounds = [&splitting, &other].map(|e| e.report().error_bound.as_ref().unwrap().largest);
+            assert!(distance(&splitting.state(), &other.state()) <= bounds[0] + bounds[1], "{method:?}: {other}");
+            assert!(other.report().iterations < 20_000, "{method:?}: {other}");
+        }
+    }
+}
+
+/// `Phi(W x + u)` multiplies the rounding errors of `x` by the weights, so that an iterate may pass where its image does not.
+#[test]
+fn iterates_that_pass_are_equilibria_even_if_their_images_do_not() {
+    for w in [30.0, 1000.0] {
+        let net = relu(&array![[0.0, -w, 0.0], [w, 0.0, -w], [0.0, w, 0.0]], &Array1::ones(3));
+        let certificate = proof(&net);
+        let middle = 1.0 / (1.0 + 2.0 * w * w);
+        let exact = array![1.0 - w * middle, middle, 1.0 + w * middle];
+        // The splitting needs about 5 L / delta steps a digit, too many for the second.
+        let splitting = (w < 100.0).then(|| PeacemanRachford::new().into());
+        for method in [Method::Auto, Newton::new().into()].into_iter().chain(splitting) {
+            let found = net.equilibrium().certificate(&certificate).method(method).solve().unwrap();
+            let report = found.report();
+            assert!(report.residual <= report.threshold && report.stop == StopReason::Converged, "{found}");
+            let bound = report.error_bound.as_ref().unwrap().largest;
+            assert!(distance(&found.state(), &exact) <= bound && bound < 1e-7, "{w}, {method:?}: {found}");
+        }
     }
 }
 
