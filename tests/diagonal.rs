@@ -740,6 +740,21 @@ fn a_sparse_margin_beyond_all_floats_is_not_claimed() {
     assert!(certificate.margin_lower().is_finite());
 }
 
+#[test]
+fn large_skew_parts_do_no_harm() {
+    for size in [1e16, 1e100, 1e150, 1e300] {
+        let pair = array![[-0.5, -size], [size, -1.0]];
+        let triple = array![[-0.5, -size, 0.0], [size, -1.0, 1e-3 * size], [0.0, -1e-3 * size, -1.0]];
+        for a in [pair, triple] {
+            let verdict = certify(&a).unwrap();
+            verdict.certificate().unwrap_or_else(|| panic!("{size}: {verdict}")).verify(&a).unwrap();
+            let mut unstable = a.clone();
+            unstable[[0, 0]] = 0.5;
+            assert!(certify(&unstable).unwrap().is_not_stable());
+        }
+    }
+}
+
 /// Entries that differ by 200 powers of ten once kept the refinement of a step from ending.
 #[test]
 fn entries_far_apart_end_the_search() {

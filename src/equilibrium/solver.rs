@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ndarray::{Array1, Array2, ArrayBase, Axis, Data, Ix1, Ix2};
+use ndarray::{Array1, Array2, ArrayBase, ArrayView1, Axis, Data, Ix1, Ix2};
 
 use super::anderson::AndersonIteration;
 use super::drive::{Column, Iterate, Limits, Stage, Task, run};
@@ -15,7 +15,7 @@ use super::report::{Equilibrium, Form, Outcome};
 use super::splitting::{ForwardBackwardIteration, LinearResolvent, PeacemanRachfordIteration};
 use super::{Anderson, FixedPoint, Method, Metric, Observer, Progress};
 use crate::Scalar;
-use crate::check::finite_matrix;
+use crate::check::{finite_matrix, finite_vector};
 use crate::error::{Error, Result};
 use crate::network::{Circuit, WeightsView};
 use crate::stability::NetworkCertificate;
@@ -27,7 +27,7 @@ use crate::stability::NetworkCertificate;
 pub struct EquilibriumSolver<'a, A: Scalar> {
     circuit: &'a Circuit<A>,
     form: Form,
-    initial: Option<Array2<A>>,
+    initial: Initial<A>,
     method: Method,
     tolerance: f64,
     absolute_tolerance: Option<f64>,
@@ -36,6 +36,24 @@ pub struct EquilibriumSolver<'a, A: Scalar> {
     observer: Option<Arc<Observer>>,
     certificate: Option<&'a NetworkCertificate>,
     activation_accuracy: f64,
+}
+
+/// Where to start.
+enum Initial<A> {
+    Rest,
+    Shared(Array1<A>),
+    /// A column for each input.
+    Each(Array2<A>),
+}
+
+impl<A> Initial<A> {
+    fn of(&self, input: usize) -> Option<ArrayView1<'_, A>> {
+        match self {
+            Initial::Rest => None,
+            Initial::Shared(state) => Some(state.view()),
+            Initial::Each(states) => Some(states.column(input)),
+        }
+    }
 }
 
 /// Networks up to this size begin with Newton's method.
@@ -51,7 +69,7 @@ impl<'a, A: Scalar> EquilibriumSolver<'a, A> {
         Self {
             circuit,
             form,
-            initial: None,
+            initial: Initial::Rest,
             method: Method::Auto,
             tolerance: (64.0 * unit).max(1e-12),
             absolute_tolerance: None,
@@ -64,15 +82,15 @@ impl<'a, A: Scalar> EquilibriumSolver<'a, A> {
     }
 
     /// Where to start, shape `[n]`, for instance the equilibrium for a similar input: rates of a firing-rate network, potentials
-    /// of a Hopfield network. The rates 0 if not given.
+    /// of a Hopfield network; one for all inputs. The rates 0 if not given.
     pub fn initial<S: Data<Elem = A>>(mut self, state: &ArrayBase<S, Ix1>) -> Self {
-        self.initial = Some(state.to_owned().insert_axis(Axis(1)));
+        self.initial = Initial::Shared(state.to_owned());
         self
     }
 
     /// Where to start for each of many inputs, shape `[n, m]`.
     pub fn initial_states<S: Data<Elem = A>>(mut self, states: &ArrayBase<S, Ix2>) -> Self {
-        self.initial = Some(states.to_owned());
+        self.initial = Initial::Each(states.to_owned());
         self
     }
 
@@ -173,7 +191,7 @@ impl<'a, A: Scalar> EquilibriumSolver<'a, A> {
         for (k, input) in inputs.axis_iter(Axis(1)).enumerate() {
             let task =
                 Task { circuit: self.circuit, form: self.form, input: input.to_owned(), metric: metric.as_ref() };
-            let initial = self.initial.as_ref().map(|states| self.rates_of(states.column(k).to_owned()));
+            let initial = self.initial.of(k).map(|state| self.rates_of(state.to_owned()));
             // Products for many inputs at once are bound by arithmetic, not by reading the weights.
             let weights = &self.circuit.weights;
             let precision = if m == 1 { Precision::mixed(weights) } else { Precision::full(weights) };
@@ -215,8 +233,9 @@ impl<'a, A: Scalar> EquilibriumSolver<'a, A> {
             ));
         }
         match &self.initial {
-            Some(initial) => matrix("initial", initial, n, Some(m)),
-            None => Ok(()),
+            Initial::Rest => Ok(()),
+            Initial::Shared(state) => finite_vector("initial", state.view(), n),
+            Initial::Each(states) => matrix("initial_states", states, n, Some(m)),
         }
     }
 

@@ -345,6 +345,10 @@ fn options_that_make_no_sense_are_named() {
     assert_eq!(name(net.equilibrium().method(PeacemanRachford::new().step(-1.0))), "step");
     assert!(net.equilibrium().solve_inputs(&Array2::zeros((3, 2))).is_err());
     assert!(net.equilibrium().solve_inputs(&array![[f64::INFINITY], [0.0]]).is_err());
+    assert!(
+        net.equilibrium().initial(&array![1.0]).solve().unwrap_err().to_string().contains("shape [1]; expected [2]")
+    );
+    assert_eq!(net.equilibrium().initial(&array![1.0, 2.0]).solve_inputs(&Array2::zeros((2, 3))).unwrap().len(), 3);
     assert!(net.equilibrium().initial_states(&Array2::zeros((2, 3))).solve_inputs(&Array2::zeros((2, 2))).is_err());
 }
 

@@ -59,6 +59,9 @@ pub struct CertifierBuilder {
     observer: Option<Arc<Observer>>,
 }
 
+/// Products are cut into a part for each thread, whether or not there is a core for it.
+const MOST_THREADS: usize = 256;
+
 impl Default for CertifierBuilder {
     fn default() -> Self {
         Self { tolerance: 1e-9, max_iterations: 200, time_limit: None, threads: None, observer: None }
@@ -113,7 +116,7 @@ impl CertifierBuilder {
         self
     }
 
-    /// Threads for products and factorisations. Default: those of the surrounding rayon pool. Without the feature
+    /// Threads for products and factorisations, from 1 to 256; more than there are cores slow a search down. Default: those of the surrounding rayon pool. Without the feature
     /// `rayon`, and with the feature `lapack`, the backend's own setting counts.
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = Some(threads);
@@ -130,7 +133,7 @@ impl CertifierBuilder {
     /// Checks the options.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a tolerance outside `[1e-14, 1)`, or no iterations or threads at all.
+    /// [`Error::Invalid`] for a tolerance outside `[1e-14, 1)`, no iterations, or a number of threads outside 1 to 256.
     pub fn build(self) -> Result<Certifier> {
         if !(1e-14..1.0).contains(&self.tolerance) {
             return Err(Error::invalid("tolerance", self.tolerance, "1e-14 <= tolerance < 1"));
@@ -138,8 +141,10 @@ impl CertifierBuilder {
         if self.max_iterations == 0 {
             return Err(Error::invalid("max_iterations", 0, "at least 1"));
         }
-        if self.threads == Some(0) {
-            return Err(Error::invalid("threads", 0, "at least 1"));
+        if let Some(threads) = self.threads
+            && !(1..=MOST_THREADS).contains(&threads)
+        {
+            return Err(Error::invalid("threads", threads, format!("from 1 to {MOST_THREADS}")));
         }
         Ok(Certifier { options: self })
     }

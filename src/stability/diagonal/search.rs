@@ -69,7 +69,9 @@ pub(super) fn decide(block: &Block<'_>, control: &mut Control<'_>) -> Outcome {
         return outcome;
     }
     let balanced = balanced(block);
-    if let Some(outcome) = balancing_weights(block, &balanced).or_else(|| majorant_weights(block)) {
+    let guess =
+        || balancing_weights(block, &balanced).or_else(|| majorant_weights(block)).or_else(|| equal_weights(block));
+    if let Some(outcome) = guess() {
         return outcome;
     }
     match interior_point(block, &balanced, Goal::Sign, control) {
@@ -84,17 +86,19 @@ pub(super) fn cheap_guesses(block: &Block<'_>) -> Option<Outcome> {
     if !block.diagonal.upper.iter().all(|&v| v < 0.0) {
         return None;
     }
-    let ones = Weights::new(vec![1.0; block.pencil.size()], vec![0; block.pencil.size()]);
-    block
-        .guessed(ones, Method::Balancing)
-        .or_else(|| balancing_weights(block, &balanced(block)))
-        .or_else(|| majorant_weights(block))
+    equal_weights(block).or_else(|| balancing_weights(block, &balanced(block))).or_else(|| majorant_weights(block))
 }
 
 /// The balanced matrix with diagonal -1.
 fn balanced(block: &Block<'_>) -> Balanced {
     let rho = block.diagonal.upper.mapv(|v| -1.0 / v);
     Balanced::new(block.pencil.matrix(), block.diagonal.upper(), rho)
+}
+
+/// `D = I`, which cancels a skew part without rounding errors, however large it is.
+fn equal_weights(block: &Block<'_>) -> Option<Outcome> {
+    let n = block.pencil.size();
+    block.guessed(Weights::new(vec![1.0; n], vec![0; n]), Method::Balancing)
 }
 
 fn balancing_weights(block: &Block<'_>, balanced: &Balanced) -> Option<Outcome> {

@@ -35,8 +35,8 @@ pub(in super::super) fn proves_stable(
     if n == 2 && scale.proves_two_by_two(a, diagonal) == Some(Ordering::Greater) {
         return true;
     }
-    let (s, row_sums) = scale.negated_symmetric_part(a, diagonal);
-    let errors: Vec<f64> = row_sums.iter().map(|sum| 2.0 * U * sum * (1.0 + gamma(2 * n + 16)) + UNDERFLOW).collect();
+    let (s, rounded) = scale.negated_symmetric_part(a, diagonal);
+    let errors: Vec<f64> = rounded.iter().map(|sum| 2.0 * U * sum * (1.0 + gamma(2 * n + 16)) + UNDERFLOW).collect();
     proved_when_scaled(s, &errors, effort)
 }
 
@@ -65,29 +65,32 @@ impl<'a> Scale<'a> {
         ldexp(value, self.row[i] + self.column[j]) * self.mantissa[i]
     }
 
-    /// The upper triangle of the scaled `S`, and the row sums of `|DA| + |A'D|`.
+    /// The upper triangle of the scaled `S`, and for each row the sum of the magnitudes of all results that were rounded. Products with
+    /// powers of two are not, so that a large skew part of `A` does no harm where `D = I`.
     fn negated_symmetric_part(&self, a: ArrayView2<'_, f64>, diagonal: ArrayView1<'_, f64>) -> (Array2<f64>, Vec<f64>) {
         let n = a.nrows();
         let mut matrix = Array2::zeros((n, n));
-        let mut row_sums = vec![0.0; n];
+        let mut rounded = vec![0.0; n];
+        let inexact: Vec<f64> = self.mantissa.iter().map(|&m| if m == 1.0 { 0.0 } else { 1.0 }).collect();
         for rows in (0..n).step_by(TILE) {
             for columns in (rows..n).step_by(TILE) {
                 for i in rows..n.min(rows + TILE) {
                     for j in columns.max(i + 1)..n.min(columns + TILE) {
                         let (ij, ji) = (self.entry(i, j, a[[i, j]]), self.entry(j, i, a[[j, i]]));
-                        matrix[[i, j]] = -(ij + ji);
-                        let magnitude = ij.abs() + ji.abs();
-                        row_sums[i] += magnitude;
-                        row_sums[j] += magnitude;
+                        let sum = ij + ji;
+                        matrix[[i, j]] = -sum;
+                        let magnitude = sum.abs() + inexact[i] * ij.abs() + inexact[j] * ji.abs();
+                        rounded[i] += magnitude;
+                        rounded[j] += magnitude;
                     }
                 }
             }
         }
         for i in 0..n {
             matrix[[i, i]] = -2.0 * self.entry(i, i, diagonal[i]);
-            row_sums[i] += matrix[[i, i]];
+            rounded[i] += matrix[[i, i]];
         }
-        (matrix, row_sums)
+        (matrix, rounded)
     }
 
     /// The sign of `det S` for n = 2, exactly, or `None` where the arithmetic would leave the range of `f64`.
