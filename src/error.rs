@@ -133,16 +133,39 @@ fn display_index(index: &[usize]) -> String {
     index.iter().map(|i| format!("[{i}]")).collect()
 }
 
+/// A number of many digits in exponential notation: the largest `f64` has 309.
+fn readable(value: String) -> String {
+    const LONGEST: usize = 24;
+    match value.parse::<f64>() {
+        Ok(number) if value.len() > LONGEST => format!("{number:e}"),
+        _ => value,
+    }
+}
+
 impl Error {
     pub(crate) fn invalid(
         argument: impl Into<String>,
         value: impl std::fmt::Display,
         allowed: impl Into<String>,
     ) -> Self {
-        Error::Invalid { argument: argument.into(), value: value.to_string(), allowed: allowed.into() }
+        Error::Invalid { argument: argument.into(), value: readable(value.to_string()), allowed: allowed.into() }
     }
 
     pub(crate) fn shape(argument: impl Into<String>, expected: impl Into<String>, found: &[usize]) -> Self {
         Error::Shape { argument: argument.into(), expected: expected.into(), found: format!("{found:?}") }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_any_size_are_readable() {
+        let shown = |value: f64| Error::invalid("x", value, "1").to_string();
+        assert_eq!(shown(f64::MAX), "`x` is 1.7976931348623157e308; allowed: 1");
+        assert_eq!(shown(-0.1), "`x` is -0.1; allowed: 1");
+        let words = "a long description, which is no number";
+        assert_eq!(Error::invalid("x", words, "1").to_string(), format!("`x` is {words}; allowed: 1"));
     }
 }

@@ -52,7 +52,7 @@ impl<A: Scalar> Exploitability<A> {
 
 impl<A: Scalar> fmt::Display for Exploitability<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "exploitability: at most {} (neuron {}), in total {}", self.max(), self.neuron(), self.sum())
+        write!(f, "exploitability: at most {:e} (neuron {}), in total {:e}", self.max(), self.neuron(), self.sum())
     }
 }
 

@@ -263,7 +263,8 @@ fn not_proved(reason: &str) -> Result<()> {
 
 impl fmt::Display for Margin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "margin in [{:e}, {:e}], both proved", self.lower(), self.upper())
+        write!(f, "margin in [{:e}, {:e}], both proved", self.lower(), self.upper())?;
+        self.stop.map_or(Ok(()), |stop| write!(f, " (the search ended early: {stop})"))
     }
 }
 
@@ -279,7 +280,7 @@ impl Gain {
     /// every gain is proved stable.
     pub fn lower(&self) -> f64 {
         let (lower, _) = self.margin_of_w();
-        if lower >= 0.0 { f64::INFINITY } else { (-1.0 / lower).next_down() }
+        if lower >= 0.0 { f64::INFINITY } else { (-1.0 / lower).next_down().max(0.0) }
     }
 
     /// A proved upper bound: `g W - R^-1` is diagonally stable for no gain above it. Infinite if no bound is proved.
