@@ -43,6 +43,33 @@ fn responses_match_finite_differences_and_their_adjoints() {
 }
 
 #[test]
+fn responses_of_potentials_match_finite_differences_and_their_adjoints() {
+    let w = certified(9, 81);
+    let u = random_vector(9, 82, 1.5);
+    for net in [relu(&w, &u), tanh(&w, &u)] {
+        let net = net.to_hopfield();
+        let at = |u: &Array1<f64>| {
+            let moved = net.clone().with_input(u).unwrap();
+            moved.equilibrium().tolerance(1e-14).solve().unwrap().into_state()
+        };
+        let response = net.response(&at(&u)).unwrap();
+        let matrix = response.matrix().unwrap();
+        for j in 0..9 {
+            let (h, mut v) = (1e-6, Array1::zeros(9));
+            v[j] = 1.0;
+            let difference = (at(&(&u + &(&v * h))) - at(&(&u - &(&v * h)))) / (2.0 * h);
+            let applied = response.apply(&v).unwrap();
+            assert!(distance(&applied, &difference) < 1e-6);
+            assert!(distance(&applied, &matrix.column(j).to_owned()) < 1e-12);
+        }
+        let (p, q) = (random_vector(9, 83, 1.0), random_vector(9, 84, 1.0));
+        let gap = q.dot(&response.apply(&p).unwrap()) - p.dot(&response.apply_transposed(&q).unwrap());
+        assert!(gap.abs() < 1e-12);
+        assert!(net.response(&array![1.0]).is_err() && net.response(&Array1::from_elem(9, f64::NAN)).is_err());
+    }
+}
+
+#[test]
 fn sparse_responses_match_dense_ones() {
     let n = 2000;
     let mut rng = StdRng::seed_from_u64(87);
