@@ -42,7 +42,7 @@ mod response;
 mod solver;
 mod splitting;
 
-pub use enumeration::{Continuum, Enumeration, EquilibriumSet, IsolatedEquilibrium};
+pub use enumeration::{Continuum, Enumeration, EquilibriumSet, IsolatedEquilibrium, SearchLimit};
 pub use method::{Anderson, FixedPoint, ForwardBackward, Method, MethodName, Newton, PeacemanRachford};
 pub use report::{Attempt, Equilibrium, NotConverged, Outcome, SolveReport, StopReason, Uniqueness};
 pub use response::Response;

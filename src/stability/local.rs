@@ -39,11 +39,7 @@ impl<A: Scalar> FiringRateNetwork<A> {
         finite_vector("x", x.view(), self.len())?;
         let z = self.drive(x)?;
         let (slopes, kinks) = slopes_and_kinks(&self.circuit, &z)?;
-        let mut jacobian = self.weights().to_dense();
-        for (i, mut row) in jacobian.rows_mut().into_iter().enumerate() {
-            row *= slopes[i];
-        }
-        Linearisation::of(&self.circuit, jacobian, slopes, kinks)
+        Linearisation::of_rates(&self.circuit, slopes, kinks)
     }
 }
 
@@ -56,8 +52,7 @@ impl<A: Scalar> HopfieldNetwork<A> {
     pub fn linearise<S: Data<Elem = A>>(&self, y: &ArrayBase<S, Ix1>) -> Result<Linearisation<A>> {
         finite_vector("y", y.view(), self.len())?;
         let (slopes, kinks) = slopes_and_kinks(&self.circuit, &y.to_owned())?;
-        let jacobian = self.weights().to_dense() * &slopes;
-        Linearisation::of(&self.circuit, jacobian, slopes, kinks)
+        Linearisation::of_potentials(&self.circuit, slopes, kinks)
     }
 }
 
@@ -88,6 +83,21 @@ pub struct Linearisation<A> {
 }
 
 impl<A: Scalar> Linearisation<A> {
+    /// `T^{-1}(-I + Lambda W)` for known slopes and kinks.
+    pub(crate) fn of_rates(circuit: &Circuit<A>, slopes: Array1<A>, kinks: Vec<usize>) -> Result<Self> {
+        let mut jacobian = circuit.weights.to_dense();
+        for (mut row, &slope) in jacobian.rows_mut().into_iter().zip(&slopes) {
+            row *= slope;
+        }
+        Self::of(circuit, jacobian, slopes, kinks)
+    }
+
+    /// `T^{-1}(-I + W Lambda)` for known slopes and kinks.
+    pub(crate) fn of_potentials(circuit: &Circuit<A>, slopes: Array1<A>, kinks: Vec<usize>) -> Result<Self> {
+        let jacobian = circuit.weights.to_dense() * &slopes;
+        Self::of(circuit, jacobian, slopes, kinks)
+    }
+
     /// Takes `Lambda W` or `W Lambda` and makes it the Jacobian.
     fn of(circuit: &Circuit<A>, mut jacobian: Array2<A>, slopes: Array1<A>, kinks: Vec<usize>) -> Result<Self> {
         jacobian.diag_mut().mapv_inplace(|v| v - A::one());

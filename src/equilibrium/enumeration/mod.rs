@@ -3,9 +3,17 @@
 //! On a *support*, a choice of one linear piece for each neuron, the equilibria solve one linear system. The search
 //! assigns pieces neuron by neuron and eliminates each rate as its piece is known, so that the drives stay affine in
 //! the rates that are left; interval bounds on them cut off branches without equilibria. What is left at the end of a
-//! branch is solved afresh. For ReLU the problem is the linear complementarity problem `LCP(I - W, -u)` (theory 2.4), and
-//! supports are sets of active neurons.
+//! branch is solved afresh, in the units of the problem: no number is small but beside the terms that it is the sum of. For
+//! ReLU the problem is the linear complementarity problem `LCP(I - W, -u)` (theory 2.4), and supports are sets of active
+//! neurons.
 
+mod elimination;
+mod gather;
+mod line;
+mod nash;
+mod pieces;
+mod problem;
+mod residue;
 mod search;
 mod support;
 
@@ -15,14 +23,17 @@ use ndarray::Array1;
 
 use crate::Scalar;
 use crate::error::{Error, Result};
-use crate::network::FiringRateNetwork;
+use crate::network::{Circuit, FiringRateNetwork, HopfieldNetwork};
 use crate::stability::local::{Linearisation, Tendency, fits_densely};
 
-use search::Search;
-use support::{Piece, Solutions};
+use super::Form;
+use pieces::Piece;
+use problem::Problem;
+use search::Limits;
+use support::{Flat, Point, is_interior};
 
 /// Looks for all equilibria of a network whose activations are all piecewise linear; made by
-/// [`FiringRateNetwork::all_equilibria`].
+/// [`FiringRateNetwork::all_equilibria`] and [`HopfieldNetwork::all_equilibria`].
 ///
 /// ```
 /// use ndarray::array;
@@ -42,7 +53,8 @@ use support::{Piece, Solutions};
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct Enumeration<'a, A: Scalar> {
-    network: &'a FiringRateNetwork<A>,
+    circuit: &'a Circuit<A>,
+    form: Form,
     max_equilibria: usize,
     max_branches: u64,
     tolerance: f64,
@@ -61,10 +73,26 @@ pub struct EquilibriumSet<A> {
     pub equilibria: Vec<IsolatedEquilibrium<A>>,
     /// Supports with a whole continuum of equilibria: `I - Lambda W` is singular there.
     pub continua: Vec<Continuum<A>>,
-    /// Whether the search went through all supports; `false` if a limit ended it.
+    /// Whether no equilibrium can have been missed: no limit ended the search, and no support is unresolved.
     pub complete: bool,
+    /// The limit that ended the search, if one did.
+    pub ended_by: Option<SearchLimit>,
+    /// Supports whose linear system is so close to singular that it could not be solved: an equilibrium there may have
+    /// been missed.
+    pub unresolved: u64,
     /// Branches of the search that were looked at; without pruning there are as many as supports.
     pub branches: u64,
+}
+
+/// What ended a search before it went through all supports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub enum SearchLimit {
+    /// [`Enumeration::max_equilibria`].
+    Equilibria,
+    /// [`Enumeration::max_branches`].
+    Branches,
 }
 
 /// One equilibrium of a piecewise-linear network.
@@ -72,9 +100,11 @@ pub struct EquilibriumSet<A> {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct IsolatedEquilibrium<A> {
-    /// The firing rates, shape `[n]`.
+    /// The state of the network, shape `[n]`: firing rates, or potentials for a Hopfield network.
     pub state: Array1<A>,
-    /// The synaptic drives, shape `[n]`.
+    /// The firing rates, shape `[n]`.
+    pub rates: Array1<A>,
+    /// The synaptic drives `W x + u` at the rates `x`, which are the potentials of the Hopfield form, shape `[n]`.
     pub drive: Array1<A>,
     /// For each neuron the piece of its activation, counted from the left.
     pub support: Vec<usize>,
@@ -89,7 +119,7 @@ pub struct IsolatedEquilibrium<A> {
 impl<A: Scalar> fmt::Display for IsolatedEquilibrium<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let nash = if self.is_nash { "Nash" } else { "not Nash" };
-        write!(f, "rates {:.6}: {}, {nash}", self.state, self.local)
+        write!(f, "rates {:.6}: {}, {nash}", self.rates, self.local)
     }
 }
 
@@ -102,9 +132,9 @@ impl<A: Scalar> fmt::Display for IsolatedEquilibrium<A> {
 )]
 #[non_exhaustive]
 pub enum Continuum<A> {
-    /// The equilibria `base + t direction` for all `t` in `[lower, upper]`.
+    /// The equilibria `base + t direction` for all `t` in `[lower, upper]`: rates, or potentials for a Hopfield network.
     Line {
-        /// One solution of the support's linear system, shape `[n]`.
+        /// One of them, shape `[n]`: the state at an end, if there is one, at which `t` is 0.
         base: Array1<A>,
         /// The direction, of largest entry 1, shape `[n]`.
         direction: Array1<A>,
@@ -128,14 +158,45 @@ pub enum Continuum<A> {
 }
 
 impl<A: Scalar> FiringRateNetwork<A> {
-    /// Looks for all equilibria; for networks of up to about 20 neurons with piecewise-linear activations.
+    /// Looks for all equilibria `x = Phi(W x + u)`; for networks of up to about 20 neurons with piecewise-linear activations.
     pub fn all_equilibria(&self) -> Enumeration<'_, A> {
-        Enumeration { network: self, max_equilibria: 10_000, max_branches: 50_000_000, tolerance: 1e-9 }
+        Enumeration::new(self.circuit(), Form::FiringRate)
     }
 }
 
-impl<A: Scalar> Enumeration<'_, A> {
-    /// The largest number of equilibria to report, at least 1; 10,000 if not given.
+impl<A: Scalar> HopfieldNetwork<A> {
+    /// Looks for all equilibria `y = W Phi(y) + u`; for networks of up to about 20 neurons with piecewise-linear activations.
+    /// They are those of the firing-rate form, `y = W x + u` at the rates `x = Phi(y)` (theory 1.4). States and continua that are
+    /// found are potentials, shape `[n]`, and their linearisation is that of the potentials;
+    /// [`rates`](IsolatedEquilibrium::rates) has the rates.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use neuronash::activation::Relu;
+    /// use neuronash::network::HopfieldNetwork;
+    ///
+    /// let net = HopfieldNetwork::builder(array![[0.0, -2.0], [-2.0, 0.0]])
+    ///     .activation(Relu)
+    ///     .input(&array![1.0, 1.0])
+    ///     .build()?;
+    /// let all = net.all_equilibria().find()?;
+    /// assert_eq!(all.equilibria.len(), 3);
+    /// assert_eq!(all.equilibria[0].state, array![-1.0, 1.0]);
+    /// assert_eq!(all.equilibria[0].rates, array![0.0, 1.0]);
+    /// # Ok::<(), neuronash::Error>(())
+    /// ```
+    pub fn all_equilibria(&self) -> Enumeration<'_, A> {
+        Enumeration::new(self.circuit(), Form::Hopfield)
+    }
+}
+
+impl<'a, A: Scalar> Enumeration<'a, A> {
+    fn new(circuit: &'a Circuit<A>, form: Form) -> Self {
+        Self { circuit, form, max_equilibria: 10_000, max_branches: 50_000_000, tolerance: 1e-9 }
+    }
+
+    /// The largest number of equilibria and continua to report, at least 1; 10,000 if not given. The search ends at the first
+    /// one beyond.
     pub fn max_equilibria(mut self, equilibria: usize) -> Self {
         self.max_equilibria = equilibria;
         self
@@ -147,8 +208,9 @@ impl<A: Scalar> Enumeration<'_, A> {
         self
     }
 
-    /// How far, relative to the sizes of the terms that make it up, a drive may lie outside its piece, and two equilibria
-    /// from each other while they count as one; in `(0, 1e-3]`, `1e-9` if not given. All arithmetic is in `f64`.
+    /// How far a drive may lie outside its piece, relative to the sizes of the terms that make it up, and within twice that it
+    /// counts as at a kink; in `(0, 1e-3]`, `1e-9` if not given. What nearly solves the equations in this sense is left out where an
+    /// equilibrium that solves them to rounding has its drives at the same kinks and in the same pieces. All arithmetic is in `f64`.
     pub fn tolerance(mut self, tolerance: f64) -> Self {
         self.tolerance = tolerance;
         self
@@ -157,49 +219,98 @@ impl<A: Scalar> Enumeration<'_, A> {
     /// Searches all supports.
     ///
     /// # Errors
-    /// An activation that is not piecewise linear, more than 20,000 neurons, options that are not allowed, or no convergence of an
-    /// eigenvalue decomposition.
+    /// An activation that is not piecewise linear, or whose
+    /// [`linear_pieces`](crate::activation::ActivationCost::linear_pieces) are not in order, leave gaps, have a slope that is
+    /// negative or not finite, or disagree with its function; more than 20,000 neurons; options that are not allowed; no convergence of
+    /// an eigenvalue decomposition.
     pub fn find(self) -> Result<EquilibriumSet<A>> {
         self.check()?;
-        let net = self.network;
-        let n = net.len();
+        let circuit = self.circuit;
+        let n = circuit.len();
         fits_densely(n, "the search for all equilibria")?;
-        let mut pieces: Vec<Vec<Piece>> = Vec::with_capacity(n);
-        for i in 0..n {
-            let activation = net.circuit().activation(i);
-            let Some(of_neuron) = activation.linear_pieces() else {
-                return Err(Error::invalid(
-                    format!("activation of neuron {i}"),
-                    activation.name(),
-                    "piecewise-linear activations",
-                ));
-            };
-            pieces.push(of_neuron.iter().map(Piece::new).collect());
+        let problem = Problem {
+            weights: circuit.weights.to_dense().mapv(|w| w.to_double()),
+            input: circuit.input.iter().map(|u| u.to_double()).collect(),
+            pieces: self.pieces()?,
+            tolerance: self.tolerance,
+        };
+        let found = search::run(&problem, Limits { solutions: self.max_equilibria, branches: self.max_branches });
+        let (points, continua) = found.solutions.finish();
+        let describe = |point: Point| self.describe(&problem, point);
+        #[cfg(feature = "rayon")]
+        let equilibria = {
+            use rayon::prelude::*;
+            points.into_par_iter().map(describe).collect::<Result<_>>()?
+        };
+        #[cfg(not(feature = "rayon"))]
+        let equilibria = points.into_iter().map(describe).collect::<Result<_>>()?;
+        Ok(EquilibriumSet {
+            equilibria,
+            continua: continua.into_iter().map(|flat| self.convert(&problem, flat)).collect(),
+            complete: found.ended_by.is_none() && found.unresolved == 0,
+            ended_by: found.ended_by,
+            unresolved: found.unresolved,
+            branches: found.branches,
+        })
+    }
+
+    /// The pieces of each neuron's activation; those of a population are checked once.
+    fn pieces(&self) -> Result<Vec<Vec<Piece>>> {
+        let circuit = self.circuit;
+        let mut of_population: Vec<Option<Vec<Piece>>> = vec![None; circuit.populations.len()];
+        let of_neuron = |i: usize| {
+            let known = &mut of_population[circuit.population_of[i] as usize];
+            match known {
+                Some(pieces) => Ok(pieces.clone()),
+                None => Ok(known.insert(Piece::all_of(circuit.activation(i), i)?).clone()),
+            }
+        };
+        (0..circuit.len()).map(of_neuron).collect()
+    }
+
+    /// An isolated equilibrium with what is known about its surroundings.
+    fn describe(&self, problem: &Problem, point: Point) -> Result<IsolatedEquilibrium<A>> {
+        let is_nash = problem.is_nash(&point);
+        let slope = |i: usize, p: usize| problem.pieces[i][p].slope;
+        let bends = |i: usize, cell: usize| {
+            let right = cell / 2;
+            !is_interior(cell) && right > 0 && right < problem.pieces[i].len() && slope(i, right - 1) != slope(i, right)
+        };
+        let at_kink: Vec<usize> = (0..problem.len()).filter(|&i| bends(i, point.cell[i])).collect();
+        // The slopes of the support itself, which no rounding of the state takes to another piece.
+        let slopes = point.support.iter().enumerate().map(|(i, &p)| A::of(slope(i, p))).collect();
+        let local = match self.form {
+            Form::FiringRate => Linearisation::of_rates(self.circuit, slopes, at_kink.clone())?,
+            Form::Hopfield => Linearisation::of_potentials(self.circuit, slopes, at_kink.clone())?,
+        };
+        let rates: Array1<A> = point.x.iter().map(|x| A::of(*x)).collect();
+        let drive: Array1<A> = point.z.iter().map(|z| A::of(*z)).collect();
+        let state = match self.form {
+            Form::FiringRate => rates.clone(),
+            Form::Hopfield => drive.clone(),
+        };
+        Ok(IsolatedEquilibrium { state, rates, drive, support: point.support, at_kink, local, is_nash })
+    }
+
+    fn convert(&self, problem: &Problem, flat: Flat) -> Continuum<A> {
+        match flat {
+            Flat::Undecided { dimension, support } => Continuum::Undecided { dimension, support },
+            Flat::Line { line, support } => {
+                let line = match self.form {
+                    Form::FiringRate => line,
+                    Form::Hopfield => line.of_potentials(problem, &support),
+                };
+                let ranges: Vec<(f64, f64)> = support
+                    .iter()
+                    .zip(&problem.pieces)
+                    .map(|(&p, pieces)| match self.form {
+                        Form::FiringRate => pieces[p].range(),
+                        Form::Hopfield => (pieces[p].lower, pieces[p].upper),
+                    })
+                    .collect();
+                line.convert(&ranges, support)
+            }
         }
-        let w = net.weights().to_dense().mapv(|w| w.to_double());
-        let u = net.input().iter().map(|u| u.to_double()).collect();
-        let search = Search::new(w, u, pieces, self.tolerance, self.max_branches);
-        let found = search.run();
-        let mut solutions = Solutions::gather(found.supports, self.tolerance);
-        let complete = found.complete && solutions.points.len() <= self.max_equilibria;
-        solutions.points.truncate(self.max_equilibria);
-        let mut equilibria = Vec::with_capacity(solutions.points.len());
-        for point in solutions.points {
-            let at_kink = search.kinks(&point);
-            let state: Array1<A> = point.x.iter().map(|x| A::of(*x)).collect();
-            let local = net.linearise(&state)?;
-            let is_nash = is_nash(net, &state, self.tolerance)?;
-            equilibria.push(IsolatedEquilibrium {
-                drive: point.z.iter().map(|z| A::of(*z)).collect(),
-                state,
-                support: point.support,
-                at_kink,
-                local,
-                is_nash,
-            });
-        }
-        let continua = solutions.continua.into_iter().map(|c| c.convert()).collect();
-        Ok(EquilibriumSet { equilibria, continua, complete, branches: found.branches })
     }
 
     fn check(&self) -> Result<()> {
@@ -214,13 +325,6 @@ impl<A: Scalar> Enumeration<'_, A> {
         }
         Ok(())
     }
-}
-
-/// Nash up to the rounding of the state, whose effect on an energy is of the order of the energy's terms.
-fn is_nash<A: Scalar>(net: &FiringRateNetwork<A>, state: &Array1<A>, tolerance: f64) -> Result<bool> {
-    let reach = state.iter().chain(net.input()).fold(A::one(), |m, v| m.max(v.abs()));
-    let tolerance = A::of(tolerance).max(A::of(64.0) * A::epsilon()) * reach * reach;
-    Ok(net.game().is_nash(state, tolerance)?.holds())
 }
 
 impl<A: Scalar> IsolatedEquilibrium<A> {
@@ -247,14 +351,24 @@ impl<A: Scalar> fmt::Display for EquilibriumSet<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = |test: fn(&IsolatedEquilibrium<A>) -> bool| self.equilibria.iter().filter(|e| test(e)).count();
         let (stable, unstable) = (count(IsolatedEquilibrium::is_stable), count(IsolatedEquilibrium::is_unstable));
+        let (all, continua) = (self.equilibria.len(), self.continua.len());
         write!(
             f,
-            "{} equilibria ({stable} stable, {unstable} unstable, {} undecided; {} Nash), {} continua, {}",
-            self.equilibria.len(),
-            self.equilibria.len() - stable - unstable,
+            "{all} {} ({stable} stable, {unstable} unstable, {} undecided; {} Nash), {continua} {}, ",
+            if all == 1 { "equilibrium" } else { "equilibria" },
+            all - stable - unstable,
             count(|e| e.is_nash),
-            self.continua.len(),
-            if self.complete { "all supports searched" } else { "not all supports searched" }
-        )
+            if continua == 1 { "continuum" } else { "continua" },
+        )?;
+        f.write_str(match self.ended_by {
+            None => "all supports searched",
+            Some(SearchLimit::Equilibria) => "not all supports searched: the limit on equilibria was reached",
+            Some(SearchLimit::Branches) => "not all supports searched: the limit on branches was reached",
+        })?;
+        match self.unresolved {
+            0 => Ok(()),
+            1 => f.write_str(", 1 support unresolved"),
+            many => write!(f, ", {many} supports unresolved"),
+        }
     }
 }

@@ -1,30 +1,27 @@
 //! The search through supports, with interval bounds.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use ndarray::Array2;
 
-use super::support::{Found, Piece, Point, solve};
+use super::SearchLimit;
+use super::gather::{Solutions, is_uncontested};
+use super::problem::Problem;
+use super::support::Found;
 
-/// The network, and what the search is allowed.
-pub(super) struct Search {
-    weights: Array2<f64>,
-    input: Vec<f64>,
-    pieces: Vec<Vec<Piece>>,
-    tolerance: f64,
-    max_branches: u64,
+/// How much the search may do.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    pub(super) solutions: usize,
+    pub(super) branches: u64,
 }
 
 /// What came of the search.
 pub(super) struct Harvest {
-    pub(super) supports: Vec<Found>,
-    pub(super) complete: bool,
+    pub(super) solutions: Solutions,
+    pub(super) ended_by: Option<SearchLimit>,
+    pub(super) unresolved: u64,
     pub(super) branches: u64,
-}
-
-struct Progress {
-    branches: AtomicU64,
-    exhausted: AtomicBool,
 }
 
 /// Branches at this depth are searched in parallel.
@@ -38,168 +35,258 @@ const LEAST_PIVOT: f64 = 1e-8;
 struct Branch {
     constant: Vec<f64>,
     coefficient: Array2<f64>,
+    /// Bounds on their rounding errors.
+    constant_error: Vec<f64>,
+    coefficient_error: Array2<f64>,
     /// The neurons whose rates have not been eliminated.
     left: Vec<usize>,
     /// Bounds on their rates.
     rate: Vec<(f64, f64)>,
-    /// The pieces that are still possible; one where the piece has been chosen.
-    possible: Vec<Vec<usize>>,
+    /// The first and the last of the pieces that are still possible.
+    possible: Vec<(usize, usize)>,
     chosen: Vec<bool>,
 }
 
-impl Search {
-    pub(super) fn new(
-        weights: Array2<f64>,
-        input: Vec<f64>,
-        pieces: Vec<Vec<Piece>>,
-        tolerance: f64,
-        max_branches: u64,
-    ) -> Self {
-        Self { weights, input, pieces, tolerance, max_branches }
-    }
+/// What a part of the search has done, for the parts after it to see.
+#[derive(Default)]
+struct Tally {
+    branches: AtomicU64,
+    /// Solutions that no other support shares.
+    uncontested: AtomicU64,
+}
 
-    pub(super) fn run(&self) -> Harvest {
-        let progress = Progress { branches: AtomicU64::new(0), exhausted: AtomicBool::new(false) };
-        let mut front = vec![self.root()];
-        let mut supports = Vec::new();
-        for _ in 0..SPLIT_DEPTH {
-            let mut next = Vec::new();
-            for branch in front {
-                self.expand(branch, &progress, &mut supports, &mut |child| next.push(child));
+/// A part of the search. Parts have an order, and the result is that of going through them one after the other, so that it does
+/// not depend on which of them runs first: a part gives up only when those before it and itself reach a limit.
+struct Part<'a> {
+    problem: &'a Problem,
+    limits: Limits,
+    tallies: &'a [Tally],
+    index: usize,
+    branches: u64,
+    uncontested: u64,
+    gave_up: bool,
+    /// What was found, each after how many branches of this part.
+    found: Vec<(u64, Found)>,
+}
+
+pub(super) fn run(problem: &Problem, limits: Limits) -> Harvest {
+    let tallies: Vec<Tally> = std::iter::repeat_with(Tally::default).take(1).collect();
+    let mut first = Part::new(problem, limits, &tallies, 0);
+    let mut front = vec![Branch::root(problem)];
+    for _ in 0..SPLIT_DEPTH {
+        let mut next = Vec::new();
+        for branch in front {
+            next.extend(first.expand(branch));
+        }
+        front = next;
+    }
+    let begun = Tally { branches: AtomicU64::new(first.branches), uncontested: AtomicU64::new(first.uncontested) };
+    let tallies: Vec<Tally> = std::iter::once(begun).chain(front.iter().map(|_| Tally::default())).collect();
+    let search = |(k, branch): (usize, Branch)| {
+        let mut part = Part::new(problem, limits, &tallies, k + 1);
+        part.descend(branch);
+        (part.branches, part.found)
+    };
+    let begun = vec![(first.branches, std::mem::take(&mut first.found))];
+    let front: Vec<(usize, Branch)> = front.into_iter().enumerate().collect();
+    #[cfg(feature = "rayon")]
+    let parts: Vec<_> = {
+        use rayon::prelude::*;
+        front.into_par_iter().with_max_len(1).map(search).collect()
+    };
+    #[cfg(not(feature = "rayon"))]
+    let parts: Vec<_> = front.into_iter().map(search).collect();
+    join(begun.into_iter().chain(parts), limits)
+}
+
+/// Goes through the parts in order, up to where a limit is reached.
+fn join(parts: impl Iterator<Item = (u64, Vec<(u64, Found)>)>, limits: Limits) -> Harvest {
+    let mut harvest = Harvest { solutions: Solutions::default(), ended_by: None, unresolved: 0, branches: 0 };
+    for (branches, found) in parts {
+        for (after, found) in found {
+            if harvest.branches + after > limits.branches {
+                break;
             }
-            front = next;
+            if matches!(found, Found::Unresolved) {
+                harvest.unresolved += 1;
+            }
+            let (points, continua) = harvest.solutions.counts();
+            harvest.solutions.add(found);
+            if harvest.solutions.len() > limits.solutions {
+                harvest.solutions.truncate(points, continua);
+                harvest.ended_by = Some(SearchLimit::Equilibria);
+                harvest.branches += after;
+                return harvest;
+            }
         }
-        let search = |branch: Branch| {
-            let mut found = Vec::new();
-            self.descend(branch, &progress, &mut found);
-            found
-        };
-        #[cfg(feature = "rayon")]
-        let parts: Vec<Vec<Found>> = {
-            use rayon::prelude::*;
-            front.into_par_iter().map(search).collect()
-        };
-        #[cfg(not(feature = "rayon"))]
-        let parts: Vec<Vec<Found>> = front.into_iter().map(search).collect();
-        supports.extend(parts.into_iter().flatten());
-        Harvest {
-            supports,
-            complete: !progress.exhausted.into_inner(),
-            branches: progress.branches.into_inner().min(self.max_branches),
+        harvest.branches += branches;
+        if harvest.branches > limits.branches {
+            harvest.branches = limits.branches;
+            harvest.ended_by = Some(SearchLimit::Branches);
+            return harvest;
         }
     }
+    harvest
+}
 
-    /// The neurons whose drive is at an end of their piece.
-    pub(super) fn kinks(&self, point: &Point) -> Vec<usize> {
-        (0..self.input.len())
-            .filter(|&i| {
-                let piece = self.pieces[i][point.support[i]];
-                let terms = self.weights.row(i).iter().zip(&point.x).map(|(w, x)| (w * x).abs()).sum::<f64>();
-                let slack = self.tolerance * (self.input[i].abs() + terms + f64::MIN_POSITIVE);
-                (point.z[i] - piece.lower).abs() <= slack || (point.z[i] - piece.upper).abs() <= slack
-            })
-            .collect()
+impl<'a> Part<'a> {
+    fn new(problem: &'a Problem, limits: Limits, tallies: &'a [Tally], index: usize) -> Self {
+        Self { problem, limits, tallies, index, branches: 0, uncontested: 0, gave_up: false, found: Vec::new() }
     }
 
-    fn root(&self) -> Branch {
-        let n = self.input.len();
-        let rate = self
-            .pieces
-            .iter()
-            .map(|pieces| {
-                let ends = pieces.iter().flat_map(|p| [p.at(p.lower), p.at(p.upper)]);
-                ends.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| (low.min(x), high.max(x)))
-            })
-            .collect();
-        Branch {
-            constant: self.input.clone(),
-            coefficient: self.weights.clone(),
-            left: (0..n).collect(),
-            rate,
-            possible: self.pieces.iter().map(|p| (0..p.len()).collect()).collect(),
-            chosen: vec![false; n],
-        }
-    }
-
-    fn descend(&self, branch: Branch, progress: &Progress, found: &mut Vec<Found>) {
-        let mut children = Vec::new();
-        self.expand(branch, progress, found, &mut |child| children.push(child));
-        for child in children {
-            self.descend(child, progress, found);
+    fn descend(&mut self, branch: Branch) {
+        for child in self.expand(branch) {
+            self.descend(child);
         }
     }
 
     /// Bounds the branch, then solves it if all pieces are chosen, or hands on its children.
-    fn expand(&self, mut branch: Branch, progress: &Progress, found: &mut Vec<Found>, child: &mut dyn FnMut(Branch)) {
-        if progress.branches.fetch_add(1, Ordering::Relaxed) >= self.max_branches {
-            progress.exhausted.store(true, Ordering::Relaxed);
-            return;
+    fn expand(&mut self, mut branch: Branch) -> Vec<Branch> {
+        if self.gave_up {
+            return Vec::new();
         }
-        if !self.contract(&mut branch) {
-            return;
+        self.branches += 1;
+        self.watch_limits();
+        if !branch.contract(self.problem) {
+            return Vec::new();
         }
-        // The neuron with the fewest pieces left makes the smallest tree; a safe pivot comes first.
-        let next = (0..self.input.len()).filter(|&i| !branch.chosen[i]).min_by_key(|&i| {
-            let regular = branch.possible[i].iter().all(|&p| self.pivot(&branch, i, p).abs() > LEAST_PIVOT);
-            (branch.possible[i].len(), !regular)
-        });
-        match next {
+        match branch.next(self.problem) {
             None => {
-                let support: Vec<usize> = branch.possible.iter().map(|p| p[0]).collect();
-                found.extend(solve(&self.weights, &self.input, &self.pieces, &support, self.tolerance));
+                let support: Vec<usize> = branch.possible.iter().map(|p| p.0).collect();
+                if let Some(found) = self.problem.solve(&support) {
+                    self.keep(found);
+                }
+                Vec::new()
             }
             Some(i) => {
-                for &p in &branch.possible[i] {
-                    child(self.choose(&branch, i, p));
-                }
+                let (first, last) = branch.possible[i];
+                (first..=last).map(|p| branch.choose(self.problem, i, p)).collect()
             }
         }
     }
 
-    /// `1 - s w_ii` with the coefficients of the branch, relative to the size of its terms.
-    fn pivot(&self, branch: &Branch, i: usize, p: usize) -> f64 {
-        let term = self.pieces[i][p].slope * branch.coefficient[[i, i]];
-        (1.0 - term) / (1.0 + term.abs())
+    fn keep(&mut self, found: Found) {
+        self.uncontested += match &found {
+            Found::Point(point) => u64::from(is_uncontested(point)),
+            Found::Flat(_) => 1,
+            Found::Unresolved => 0,
+        };
+        self.found.push((self.branches, found));
+    }
+
+    fn watch_limits(&mut self) {
+        const PERIOD: u64 = 64;
+        if !self.branches.is_multiple_of(PERIOD) {
+            return;
+        }
+        let (before, own) = self.tallies.split_at(self.index);
+        if let Some(own) = own.first() {
+            own.branches.store(self.branches, Ordering::Relaxed);
+            own.uncontested.store(self.uncontested, Ordering::Relaxed);
+        }
+        let sum = |of: fn(&Tally) -> &AtomicU64| before.iter().map(|t| of(t).load(Ordering::Relaxed)).sum::<u64>();
+        self.gave_up = sum(|t| &t.branches) + self.branches > self.limits.branches
+            || sum(|t| &t.uncontested) + self.uncontested > self.limits.solutions as u64;
+    }
+}
+
+impl Branch {
+    fn root(problem: &Problem) -> Self {
+        let n = problem.len();
+        let rate = problem
+            .pieces
+            .iter()
+            .map(|pieces| {
+                let ends = pieces.iter().map(|p| p.safe_range());
+                ends.fold((f64::INFINITY, f64::NEG_INFINITY), |all, p| (all.0.min(p.0), all.1.max(p.1)))
+            })
+            .collect();
+        Branch {
+            constant: problem.input.clone(),
+            coefficient: problem.weights.clone(),
+            constant_error: vec![0.0; n],
+            coefficient_error: Array2::zeros((n, n)),
+            left: (0..n).collect(),
+            rate,
+            possible: problem.pieces.iter().map(|p| (0, p.len() - 1)).collect(),
+            chosen: vec![false; n],
+        }
+    }
+
+    /// The neuron to choose a piece for: the one with the fewest pieces left makes the smallest tree; a safe pivot comes first.
+    fn next(&self, problem: &Problem) -> Option<usize> {
+        (0..problem.len()).filter(|&i| !self.chosen[i]).min_by_key(|&i| {
+            let (first, last) = self.possible[i];
+            let regular = (first..=last).all(|p| self.pivot(problem, i, p).is_some());
+            (last - first, !regular)
+        })
+    }
+
+    /// `1 - s w_ii` with the coefficients of the branch and its relative error, unless it is too close to 0.
+    fn pivot(&self, problem: &Problem, i: usize, p: usize) -> Option<(f64, f64)> {
+        let slope = problem.pieces[i][p].slope;
+        let term = slope * self.coefficient[[i, i]];
+        let pivot = 1.0 - term;
+        let error = slope * self.coefficient_error[[i, i]] + 2.0 * f64::EPSILON * (1.0 + term.abs());
+        let usable = pivot.abs() > LEAST_PIVOT * (1.0 + term.abs()) && error < 0.25 * pivot.abs();
+        usable.then(|| (pivot, 2.0 * error / pivot.abs()))
     }
 
     /// The branch in which neuron `i` is on its piece `p`, its rate eliminated.
-    fn choose(&self, branch: &Branch, i: usize, p: usize) -> Branch {
-        let piece = self.pieces[i][p];
-        let mut child = branch.clone();
-        child.possible[i] = vec![p];
+    fn choose(&self, problem: &Problem, i: usize, p: usize) -> Branch {
+        const EPS: f64 = 2.0 * f64::EPSILON;
+        let piece = problem.pieces[i][p];
+        let mut child = self.clone();
+        child.possible[i] = (p, p);
         child.chosen[i] = true;
-        let (low, high) = branch.rate[i];
-        child.rate[i] = (low.max(piece.at(piece.lower)), high.min(piece.at(piece.upper)));
-        if self.pivot(branch, i, p).abs() <= LEAST_PIVOT {
-            return child;
-        }
-        // x_i = (s (constant_i + sum over the others) + c) / (1 - s w_ii).
-        let pivot = 1.0 - piece.slope * branch.coefficient[[i, i]];
-        let constant = (piece.slope * branch.constant[i] + piece.intercept) / pivot;
+        let ((low, high), (least, most)) = (self.rate[i], piece.safe_range());
+        child.rate[i] = (low.max(least), high.min(most));
+        let Some((pivot, pivot_error)) = self.pivot(problem, i, p) else { return child };
+        // x_i = (s (constant_i + sum over the others) + c) / (1 - s w_ii), every term with its error.
+        let gain = piece.slope / pivot;
+        let eliminated = |value: f64, error: f64| {
+            let term = gain * value;
+            (term, gain.abs() * error + term.abs() * (pivot_error + EPS))
+        };
+        let (driven, driven_error) = eliminated(self.constant[i], self.constant_error[i]);
+        let own = piece.intercept / pivot;
+        let constant = driven + own;
+        let constant_error = driven_error + own.abs() * (pivot_error + EPS) + EPS * constant.abs();
         child.left.retain(|&j| j != i);
-        let row: Vec<f64> = child.left.iter().map(|&j| piece.slope / pivot * branch.coefficient[[i, j]]).collect();
-        for k in 0..self.input.len() {
-            let factor = branch.coefficient[[k, i]];
-            if factor == 0.0 {
+        let row: Vec<(f64, f64)> =
+            child.left.iter().map(|&j| eliminated(self.coefficient[[i, j]], self.coefficient_error[[i, j]])).collect();
+        for k in 0..problem.len() {
+            let (factor, factor_error) = (self.coefficient[[k, i]], self.coefficient_error[[k, i]]);
+            if factor == 0.0 && factor_error == 0.0 {
                 continue;
             }
-            child.constant[k] += factor * constant;
-            for (&j, r) in child.left.iter().zip(&row) {
-                child.coefficient[[k, j]] += factor * r;
+            let add = |sum: &mut f64, sum_error: &mut f64, (term, term_error): (f64, f64)| {
+                let product = factor * term;
+                *sum += product;
+                *sum_error += factor_error * (term.abs() + term_error)
+                    + factor.abs() * term_error
+                    + EPS * (product.abs() + sum.abs());
+            };
+            add(&mut child.constant[k], &mut child.constant_error[k], (constant, constant_error));
+            for (&j, &term) in child.left.iter().zip(&row) {
+                if term != (0.0, 0.0) {
+                    add(&mut child.coefficient[[k, j]], &mut child.coefficient_error[[k, j]], term);
+                }
             }
             child.coefficient[[k, i]] = 0.0;
+            child.coefficient_error[[k, i]] = 0.0;
         }
         child
     }
 
     /// Narrows the bounds on rates and the possible pieces by interval arithmetic; `false` if nothing is left.
     ///
-    /// Bounds are widened by the tolerance, so that rounding does not cut off an equilibrium.
-    fn contract(&self, branch: &mut Branch) -> bool {
+    /// Bounds are widened by the tolerance and by rounding errors, so that neither cuts off an equilibrium.
+    fn contract(&mut self, problem: &Problem) -> bool {
         for _ in 0..3 {
             let mut narrowed = false;
-            for i in 0..self.input.len() {
-                let Some(progress) = self.contract_row(branch, i) else { return false };
+            for i in 0..problem.len() {
+                let Some(progress) = self.contract_row(problem, i) else { return false };
                 narrowed |= progress;
             }
             if !narrowed {
@@ -209,25 +296,36 @@ impl Search {
         true
     }
 
+    /// The bounds of a term of a drive; without bounds if not even its sign is known.
+    fn term(&self, i: usize, j: usize) -> (f64, f64) {
+        let (c, (a, b)) = (self.coefficient[[i, j]], self.rate[j]);
+        if c == 0.0 && self.coefficient_error[[i, j]] == 0.0 {
+            (0.0, 0.0)
+        } else if !self.is_reliable(i, j) && !(a.is_finite() && b.is_finite()) {
+            (f64::NEG_INFINITY, f64::INFINITY)
+        } else if c == 0.0 {
+            (0.0, 0.0)
+        } else if c > 0.0 {
+            (c * a, c * b)
+        } else {
+            (c * b, c * a)
+        }
+    }
+
+    /// Whether the coefficient is known to a quarter of its size.
+    fn is_reliable(&self, i: usize, j: usize) -> bool {
+        self.coefficient[[i, j]].abs() > 4.0 * self.coefficient_error[[i, j]]
+    }
+
     /// One neuron's drive against its pieces; `None` if they exclude each other.
-    fn contract_row(&self, branch: &mut Branch, i: usize) -> Option<bool> {
+    fn contract_row(&mut self, problem: &Problem, i: usize) -> Option<bool> {
+        let tolerance = problem.tolerance + problem.rounding(1.0);
         let mut narrowed = false;
         // The sums of the finite parts, and how many parts are infinite.
-        let (mut low, mut high, mut low_open, mut high_open) = (branch.constant[i], branch.constant[i], 0, 0);
-        let mut size = branch.constant[i].abs();
-        let term = |branch: &Branch, j: usize| -> (f64, f64) {
-            let c = branch.coefficient[[i, j]];
-            let (a, b) = branch.rate[j];
-            if c == 0.0 {
-                (0.0, 0.0)
-            } else if c > 0.0 {
-                (c * a, c * b)
-            } else {
-                (c * b, c * a)
-            }
-        };
-        for &j in &branch.left {
-            let (a, b) = term(branch, j);
+        let (mut low, mut high, mut low_open, mut high_open) = (self.constant[i], self.constant[i], 0, 0);
+        let (mut size, mut error) = (self.constant[i].abs(), self.constant_error[i]);
+        for &j in &self.left {
+            let (a, b) = self.term(i, j);
             if a.is_finite() {
                 low += a;
                 size += a.abs()
@@ -240,36 +338,51 @@ impl Search {
             } else {
                 high_open += 1
             }
+            let finite = |x: f64| if x.is_finite() { x.abs() } else { 0.0 };
+            error += self.coefficient_error[[i, j]] * finite(self.rate[j].0).max(finite(self.rate[j].1));
         }
-        let slack = self.tolerance * (size + f64::MIN_POSITIVE.sqrt());
+        let slack = tolerance * size + error;
         let drive = (
             if low_open > 0 { f64::NEG_INFINITY } else { low - slack },
             if high_open > 0 { f64::INFINITY } else { high + slack },
         );
-        let pieces = &self.pieces[i];
-        let before = branch.possible[i].len();
-        branch.possible[i].retain(|&p| pieces[p].upper >= drive.0 && pieces[p].lower <= drive.1);
-        narrowed |= branch.possible[i].len() < before;
-        let (first, last) = (*branch.possible[i].first()?, *branch.possible[i].last()?);
-        let wanted = (pieces[first].lower.max(drive.0), pieces[last].upper.min(drive.1));
-        if branch.left.contains(&i) {
+        let pieces = &problem.pieces[i];
+        let (mut first, mut last) = self.possible[i];
+        while pieces[first].upper < drive.0 {
+            first += 1;
+            if first > last {
+                return None;
+            }
+        }
+        while pieces[last].lower > drive.1 {
+            if first == last {
+                return None;
+            }
+            last -= 1;
+        }
+        narrowed |= (first, last) != self.possible[i];
+        self.possible[i] = (first, last);
+        if self.left.contains(&i) {
             // phi does not decrease, so its values at the ends bound the rate.
-            let image = (
-                pieces[first].at(wanted.0.min(pieces[first].upper)),
-                pieces[last].at(wanted.1.max(pieces[last].lower)),
-            );
-            let slope = pieces.iter().fold(0.0, |m: f64, p| m.max(p.slope));
-            narrowed |=
-                narrow(&mut branch.rate[i], (image.0 - slope * slack, image.1 + slope * slack), self.tolerance)?;
+            let steepest = pieces.iter().fold(0.0, |m: f64, p| m.max(p.slope));
+            let image = |p: usize, z: f64| {
+                let (piece, z) = (pieces[p], z.max(pieces[p].lower).min(pieces[p].upper));
+                let x = piece.at(z);
+                let size = if x.is_finite() { x.abs() + piece.intercept.abs() } else { 0.0 };
+                (x, steepest * slack + tolerance * size)
+            };
+            let ((from, below), (to, above)) = (image(first, drive.0), image(last, drive.1));
+            let ends = (from - below, to + above);
+            narrowed |= narrow(&mut self.rate[i], ends, tolerance)?;
         }
         // Each rate from the others: coefficient x_j = z_i - the rest.
-        for k in 0..branch.left.len() {
-            let j = branch.left[k];
-            let c = branch.coefficient[[i, j]];
-            if c == 0.0 {
+        for k in 0..self.left.len() {
+            let j = self.left[k];
+            if !self.is_reliable(i, j) {
                 continue;
             }
-            let (a, b) = term(branch, j);
+            let c = self.coefficient[[i, j]];
+            let (a, b) = self.term(i, j);
             let rest_low = if low_open == usize::from(a.is_infinite()) {
                 low - if a.is_finite() { a } else { 0.0 }
             } else {
@@ -282,10 +395,13 @@ impl Search {
             };
             let (from, to) = (pieces[first].lower - rest_high - slack, pieces[last].upper - rest_low + slack);
             let bounds = if c > 0.0 { (from / c, to / c) } else { (to / c, from / c) };
-            if narrow(&mut branch.rate[j], bounds, self.tolerance)? {
+            // What the error of the coefficient does.
+            let doubt = 2.0 * self.coefficient_error[[i, j]] / c.abs() + 4.0 * f64::EPSILON;
+            let bounds = (widened(bounds.0, -doubt), widened(bounds.1, doubt));
+            if narrow(&mut self.rate[j], bounds, tolerance)? {
                 // The sums are stale now; the next sweep takes the new bounds.
                 narrowed = true;
-                let (new_a, new_b) = term(branch, j);
+                let (new_a, new_b) = self.term(i, j);
                 if a.is_finite() {
                     low += new_a - a
                 } else if new_a.is_finite() {
@@ -304,11 +420,15 @@ impl Search {
     }
 }
 
+/// A bound, moved by a part of its size.
+fn widened(bound: f64, part: f64) -> f64 {
+    if bound.is_finite() { bound + part * bound.abs() } else { bound }
+}
+
 /// Intersects an interval with another; `None` if nothing is left, otherwise whether it became notably smaller.
 fn narrow(interval: &mut (f64, f64), by: (f64, f64), tolerance: f64) -> Option<bool> {
     let (low, high) = (interval.0.max(by.0), interval.1.min(by.1));
-    let room = tolerance * (low.abs().min(high.abs()) + f64::MIN_POSITIVE.sqrt());
-    if low > high + room {
+    if low > high + tolerance * low.abs().min(high.abs()) {
         return None;
     }
     let (low, high) = (low.min(high), high.max(low));

@@ -1,34 +1,12 @@
 //! The equilibria on one support: a linear system, solved with its rank.
 
-use ndarray::{Array1, Array2};
+use ndarray::Array2;
 
-use super::Continuum;
-use crate::Scalar;
-use crate::activation::LinearPiece;
-
-/// A linear piece in double precision.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Piece {
-    pub(super) lower: f64,
-    pub(super) upper: f64,
-    pub(super) slope: f64,
-    pub(super) intercept: f64,
-}
-
-impl Piece {
-    pub(super) fn new<A: Scalar>(piece: &LinearPiece<A>) -> Self {
-        Self {
-            lower: piece.lower.to_double(),
-            upper: piece.upper.to_double(),
-            slope: piece.slope.to_double(),
-            intercept: piece.intercept.to_double(),
-        }
-    }
-
-    pub(super) fn at(&self, z: f64) -> f64 {
-        if self.slope == 0.0 { self.intercept } else { self.slope * z + self.intercept }
-    }
-}
+use super::elimination::Eliminated;
+use super::line::Line;
+use super::pieces::Piece;
+use super::problem::{Problem, Sum};
+use super::residue::{Residue, is_inconsistent};
 
 /// An isolated solution.
 #[derive(Debug, Clone)]
@@ -36,22 +14,16 @@ pub(super) struct Point {
     pub(super) x: Vec<f64>,
     pub(super) z: Vec<f64>,
     pub(super) support: Vec<usize>,
-}
-
-impl Point {
-    /// The rates are kept within their pieces' ranges, which rounding may have left.
-    fn new(mut x: Vec<f64>, z: Vec<f64>, support: &[usize], pieces: &[Vec<Piece>]) -> Self {
-        for ((x, &p), pieces) in x.iter_mut().zip(support).zip(pieces) {
-            *x = x.max(pieces[p].at(pieces[p].lower)).min(pieces[p].at(pieces[p].upper));
-        }
-        Self { x, z, support: support.to_vec() }
-    }
+    /// Where each drive lies to within the tolerance.
+    pub(super) cell: Vec<usize>,
+    /// The same to within rounding; `None` if a drive is outside its piece by more than rounding.
+    pub(super) exact_cell: Option<Vec<usize>>,
 }
 
 /// Solutions that are not isolated.
 #[derive(Debug, Clone)]
 pub(super) enum Flat {
-    Line { base: Vec<f64>, direction: Vec<f64>, lower: f64, upper: f64, support: Vec<usize> },
+    Line { line: Line, support: Vec<usize> },
     Undecided { dimension: usize, support: Vec<usize> },
 }
 
@@ -60,232 +32,210 @@ pub(super) enum Flat {
 pub(super) enum Found {
     Point(Point),
     Flat(Flat),
+    /// The system is singular to working precision, so that a solution may have been missed.
+    Unresolved,
 }
 
-/// Solves `(I - S W) x = S u + c` on the support and keeps what lies within its pieces.
-pub(super) fn solve(
-    w: &Array2<f64>,
-    u: &[f64],
-    pieces: &[Vec<Piece>],
-    support: &[usize],
-    tolerance: f64,
-) -> Option<Found> {
-    let n = u.len();
-    let piece = |i: usize| pieces[i][support[i]];
-    let mut matrix = Array2::zeros((n, n));
-    let mut rhs = vec![0.0; n];
-    for i in 0..n {
-        let p = piece(i);
-        for j in 0..n {
-            matrix[[i, j]] = -p.slope * w[[i, j]];
-        }
-        matrix[[i, i]] += 1.0;
-        rhs[i] = p.slope * u[i] + p.intercept;
-    }
-    let system = Eliminated::new(matrix.clone());
-    let mut x = system.particular(&rhs, tolerance)?;
-    // One step of refinement.
-    let left: Vec<f64> = (0..n).map(|i| rhs[i] - (0..n).map(|j| matrix[[i, j]] * x[j]).sum::<f64>()).collect();
-    if let Some(correction) = system.particular(&left, f64::INFINITY) {
-        x.iter_mut().zip(correction).for_each(|(x, c)| *x += c);
-    }
-    let drive =
-        |x: &[f64]| -> Vec<f64> { (0..n).map(|i| u[i] + (0..n).map(|j| w[[i, j]] * x[j]).sum::<f64>()).collect() };
-    let z = drive(&x);
-    let slack: Vec<f64> = (0..n)
-        .map(|i| {
-            tolerance * (f64::MIN_POSITIVE.sqrt() + u[i].abs() + (0..n).map(|j| (w[[i, j]] * x[j]).abs()).sum::<f64>())
-        })
-        .collect();
-    match system.null_space() {
-        directions if directions.is_empty() => {
-            let within = (0..n).all(|i| z[i] >= piece(i).lower - slack[i] && z[i] <= piece(i).upper + slack[i]);
-            within.then(|| Found::Point(Point::new(x, z, support, pieces)))
-        }
-        mut directions if directions.len() == 1 => {
-            let direction = directions.pop()?;
-            let pushed: Vec<f64> = (0..n).map(|i| (0..n).map(|j| w[[i, j]] * direction[j]).sum::<f64>()).collect();
-            let (mut lower, mut upper) = (f64::NEG_INFINITY, f64::INFINITY);
-            for i in 0..n {
-                let size: f64 = (0..n).map(|j| (w[[i, j]] * direction[j]).abs()).sum();
-                let (low, high) = (piece(i).lower - slack[i] - z[i], piece(i).upper + slack[i] - z[i]);
-                if pushed[i].abs() <= tolerance * size {
-                    if low > 0.0 || high < 0.0 {
-                        return None;
-                    }
-                } else {
-                    let (a, b) = (low / pushed[i], high / pushed[i]);
-                    lower = lower.max(a.min(b));
-                    upper = upper.min(a.max(b));
-                }
-            }
-            let reach = x.iter().fold(1.0, |m: f64, x| m.max(x.abs()));
-            if lower > upper {
-                None
-            } else if upper - lower <= 4.0 * tolerance * reach {
-                let middle = 0.5 * (lower + upper);
-                x.iter_mut().zip(&direction).for_each(|(x, d)| *x += middle * d);
-                let z = drive(&x);
-                Some(Found::Point(Point::new(x, z, support, pieces)))
-            } else {
-                Some(Found::Flat(Flat::Line { base: x, direction, lower, upper, support: support.to_vec() }))
-            }
-        }
-        directions => Some(Found::Flat(Flat::Undecided { dimension: directions.len(), support: support.to_vec() })),
-    }
+/// Cells of the line of drives: the interior of piece `p` is `2 p + 1`, its ends are `2 p` and `2 p + 2`.
+pub(super) fn is_interior(cell: usize) -> bool {
+    cell % 2 == 1
 }
 
-/// A square matrix after Gaussian elimination with complete pivoting, which shows its rank.
-struct Eliminated {
-    /// The multipliers below the diagonal, the triangle on and above it, rows and columns permuted.
-    lu: Array2<f64>,
-    rows: Vec<usize>,
-    columns: Vec<usize>,
-    rank: usize,
+/// Whether a cell belongs to a piece, ends included.
+pub(super) fn touches(cell: usize, piece: usize) -> bool {
+    (2 * piece..=2 * piece + 2).contains(&cell)
 }
 
-impl Eliminated {
-    fn new(mut a: Array2<f64>) -> Self {
-        let n = a.nrows();
-        let (mut rows, mut columns): (Vec<usize>, Vec<usize>) = ((0..n).collect(), (0..n).collect());
-        let size = a.iter().fold(0.0, |m: f64, v| m.max(v.abs()));
-        let mut rank = n;
-        for k in 0..n {
-            let mut best = (k, k, 0.0);
-            for i in k..n {
-                for j in k..n {
-                    if a[[i, j]].abs() > best.2 {
-                        best = (i, j, a[[i, j]].abs());
-                    }
-                }
-            }
-            if best.2 <= 32.0 * n as f64 * f64::EPSILON * size {
-                rank = k;
-                break;
-            }
-            for j in 0..n {
-                a.swap([k, j], [best.0, j]);
-            }
-            rows.swap(k, best.0);
-            for i in 0..n {
-                a.swap([i, k], [i, best.1]);
-            }
-            columns.swap(k, best.1);
-            for i in k + 1..n {
-                let factor = a[[i, k]] / a[[k, k]];
-                a[[i, k]] = factor;
-                if factor != 0.0 {
-                    for j in k + 1..n {
-                        a[[i, j]] -= factor * a[[k, j]];
-                    }
-                }
-            }
+impl Problem {
+    /// Solves `x = S (W x + u) + c` on the support and keeps what lies within its pieces.
+    pub(super) fn solve(&self, support: &[usize]) -> Option<Found> {
+        let pieces: Vec<Piece> = support.iter().zip(&self.pieces).map(|(&p, pieces)| pieces[p]).collect();
+        // The rates of flat pieces are known.
+        let active: Vec<usize> = (0..self.len()).filter(|&i| pieces[i].slope != 0.0).collect();
+        let mut x: Vec<f64> = pieces.iter().map(|p| if p.slope == 0.0 { p.intercept } else { 0.0 }).collect();
+        let matrix = Array2::from_shape_fn((active.len(), active.len()), |(k, l)| {
+            f64::from(u8::from(k == l)) - pieces[active[k]].slope * self.weights[[active[k], active[l]]]
+        });
+        let system = Eliminated::new(matrix);
+        if !system.is_regular() {
+            return self.solve_singular(support, &pieces, &active, &system, x);
         }
-        Self { lu: a, rows, columns, rank }
+        if !self.refine(&pieces, &active, &system, &mut x) {
+            return Some(Found::Unresolved);
+        }
+        self.place(support, &pieces, x).map(Found::Point)
     }
 
-    /// A solution, or `None` if the system has none to within the tolerance.
-    fn particular(&self, rhs: &[f64], tolerance: f64) -> Option<Vec<f64>> {
-        let n = rhs.len();
-        let mut y: Vec<f64> = self.rows.iter().map(|&i| rhs[i]).collect();
-        for i in 0..n {
-            for k in 0..i.min(self.rank) {
-                y[i] -= self.lu[[i, k]] * y[k];
-            }
-        }
-        let scale = rhs.iter().fold(0.0, |m: f64, v| m.max(v.abs()));
-        if y[self.rank..].iter().any(|v| v.abs() > tolerance * scale) {
-            return None;
-        }
-        Some(self.back_substitute(y))
-    }
-
-    /// A basis of the null space, each vector with largest entry 1.
-    fn null_space(&self) -> Vec<Vec<f64>> {
-        let n = self.rows.len();
-        (self.rank..n)
-            .map(|free| {
-                let mut y: Vec<f64> = (0..n).map(|i| if i < self.rank { -self.lu[[i, free]] } else { 0.0 }).collect();
-                y.truncate(self.rank);
-                y.resize(n, 0.0);
-                let mut v = self.back_substitute(y);
-                v[self.columns[free]] += 1.0;
-                let largest = v.iter().copied().fold(0.0, |m: f64, x| if x.abs() > m.abs() { x } else { m });
-                v.iter_mut().for_each(|x| *x /= largest);
-                v
+    /// What is missing to `x_i = s_i z_i + c_i` on the active neurons, without cancellation.
+    fn defect(&self, pieces: &[Piece], active: &[usize], x: &[f64]) -> Vec<f64> {
+        active
+            .iter()
+            .map(|&i| {
+                let mut sum = Sum::default();
+                sum.add_scaled(pieces[i].slope, self.drive(i, x));
+                sum.add(pieces[i].intercept);
+                sum.add(-x[i]);
+                sum.value()
             })
             .collect()
     }
 
-    /// Solves the leading triangle, free unknowns zero, and undoes the column permutation.
-    fn back_substitute(&self, mut y: Vec<f64>) -> Vec<f64> {
-        for i in (0..self.rank).rev() {
-            for j in i + 1..self.rank {
-                y[i] -= self.lu[[i, j]] * y[j];
+    /// Solves a regular system from 0 by iterative refinement, so that small rates are as accurate as large ones; `false` if
+    /// it does not converge.
+    fn refine(&self, pieces: &[Piece], active: &[usize], system: &Eliminated, x: &mut [f64]) -> bool {
+        const MOST: usize = 30;
+        let mut before = f64::INFINITY;
+        for _ in 0..MOST {
+            let Some(step) = system.particular(&self.defect(pieces, active, x), f64::INFINITY) else { return false };
+            let size = system.norm(&step);
+            if !size.is_finite() || size > 0.5 * before {
+                // No further progress: rounding errors only, or a matrix that is as good as singular.
+                let reached: Vec<f64> = active.iter().map(|&i| x[i]).collect();
+                return before <= 1e-12 * system.norm(&reached);
             }
-            y[i] /= self.lu[[i, i]];
+            active.iter().zip(&step).for_each(|(&i, s)| x[i] += s);
+            let settled = |(&i, s): (&usize, &f64)| s.abs() <= f64::EPSILON * x[i].abs();
+            if active.iter().zip(&step).all(settled) {
+                return true;
+            }
+            before = size;
         }
-        let mut x = vec![0.0; y.len()];
-        for k in 0..self.rank {
-            x[self.columns[k]] = y[k];
-        }
-        x
+        true
     }
-}
 
-/// Solutions of all supports, each once.
-pub(super) struct Solutions {
-    pub(super) points: Vec<Point>,
-    pub(super) continua: Vec<Flat>,
-}
+    /// The point of these rates, if its drives are within the pieces to the tolerance.
+    fn place(&self, support: &[usize], pieces: &[Piece], mut x: Vec<f64>) -> Option<Point> {
+        let n = self.len();
+        let z: Vec<f64> = (0..n).map(|i| self.drive(i, &x).value()).collect();
+        let sizes: Vec<f64> = (0..n).map(|i| self.size_of_drive(i, &x)).collect();
+        let outside = |i: usize| (pieces[i].lower - z[i]).max(z[i] - pieces[i].upper);
+        if !(0..n).all(|i| outside(i) <= self.tolerance * sizes[i]) {
+            return None;
+        }
+        // Twice what may lie outside, so that a solution that two supports share is seen at the kink from both.
+        let cells = |slack: &dyn Fn(f64) -> f64| -> Vec<usize> {
+            (0..n)
+                .map(|i| {
+                    let (below, above) = (z[i] - pieces[i].lower, pieces[i].upper - z[i]);
+                    let band = 2.0 * slack(sizes[i]);
+                    match (below <= band, above <= band) {
+                        (true, _) if below <= above => 2 * support[i],
+                        (_, true) => 2 * support[i] + 2,
+                        (true, _) => 2 * support[i],
+                        _ => 2 * support[i] + 1,
+                    }
+                })
+                .collect()
+        };
+        let exact = (0..n).all(|i| outside(i) <= self.rounding(sizes[i]));
+        let cell = cells(&|size| self.tolerance * size);
+        let exact_cell = exact.then(|| cells(&|size| self.rounding(size)));
+        // The rates are kept within their pieces' ranges, which rounding may have left.
+        for (x, piece) in x.iter_mut().zip(pieces) {
+            let (low, high) = piece.range();
+            *x = x.max(low).min(high);
+        }
+        Some(Point { x, z, support: support.to_vec(), cell, exact_cell })
+    }
 
-impl Solutions {
-    /// A solution at a kink belongs to several supports, and the ends of a line to its neighbours.
-    pub(super) fn gather(found: Vec<Found>, tolerance: f64) -> Self {
-        let (mut all, mut continua) = (Vec::new(), Vec::new());
-        for found in found {
-            match found {
-                Found::Point(point) => all.push(point),
-                Found::Flat(flat) => continua.push(flat),
+    fn solve_singular(
+        &self,
+        support: &[usize],
+        pieces: &[Piece],
+        active: &[usize],
+        system: &Eliminated,
+        mut x: Vec<f64>,
+    ) -> Option<Found> {
+        let Some(solution) = system.particular(&self.defect(pieces, active, &x), self.tolerance) else {
+            let none = is_inconsistent(self.residues(pieces, active));
+            return (!none).then_some(Found::Unresolved);
+        };
+        active.iter().zip(solution).for_each(|(&i, s)| x[i] += s);
+        if let Some(correction) = system.particular(&self.defect(pieces, active, &x), f64::INFINITY) {
+            active.iter().zip(correction).for_each(|(&i, s)| x[i] += s);
+        }
+        let mut directions = system.null_space();
+        match directions.pop() {
+            Some(on_active) if directions.is_empty() => {
+                let mut direction = vec![0.0; self.len()];
+                active.iter().zip(on_active).for_each(|(&i, d)| direction[i] = d);
+                self.cut(support, pieces, x, direction)
+            }
+            _ => {
+                let dimension = directions.len() + 1;
+                Some(Found::Flat(Flat::Undecided { dimension, support: support.to_vec() }))
             }
         }
-        all.sort_by(|p, q| {
-            let order = |(a, b): (&f64, &f64)| a.total_cmp(b);
-            p.x.iter().zip(&q.x).map(order).find(|o| o.is_ne()).unwrap_or(std::cmp::Ordering::Equal)
-        });
-        let mut points: Vec<Point> = Vec::new();
-        for point in all {
-            let reach = tolerance.sqrt().min(1e3 * tolerance) * point.x.iter().fold(1.0, |m: f64, x| m.max(x.abs()));
-            let near = |x: &[f64]| x.iter().zip(&point.x).all(|(a, b)| (a - b).abs() <= reach);
-            if points.iter().any(|p| near(&p.x)) || continua.iter().any(|c| c.contains(&point.x, reach)) {
+    }
+
+    /// The part of a line of solutions on which the drives are within their pieces.
+    fn cut(&self, support: &[usize], pieces: &[Piece], mut x: Vec<f64>, direction: Vec<f64>) -> Option<Found> {
+        // The true ends, and those that the tolerance allows.
+        let (mut lower, mut upper) = (f64::NEG_INFINITY, f64::INFINITY);
+        let (mut least, mut most) = (lower, upper);
+        for (i, piece) in pieces.iter().enumerate() {
+            let z = self.drive(i, &x).value();
+            let slack = self.tolerance * self.size_of_drive(i, &x);
+            let mut push = Sum::default();
+            self.weights.row(i).iter().zip(&direction).for_each(|(w, d)| push.add_product(*w, *d));
+            let size: f64 = self.weights.row(i).iter().zip(&direction).map(|(w, d)| (w * d).abs()).sum();
+            let push = push.value();
+            let (low, high) = (piece.lower - z, piece.upper - z);
+            if push.abs() <= self.rounding(size) {
+                if low > slack || high < -slack {
+                    return None;
+                }
                 continue;
             }
-            points.push(point);
+            let between = |low: f64, high: f64| {
+                let (a, b) = (low / push, high / push);
+                (a.min(b), a.max(b))
+            };
+            let (from, to) = between(low, high);
+            let (from_loosely, to_loosely) = between(low - slack, high + slack);
+            (lower, upper) = (lower.max(from), upper.min(to));
+            (least, most) = (least.max(from_loosely), most.min(to_loosely));
         }
-        Self { points, continua }
-    }
-}
-
-impl Flat {
-    fn contains(&self, x: &[f64], reach: f64) -> bool {
-        let Flat::Line { base, direction, lower, upper, .. } = self else { return false };
-        let length: f64 = direction.iter().map(|d| d * d).sum();
-        let t = x.iter().zip(base).zip(direction).map(|((x, b), d)| (x - b) * d).sum::<f64>() / length;
-        let t = t.clamp(*lower, *upper);
-        x.iter().zip(base).zip(direction).all(|((x, b), d)| (x - b - t * d).abs() <= reach)
-    }
-
-    pub(super) fn convert<A: Scalar>(self) -> Continuum<A> {
-        let narrow = |v: Vec<f64>| -> Array1<A> { v.into_iter().map(A::of).collect() };
-        match self {
-            Flat::Line { base, direction, lower, upper, support } => Continuum::Line {
-                base: narrow(base),
-                direction: narrow(direction),
-                lower: A::of(lower),
-                upper: A::of(upper),
-                support,
-            },
-            Flat::Undecided { dimension, support } => Continuum::Undecided { dimension, support },
+        if least > most {
+            return None;
         }
+        let along = |t: f64| -> Vec<f64> { x.iter().zip(&direction).map(|(x, d)| x + t * d).collect() };
+        let extent = lower.abs().max(upper.abs());
+        if upper <= lower || extent.is_finite() && upper - lower <= 64.0 * f64::EPSILON * extent {
+            // Nothing is left of the line but rounding.
+            return self.place(support, pieces, along(0.5 * (lower + upper))).map(Found::Point);
+        }
+        // The line begins at one of its ends, so that the state there is free of rounding.
+        let start = match (lower.is_finite(), upper.is_finite()) {
+            (true, _) => lower,
+            (false, true) => upper,
+            (false, false) => 0.0,
+        };
+        x = along(start);
+        for (x, piece) in x.iter_mut().zip(pieces) {
+            let (low, high) = piece.range();
+            *x = x.max(low).min(high);
+        }
+        let line = Line::new(x, direction, (lower - start, upper - start));
+        Some(Found::Flat(Flat::Line { line, support: support.to_vec() }))
+    }
+
+    /// The augmented system of the active neurons in exact arithmetic.
+    fn residues(&self, pieces: &[Piece], active: &[usize]) -> Vec<Vec<Residue>> {
+        let known = |i: usize| {
+            let flat = (0..self.len()).filter(|&j| pieces[j].slope == 0.0);
+            let term = |j: usize| Residue::of(self.weights[[i, j]]).times(Residue::of(pieces[j].intercept));
+            flat.fold(Residue::of(self.input[i]), |sum, j| sum.plus(term(j)))
+        };
+        let row = |&i: &usize| {
+            let slope = Residue::of(pieces[i].slope);
+            let rhs = Residue::of(pieces[i].intercept).plus(slope.times(known(i)));
+            let entry = |&j: &usize| {
+                let one = if i == j { Residue::ONE } else { Residue::ZERO };
+                one.minus(slope.times(Residue::of(self.weights[[i, j]])))
+            };
+            active.iter().map(entry).chain([rhs]).collect()
+        };
+        active.iter().map(row).collect()
     }
 }
