@@ -128,6 +128,53 @@ fn error_follows_the_tolerance() {
     assert!(coarse < 1e-3 && fine < 1e-8 && fine < 1e-3 * coarse, "{coarse:e} {fine:e}");
 }
 
+/// The continuous extension of the pair is of fourth order, its error within one step of fifth: half the step, a 32nd of the
+/// error.
+#[test]
+fn samples_within_steps_are_as_good_as_the_pair_allows() {
+    // The flow of `spiral`, with time constants so long that the first step is as long as it may be.
+    let net = FiringRateNetwork::<f64>::builder(&array![[-24.0, -50.0], [50.0, -24.0]])
+        .time_constants(&array![100.0, 100.0])
+        .activation(Identity)
+        .build()
+        .unwrap();
+    let middle_of_one_step = |h: f64| {
+        let run = net
+            .simulate()
+            .initial(&array![1.0, 0.0])
+            .until(h)
+            .relative_tolerance(0.1)
+            .absolute_tolerance(0.1)
+            .longest_step(h)
+            .record_at(&array![h / 2.0])
+            .run()
+            .unwrap();
+        assert_eq!(run.steps(), 1);
+        let want = spiral(h / 2.0);
+        (run.states()[[0, 0]] - want[0]).hypot(run.states()[[0, 1]] - want[1])
+    };
+    let errors = [0.4, 0.2, 0.1, 0.05].map(middle_of_one_step);
+    assert!(errors.windows(2).all(|pair| (30.0..36.0).contains(&(pair[0] / pair[1]))), "{errors:?}");
+    // A cubic through both ends is off by h^4/384 times the fourth derivative, here about 5e-8.
+    assert!(errors[2] < 1e-9, "{errors:?}");
+}
+
+/// Samples are no less accurate than the ends of the steps around them.
+#[test]
+fn samples_keep_the_tolerance() {
+    let net = linear::<f64>();
+    let gap = |run: Trajectory<f64>| {
+        run.times().iter().zip(run.states().rows()).fold(0.0, |most: f64, (&t, x)| {
+            let want = spiral(t);
+            most.max((x[0] - want[0]).hypot(x[1] - want[1]))
+        })
+    };
+    let run = || net.simulate().initial(&array![1.0, 0.0]).until(10.0).relative_tolerance(1e-10);
+    let ends = gap(run().run().unwrap());
+    let samples = gap(run().record_at(&Array1::linspace(0.0, 10.0, 1001)).run().unwrap());
+    assert!(samples < 20.0 * ends, "{samples:e} {ends:e}");
+}
+
 #[test]
 fn a_step_costs_six_evaluations() {
     // Seven stages, of which the last is the first of the next step.

@@ -10,7 +10,7 @@ use differential_equations::interpolate::Interpolation;
 use differential_equations::methods::{DormandPrince, ExplicitRungeKutta, Ordinary};
 use differential_equations::ode::{ODE, OrdinaryNumericalMethod};
 use differential_equations::status::Status;
-use differential_equations::traits::Real;
+use differential_equations::traits::{Real, State};
 
 use super::combination::Combination;
 
@@ -92,6 +92,8 @@ type Method<T> = ExplicitRungeKutta<Ordinary, DormandPrince, T, Combination<T>, 
 struct Equation<'f, T: Real> {
     field: &'f dyn Field<T>,
     last: RefCell<Option<Evaluation<T>>>,
+    /// What the field gave since the last step began, the same shared vectors as the library's own stages.
+    stages: RefCell<Vec<Combination<T>>>,
 }
 
 /// The field at a time and a state.
@@ -109,23 +111,39 @@ impl<T: Real> ODE<T, Combination<T>> for Equation<'_, T> {
             Some(known) if known.t == t && known.x.is_same_sum(x) => dx.clone_from(&known.dx),
             _ => {
                 dx.assign(|dx| self.field.derivative(t, x.values(), dx));
+                self.stages.borrow_mut().push(dx.clone());
                 *last = Some(Evaluation { t, x: x.clone(), dx: dx.clone() });
             }
         }
     }
 }
 
+/// The weights of the seven stages in the last term of the pair's continuous extension (Hairer, Norsett, Wanner, II.6).
+const DENSE: [f64; 7] = [
+    -12715105075.0 / 11282082432.0,
+    0.0,
+    87487479700.0 / 32700410799.0,
+    -10690763975.0 / 1880347072.0,
+    701980252875.0 / 199316789632.0,
+    -1453857185.0 / 822651844.0,
+    69997945.0 / 29380423.0,
+];
+
 struct Flow<'f, T: Real> {
     equation: Equation<'f, T>,
     method: Method<T>,
+    /// The field where the next step begins: the first stage, which the pair does not evaluate again.
+    first: Option<Combination<T>>,
+    /// The seven stages of the last accepted step, or none.
+    dense: Vec<Combination<T>>,
     control: StepControl<T>,
     limit: T,
 }
 
 impl<'f, T: Real> Flow<'f, T> {
     fn start(field: &'f dyn Field<T>, t: T, limit: T, x: &[T], control: StepControl<T>) -> Self {
-        let mut flow =
-            Self { equation: Equation { field, last: RefCell::new(None) }, method: Method::dopri5(), control, limit };
+        let equation = Equation { field, last: RefCell::new(None), stages: RefCell::default() };
+        let mut flow = Self { equation, method: Method::dopri5(), first: None, dense: Vec::new(), control, limit };
         flow.restart(t, Combination::of(x), control.first_step);
         flow
     }
@@ -139,11 +157,25 @@ impl<'f, T: Real> Flow<'f, T> {
             .h0(step)
             .h_max(self.control.longest_step)
             .max_steps(usize::MAX);
+        self.dense.clear();
+        self.equation.stages.borrow_mut().clear();
         if self.method.init(&self.equation, t, self.limit, &x).is_err() {
             // The library refuses an empty span or a step of length zero; the first step then reports `TooShort`.
             self.method.set_h(T::zero());
         }
         self.method.set_status(Status::Solving);
+        self.first = self.equation.last.borrow().as_ref().map(|last| last.dx.clone());
+    }
+
+    /// Keeps the stages of a step that was accepted.
+    fn keep_stages(&mut self) {
+        let mut stages = self.equation.stages.borrow_mut();
+        self.dense.clear();
+        if stages.len() + 1 == DENSE.len() {
+            self.dense.extend(self.first.take());
+            self.dense.append(&mut stages);
+        }
+        self.first = self.equation.last.borrow().as_ref().map(|last| last.dx.clone());
     }
 }
 
@@ -158,9 +190,13 @@ impl<T: Real> Stepper<T> for Flow<'_, T> {
         if t + self.method.h() <= t {
             return Attempt::TooShort;
         }
+        self.equation.stages.borrow_mut().clear();
         match self.method.step(&self.equation) {
             Ok(_) if matches!(self.method.status(), Status::RejectedStep) => Attempt::Rejected,
-            Ok(_) => Attempt::Accepted,
+            Ok(_) => {
+                self.keep_stages();
+                Attempt::Accepted
+            }
             Err(LibraryError::Stiffness { t, y }) => {
                 // Stiffness costs steps, not correctness: the user's step limit decides how long to go on.
                 let h = self.method.h();
@@ -183,10 +219,17 @@ impl<T: Real> Stepper<T> for Flow<'_, T> {
         self.method.y().values()
     }
 
+    /// Version 0.7.0 of the library leaves the last term of the continuous extension zero (it keeps its weights in a row
+    /// that it does not read), which makes it a cubic; the term is added here.
     fn interpolate(&mut self, t: T) -> Vec<T> {
-        match self.method.interpolate(t) {
-            Ok(x) => x.values().to_vec(),
-            Err(_) => self.state().to_vec(),
+        let Ok(mut x) = self.method.interpolate(t) else { return self.state().to_vec() };
+        let from = self.method.t_prev();
+        let h = self.method.t() - from;
+        let s = (t - from) / h;
+        let bump = h * (s * (T::one() - s)).powi(2);
+        for (weight, stage) in DENSE.iter().zip(&self.dense) {
+            x.add_scaled(bump * T::from_subset(weight), stage);
         }
+        x.values().to_vec()
     }
 }
