@@ -1,12 +1,15 @@
 //! Has the state come back to where it was?
 
+use super::field::larger;
 use crate::Scalar;
 
 /// Finds periods of a flow by its returns to a plane through an earlier state (a Poincare section).
 ///
 /// The plane passes through an anchor, at right angles to the velocity there; the anchor moves on at step numbers
-/// that double each time (Brent), so that any transient is left behind. The flow has a cycle once several
-/// consecutive returns meet the plane at the anchor, compared with how far the state went in between.
+/// that double each time (Brent), so that any transient is left behind. The flow has a cycle once several consecutive
+/// returns meet the plane at the anchor, compared with how far the state went in between, and the returns have nowhere
+/// else to go: their steps from one to the next are within the integration error, or shrink so fast that what is left of
+/// them is short. A slow spiral, inward or outward, fails the last: its returns drift on at their pace.
 #[derive(Debug)]
 pub(super) struct Returns<A> {
     anchor: Vec<A>,
@@ -19,15 +22,37 @@ pub(super) struct Returns<A> {
     farthest: A,
     hits: usize,
     last_hit: A,
+    /// The last point on the plane, and how long the last two ways from one to the next were.
+    point: Vec<A>,
+    ways: [A; 2],
     tolerance: A,
+    accuracy: Accuracy<A>,
 }
+
+/// What the integration allows in one step.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Accuracy<A> {
+    pub(super) relative: A,
+    pub(super) absolute: A,
+}
+
+impl<A: Scalar> Accuracy<A> {
+    /// The largest error of an entry in one step: the tolerance is of the root mean square.
+    fn of_one_step(&self, x: &[A]) -> A {
+        let size = x.iter().map(|x| x.abs()).fold(A::zero(), larger);
+        A::of(x.len() as f64).sqrt() * (self.absolute + self.relative * size)
+    }
+}
+
+/// A cycle must be larger than this many errors of a step: rounding and the noise of an integration also come back.
+const VISIBLE: f64 = 100.0;
 
 /// How many consecutive returns make a cycle: a slowly decaying spiral passes close by once, not every time.
 const RETURNS: usize = 3;
 
 impl<A: Scalar> Returns<A> {
     /// `tolerance` is relative to the farthest distance from the anchor.
-    pub(super) fn new(tolerance: A) -> Self {
+    pub(super) fn new(tolerance: A, accuracy: Accuracy<A>) -> Self {
         Self {
             anchor: Vec::new(),
             velocity: Vec::new(),
@@ -38,7 +63,10 @@ impl<A: Scalar> Returns<A> {
             farthest: A::zero(),
             hits: 0,
             last_hit: A::zero(),
+            point: Vec::new(),
+            ways: [A::infinity(); 2],
             tolerance,
+            accuracy,
         }
     }
 
@@ -57,14 +85,30 @@ impl<A: Scalar> Returns<A> {
             return None;
         }
         let (time, state) = self.crossing(from, t, at);
-        if distance(&state, &self.anchor) > self.tolerance * self.farthest {
+        let near = self.tolerance * self.farthest;
+        if distance(&state, &self.anchor) > near {
             self.hits = 0;
+            self.ways = [A::infinity(); 2];
             return None;
         }
         self.hits += 1;
+        let from = if self.hits == 1 { &self.anchor } else { &self.point };
+        let way = distance(&state, from);
         let period = if self.hits == 1 { time - self.anchored_at } else { time - self.last_hit };
         self.last_hit = time;
-        (self.hits >= RETURNS).then_some(period)
+        let step_error = self.accuracy.of_one_step(&state);
+        let explained = step_error * A::of(self.age as f64) / A::of(self.hits as f64);
+        let settled = way <= explained || self.left(way) <= near;
+        self.ways = [self.ways[1], way];
+        self.point = state;
+        let visible = self.farthest > A::of(VISIBLE) * step_error;
+        (self.hits >= RETURNS && visible && settled).then_some(period)
+    }
+
+    /// How far the returns still go if their ways shrink as before: a geometric series.
+    fn left(&self, way: A) -> A {
+        let ratio = (way / self.ways[1]).max(self.ways[1] / self.ways[0]);
+        if ratio < A::one() { way * ratio / (A::one() - ratio) } else { A::infinity() }
     }
 
     fn drop_anchor(&mut self, t: A, x: &[A], before: Vec<A>) -> Option<A> {
@@ -73,6 +117,7 @@ impl<A: Scalar> Returns<A> {
         self.anchor = x.to_vec();
         self.anchored_at = t;
         (self.age, self.hits) = (0, 0);
+        self.ways = [A::infinity(); 2];
         (self.side, self.farthest) = (A::zero(), A::zero());
         None
     }
@@ -131,5 +176,5 @@ impl<A: Scalar> Recurrence<A> {
 }
 
 fn distance<A: Scalar>(x: &[A], y: &[A]) -> A {
-    x.iter().zip(y).map(|(&a, &b)| (a - b).abs()).fold(A::zero(), A::max)
+    x.iter().zip(y).map(|(&a, &b)| (a - b).abs()).fold(A::zero(), larger)
 }

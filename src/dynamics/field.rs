@@ -134,10 +134,12 @@ impl<'f, A: Scalar> NetworkField<'f, A> {
         let responses: Vec<Option<A>> = self.selfish.iter().map(response).collect();
         self.circuit.activate(ArrayViewMut1::from(&mut *dx));
         for (&(i, _), response) in self.selfish.iter().zip(responses) {
-            dx[i] = response.unwrap_or_else(|| {
-                self.report(unbounded(i));
-                A::nan()
-            });
+            // A search compares numbers and would pass over an activation that gives none.
+            if dx[i].is_nan() {
+                continue;
+            }
+            // Its energy falls without end towards an infinite rate; the step to it is refused, and the run diverges.
+            dx[i] = response.unwrap_or_else(A::infinity);
         }
         self.towards(x, dx);
     }
@@ -168,12 +170,6 @@ impl<A: Scalar> Field<A> for NetworkField<'_, A> {
             seen.set((t, largest_residual(dx, self.circuit.time_constants.view())));
         }
     }
-}
-
-/// The error about a neuron that has no best response.
-fn unbounded(neuron: usize) -> Error {
-    let allowed = "neurons whose energy is bounded below (`w_ii rho_i < 1`, or a bounded rate)";
-    Error::invalid(format!("neuron {neuron}"), "without a best response, its energy is unbounded below", allowed)
 }
 
 fn largest_residual<A: Scalar>(dx: &[A], time_constants: ArrayView1<'_, A>) -> A {

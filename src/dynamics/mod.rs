@@ -6,6 +6,22 @@
 //! - [`Game::best_response_flow`](crate::game::Game::best_response_flow) integrates continuous best-response dynamics.
 //! - [`Game::play`](crate::game::Game::play) plays in rounds: best responses or proximal pseudo-gradient steps, all at
 //!   once or one neuron after the other, damped or not.
+//!
+//! ```
+//! use ndarray::array;
+//! use neuronash::activation::Relu;
+//! use neuronash::network::FiringRateNetwork;
+//!
+//! let net = FiringRateNetwork::<f64>::builder(array![[0.5, -1.0], [1.0, -0.5]])
+//!     .activation(Relu)
+//!     .input(&array![1.0, 0.0])
+//!     .build()?;
+//! let flow = net.simulate().until_converged(1e-10).run()?;
+//! let play = net.game().play().damping(0.5).run()?;
+//! assert!(flow.converged() && play.converged());
+//! assert!((flow.final_state()[0] - play.final_state()[0]).abs() < 1e-8);
+//! # Ok::<(), neuronash::Error>(())
+//! ```
 
 mod combination;
 mod cycle;
@@ -15,6 +31,7 @@ pub(crate) mod ode;
 mod options;
 mod play;
 mod record;
+mod rest;
 mod simulation;
 mod trajectory;
 

@@ -36,6 +36,8 @@ pub(crate) enum Attempt {
     Rejected,
     /// The step that the tolerances ask for no longer moves the time.
     TooShort,
+    /// No step, however short, leads to finite numbers.
+    NotFinite,
 }
 
 /// A flow that advances step by step.
@@ -44,6 +46,8 @@ pub(crate) trait Stepper<A> {
     ///
     /// The last evaluation of the field in an accepted step is at the step's end.
     fn step(&mut self, limit: A) -> Attempt;
+    /// Makes no later step longer than this.
+    fn shorten(&mut self, longest_step: A);
     /// The time reached.
     fn time(&self) -> A;
     /// The time before the last accepted step.
@@ -138,12 +142,14 @@ struct Flow<'f, T: Real> {
     dense: Vec<Combination<T>>,
     control: StepControl<T>,
     limit: T,
+    begun: bool,
 }
 
 impl<'f, T: Real> Flow<'f, T> {
     fn start(field: &'f dyn Field<T>, t: T, limit: T, x: &[T], control: StepControl<T>) -> Self {
         let equation = Equation { field, last: RefCell::new(None), stages: RefCell::default() };
-        let mut flow = Self { equation, method: Method::dopri5(), first: None, dense: Vec::new(), control, limit };
+        let mut flow =
+            Self { equation, method: Method::dopri5(), first: None, dense: Vec::new(), control, limit, begun: false };
         flow.restart(t, Combination::of(x), control.first_step);
         flow
     }
@@ -167,6 +173,16 @@ impl<'f, T: Real> Flow<'f, T> {
         self.first = self.equation.last.borrow().as_ref().map(|last| last.dx.clone());
     }
 
+    /// Whether the field gave finite numbers when it was last asked.
+    fn is_finite(&self) -> bool {
+        self.equation.last.borrow().as_ref().is_none_or(|last| last.dx.values().iter().all(|dx| dx.is_finite()))
+    }
+
+    /// Why there is no step that moves the time.
+    fn no_step(&self) -> Attempt {
+        if self.is_finite() { Attempt::TooShort } else { Attempt::NotFinite }
+    }
+
     /// Keeps the stages of a step that was accepted.
     fn keep_stages(&mut self) {
         let mut stages = self.equation.stages.borrow_mut();
@@ -187,9 +203,11 @@ impl<T: Real> Stepper<T> for Flow<'_, T> {
         if h * T::from_subset(&1.1) >= remaining {
             self.method.set_h(remaining);
         }
-        if t + self.method.h() <= t {
-            return Attempt::TooShort;
+        let moves = t + self.method.h() > t;
+        if !moves || !self.begun && !self.is_finite() {
+            return self.no_step();
         }
+        self.begun = true;
         self.equation.stages.borrow_mut().clear();
         match self.method.step(&self.equation) {
             Ok(_) if matches!(self.method.status(), Status::RejectedStep) => Attempt::Rejected,
@@ -203,8 +221,14 @@ impl<T: Real> Stepper<T> for Flow<'_, T> {
                 self.restart(t, y, h);
                 Attempt::Rejected
             }
-            Err(_) => Attempt::TooShort,
+            Err(_) => self.no_step(),
         }
+    }
+
+    fn shorten(&mut self, longest_step: T) {
+        self.control.longest_step = longest_step;
+        self.method.h_max = longest_step;
+        self.method.set_h(self.method.h().min(longest_step));
     }
 
     fn time(&self) -> T {

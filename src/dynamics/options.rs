@@ -71,7 +71,8 @@ macro_rules! run_options {
                 self
             }
 
-            #[doc = concat!("Records the initial and the last ", $state, " only.")]
+            #[doc = concat!("Records the initial and the last ", $state, " only. Of all setters of what is recorded when, the last")]
+            /// one given holds.
             pub fn record_ends(mut self) -> Self {
                 self.options.sampling = Sampling::Ends;
                 self

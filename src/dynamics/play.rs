@@ -11,6 +11,7 @@ use super::cycle::Recurrence;
 use super::field::larger;
 use super::options::{Observer, RunOptions, require, run_options};
 use super::record::{Counts, Record, Sampling};
+use super::rest::{Rest, Verdict};
 use super::trajectory::{Limit, Step, StopReason, Trajectory};
 use crate::Scalar;
 use crate::error::{Error, Result};
@@ -89,6 +90,33 @@ impl<'a, A: Scalar> Game<'a, A> {
 ///
 /// Everything is checked at [`run`](Self::run). The [`Trajectory`] counts time in rounds, in each of which every neuron
 /// moves once.
+///
+/// The rates are recorded after every round, `n` numbers each; [`record_ends`](Self::record_ends) keeps the first and the last.
+///
+/// ```
+/// use ndarray::array;
+/// use neuronash::activation::Relu;
+/// use neuronash::dynamics::{Move, Order};
+/// use neuronash::network::FiringRateNetwork;
+///
+/// let net = FiringRateNetwork::<f64>::builder(array![[0.0, -0.5], [0.5, 0.0]])
+///     .activation(Relu)
+///     .input(&array![1.0, 0.0])
+///     .build()?;
+/// let play = net
+///     .game()
+///     .play()
+///     .order(Order::Random { seed: 1 })
+///     .moves(Move::Proximal { step: 0.5 })
+///     .damping(0.8)
+///     .tolerance(1e-9)
+///     .record_exploitability()
+///     .run()?;
+/// assert!(play.converged() && (play.final_state()[0] - 0.8).abs() < 1e-8);
+/// let left = play.exploitability().expect("asked for");
+/// assert!(left[play.steps()] < 1e-15 && left[0] > 0.1);
+/// # Ok::<(), neuronash::Error>(())
+/// ```
 #[must_use]
 pub struct Play<'a, A> {
     circuit: &'a Circuit<A>,
@@ -122,7 +150,9 @@ impl<'a, A: Scalar> Play<'a, A> {
     }
 
     /// The play has converged once no neuron's undamped move (per unit of step, for steps below 1) is longer than
-    /// `tolerance max(1, max_i |x_i|)`; 100 machine epsilons if not given.
+    /// `tolerance max(1, max_i |x_i|)`; 100 machine epsilons if not given. If some rate is above 1 in magnitude, the
+    /// longest move must besides have fallen to a half since it first was that short, so that rates that grow for ever by
+    /// the same amount do not count as converged.
     pub fn tolerance(mut self, tolerance: A) -> Self {
         self.tolerance = tolerance;
         self
@@ -188,6 +218,7 @@ impl<'a, A: Scalar> Play<'a, A> {
     ) -> Trajectory<A> {
         let is_map = !matches!(self.order, Order::Random { .. });
         let mut recurrence = self.options.cycle_tolerance.filter(|_| is_map).map(Recurrence::new);
+        let mut rest = Rest::new(self.tolerance);
         let input = self.circuit.input.view();
         let mut round = 0;
         let stop = loop {
@@ -212,8 +243,10 @@ impl<'a, A: Scalar> Play<'a, A> {
             if !table.within(self.options.divergence_bound) {
                 break StopReason::Diverged;
             }
-            if way <= self.tolerance * size.max(A::one()) {
-                break StopReason::Converged;
+            match rest.see(way, size.max(A::one())) {
+                Verdict::Moving => {}
+                Verdict::AtRest => break StopReason::Converged,
+                Verdict::Lost => break StopReason::Diverged,
             }
         };
         let time = A::of(round as f64);
@@ -289,6 +322,8 @@ impl<A: Scalar> Table<'_, A> {
             }
             Move::Proximal { step } => (activation.prox(x - step * (x - drive), step), step.min(A::one())),
         };
+        // Searches compare numbers and would pass over an activation that gives none.
+        let target = if activation.activate(drive).is_nan() { A::nan() } else { target };
         self.x[i] = if self.damping == A::one() { target } else { x + self.damping * (target - x) };
         (target - x).abs() / unit
     }

@@ -78,9 +78,13 @@ impl<'a, A: Scalar> Record<'a, A> {
             Some((certificate, Some(rest))) if potentials => {
                 Some(Lyapunov::Potentials(HopfieldLyapunov::new(circuit, &certificate, rest)?))
             }
-            Some(_) => {
-                let allowed = "with an equilibrium for the Hopfield form, without one for rates";
-                return Err(Error::invalid("record_lyapunov", "given for the other form", allowed));
+            Some((_, None)) => {
+                let allowed = "`record_lyapunov_about` for potentials";
+                return Err(Error::invalid("record_lyapunov", "given for the Hopfield form", allowed));
+            }
+            Some((_, Some(_))) => {
+                let allowed = "`record_lyapunov` for rates";
+                return Err(Error::invalid("record_lyapunov_about", "given for a flow of rates", allowed));
             }
         };
         let lyapunov = lyapunov.map(|v| (v, Vec::new()));

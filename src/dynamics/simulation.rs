@@ -4,12 +4,13 @@ use std::ops::ControlFlow;
 
 use ndarray::{ArrayBase, ArrayView1, ArrayViewMut1, Data, Ix1, Ix2};
 
-use super::cycle::Returns;
+use super::cycle::{Accuracy, Returns};
 use super::field::{Form, NetworkField, larger};
 use super::input::{Current, Input, Segment, increasing};
 use super::ode::{Attempt, StepControl, Stepper};
 use super::options::{Observer, RunOptions, require, run_options};
 use super::record::{Counts, Record, Sampling};
+use super::rest::{Rest, Stagnation, Verdict};
 use super::trajectory::{Limit, Step, StopReason, Trajectory};
 use crate::Scalar;
 use crate::check::finite;
@@ -70,6 +71,21 @@ impl<'a, A: Scalar> Game<'a, A> {
 
 impl<A: Scalar> HopfieldNetwork<A> {
     /// Starts a simulation of `T y' = -y + W Phi(y) + u(t)`; states are membrane potentials.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use neuronash::activation::Relu;
+    /// use neuronash::network::HopfieldNetwork;
+    ///
+    /// let net = HopfieldNetwork::<f64>::builder(array![[0.0, -1.0], [1.0, 0.0]])
+    ///     .activation(Relu)
+    ///     .input(&array![1.0, 0.0])
+    ///     .build()?;
+    /// let run = net.simulate().until_converged(1e-9).run()?;
+    /// // y_1 = 1 - max(0, y_2) and y_2 = max(0, y_1)
+    /// assert!(run.converged() && (run.final_state()[0] - 0.5).abs() < 1e-8);
+    /// # Ok::<(), neuronash::Error>(())
+    /// ```
     pub fn simulate(&self) -> Simulation<'_, A> {
         Simulation::new(&self.circuit, Form::Hopfield)
     }
@@ -80,6 +96,44 @@ impl<A: Scalar> HopfieldNetwork<A> {
 /// Everything is checked at [`run`](Self::run). Integration is by the Dormand-Prince 5(4) pair with dense output
 /// (Hairer, Norsett, Wanner, *Solving Ordinary Differential Equations I*, II.5); the local error of neuron `i` is held
 /// below `absolute + relative |x_i|` in the root mean square.
+///
+/// The pair is explicit: its steps are never much longer than the fastest time scale, so that time constants of 1e-5 and
+/// 1 need about as many steps as their ratio. [`max_steps`](Self::max_steps) decides how long to go on.
+///
+/// The state is recorded after every step unless something else is asked for, `n` numbers each: 3000 neurons and
+/// 100,000 steps take 2.4 GB in `f64`. [`record_ends`](Self::record_ends) and [`record_at`](Self::record_at) keep
+/// less, and an [`observer`](Self::observer) sees every step without any record.
+///
+/// ```
+/// use std::ops::ControlFlow;
+///
+/// use ndarray::array;
+/// use neuronash::activation::Relu;
+/// use neuronash::network::FiringRateNetwork;
+///
+/// let net = FiringRateNetwork::<f64>::builder(array![[0.0, -0.5], [0.5, 0.0]]).activation(Relu).build()?;
+/// // A pulse into the first neuron from t = 1 to t = 2, seen at three times.
+/// let pulse = net
+///     .simulate()
+///     .input_steps(&array![1.0, 2.0], &array![[1.0, 0.0], [0.0, 0.0]])
+///     .until(10.0)
+///     .record_at(&array![1.0, 2.0, 10.0])
+///     .run()?;
+/// assert_eq!(pulse.states().row(0), array![0.0, 0.0]);
+/// assert!(pulse.states()[[1, 0]] > 0.5 && pulse.states()[[2, 0]] < 1e-3);
+///
+/// // An input that oscillates, until the first neuron has fired at 0.4 once.
+/// let driven = net
+///     .simulate()
+///     .input_function(|t, mut u| u.assign(&array![t.sin(), 0.0]))
+///     .until(100.0)
+///     .record_ends()
+///     .observer(|step| if step.state[0] > 0.4 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+///     .run()?;
+/// assert!(driven.final_state()[0] > 0.4 && driven.final_time() < 5.0);
+/// assert_eq!(driven.times().len(), 2);
+/// # Ok::<(), neuronash::Error>(())
+/// ```
 #[must_use]
 pub struct Simulation<'a, A> {
     circuit: &'a Circuit<A>,
@@ -93,6 +147,8 @@ pub struct Simulation<'a, A> {
     max_steps: usize,
     input: Input<'a, A>,
     options: RunOptions<'a, A>,
+    /// Whether the tolerance of cycles is the default, which follows the integration tolerance.
+    usual_cycles: bool,
 }
 
 run_options!(Simulation, "state", "step");
@@ -111,6 +167,7 @@ impl<'a, A: Scalar> Simulation<'a, A> {
             max_steps: 100_000,
             input: Input::Constant,
             options: RunOptions::new(A::epsilon().sqrt().sqrt()),
+            usual_cycles: true,
         }
     }
 
@@ -126,10 +183,19 @@ impl<'a, A: Scalar> Simulation<'a, A> {
         self
     }
 
-    /// Runs until the state is at rest: `max_i |tau_i x_i'| <= tolerance max(1, max_i |x_i|)` after the last jump of
-    /// the input, or until it is found to cycle.
+    /// Runs until the state is at rest, `max_i |tau_i x_i'| <= tolerance max(1, max_i |x_i|)` after the last jump of the
+    /// input, or until it is found to cycle.
     ///
-    /// The integration tolerances must then be at most a tenth of this one, and are a hundredth if not given.
+    /// A state above 1 in magnitude must besides be coming to rest: the left side, the residual, must have fallen to a
+    /// half of what it was when the inequality first held, and again after every doubling of the state. Without that, a
+    /// rate that rises for ever at a constant pace would seem at rest once it is large; it ends as
+    /// [`StopReason::Diverged`] or at a limit. A drift slower than the tolerance in a state below 1 does count as rest.
+    ///
+    /// The integration tolerances must be at most a tenth of this one; not given, the relative one is a hundredth (1e-6 at
+    /// most, 1e-4 for `f32`), and the tolerance itself must then be at least 400 machine epsilons. Near rest the steps of
+    /// an explicit method are as long as its stability allows, and its errors may keep the residual above the tolerance: if the
+    /// residual, at most 1000 tolerances, has not fallen over 100 steps, later steps are at most half as long as those
+    /// were, which lets every mode decay.
     pub fn until_converged(mut self, tolerance: A) -> Self {
         self.rest = Some(tolerance);
         self
@@ -160,15 +226,22 @@ impl<'a, A: Scalar> Simulation<'a, A> {
     }
 
     /// How closely the state must return, relative to the size of its cycle, to count as a cycle in a run
-    /// [until converged](Self::until_converged); `None` never looks for cycles. The fourth root of the machine epsilon
-    /// if not given.
+    /// [until converged](Self::until_converged); `None` never looks for cycles. If not given, 10,000 times the relative
+    /// integration tolerance, and at most the fourth root of the machine epsilon (1.2e-4, 0.019 for `f32`).
+    ///
+    /// Three returns in a row must be that close, and must not drift: from one to the next the state moves by no more than
+    /// the integration tolerance times the steps in between, or by so much less each time that what is left is within
+    /// the tolerance of the cycle. So a slow spiral is not a cycle, unless it gains or loses less per turn than the integration
+    /// may err; nor is a loop smaller than about 100 errors of a step.
     pub fn cycle_tolerance(mut self, tolerance: Option<A>) -> Self {
         self.options.cycle_tolerance = tolerance;
+        self.usual_cycles = false;
         self
     }
 
     /// An input that jumps: row `k` of `values` (shape `[times, n]`) holds from `times[k]` until the next time; before
-    /// the first time the network's own input holds. The integration restarts at every jump.
+    /// the first time the network's own input holds. The integration restarts at every jump. Takes the place of an
+    /// [`input_function`](Self::input_function) given before.
     pub fn input_steps<S, T>(mut self, times: &ArrayBase<S, Ix1>, values: &ArrayBase<T, Ix2>) -> Self
     where
         S: Data<Elem = A>,
@@ -180,14 +253,14 @@ impl<'a, A: Scalar> Simulation<'a, A> {
 
     /// An input `u(t)`: the function gets the time and writes all entries of the vector of shape `[n]`, which holds
     /// the values of the call before (0 at the first call). It should be continuous; a number that is not finite ends
-    /// the run with an error that names the time.
+    /// the run with an error that names the time. Takes the place of [`input_steps`](Self::input_steps) given before.
     pub fn input_function(mut self, input: impl Fn(A, ArrayViewMut1<'_, A>) + 'a) -> Self {
         self.input = Input::Function(Box::new(input));
         self
     }
 
     /// Records at these times, interpolated within the steps, instead of after every step. They must increase and lie
-    /// between the initial and the final time.
+    /// between the initial and the final time. Takes the place of [`record_ends`](Self::record_ends) given before.
     pub fn record_at<S: Data<Elem = A>>(mut self, times: &ArrayBase<S, Ix1>) -> Self {
         self.options.sampling = Sampling::Times(times.to_vec());
         self
@@ -195,6 +268,9 @@ impl<'a, A: Scalar> Simulation<'a, A> {
 
     /// Records the Lyapunov function `V_H` of the certified Hopfield form about its equilibrium `y*`, shape `[n]`, at
     /// every sample.
+    ///
+    /// Any finite potentials are taken for `y*`; away from the equilibrium the values are still a distance between the two
+    /// states, but need not fall along the flow.
     pub fn record_lyapunov_about<S: Data<Elem = A>>(
         mut self,
         certificate: &NetworkCertificate,
@@ -247,6 +323,7 @@ impl<'a, A: Scalar> Simulation<'a, A> {
             }
         };
         let (relative, absolute) = self.check_tolerances()?;
+        let usual = if self.usual_cycles { A::of(1e4) * relative } else { A::infinity() };
         if let Some(step) = self.longest_step {
             require("longest_step", step, step > A::zero(), "numbers above 0")?;
         }
@@ -272,7 +349,7 @@ impl<'a, A: Scalar> Simulation<'a, A> {
                 longest_step: self.longest_step.unwrap_or_else(A::infinity),
             },
             rest: self.rest,
-            cycle_tolerance: self.options.cycle_tolerance.filter(|_| self.rest.is_some()),
+            cycle_tolerance: self.options.cycle_tolerance.filter(|_| self.rest.is_some()).map(|t| t.min(usual)),
             bound: self.options.divergence_bound,
             max_steps: self.max_steps,
         })
@@ -282,8 +359,10 @@ impl<'a, A: Scalar> Simulation<'a, A> {
         let smallest = A::of(4.0) * A::epsilon();
         let mut default = A::of(1e-6).max(A::epsilon() * A::of(1000.0));
         if let Some(rest) = self.rest {
-            let allowed = format!("numbers between {} and 1", A::of(100.0) * smallest);
-            require("until_converged", rest, rest >= A::of(100.0) * smallest && rest <= A::one(), allowed)?;
+            // The relative tolerance bounds it from below: the one given, or a hundredth of it.
+            let least = if self.relative.is_some() { A::of(10.0) * smallest } else { A::of(100.0) * smallest };
+            let allowed = format!("numbers between {least} and 1");
+            require("until_converged", rest, rest >= least && rest <= A::one(), allowed)?;
             default = default.min(rest / A::of(100.0));
         }
         let relative = self.relative.unwrap_or(default);
@@ -381,10 +460,10 @@ impl<A: Scalar> Run<'_, '_, A> {
 
     fn one_segment(&mut self, segment: &Segment<A>, is_last: bool) -> Result<Option<StopReason<A>>> {
         self.enter(segment);
-        if is_last && self.at_rest() {
-            return Ok(Some(StopReason::Converged));
+        let mut watch = Watch::new(self.plan, segment.start).filter(|_| is_last);
+        if let Some(stop) = watch.as_mut().and_then(|watch| self.judge_rest(watch)) {
+            return Ok(Some(stop));
         }
-        let mut returns = self.plan.cycle_tolerance.filter(|_| is_last).map(Returns::new);
         let mut flow = A::flow(self.field, segment.start, segment.end, &self.state, self.plan.control);
         loop {
             if self.counts.steps + self.counts.rejected >= self.plan.max_steps {
@@ -401,12 +480,13 @@ impl<A: Scalar> Run<'_, '_, A> {
                     continue;
                 }
                 Attempt::TooShort => return Ok(Some(StopReason::LimitReached(Limit::StepSize))),
+                Attempt::NotFinite => return Ok(Some(StopReason::Diverged)),
             }
             let reached = arrived(flow.time(), segment.end);
             self.time = if reached { segment.end } else { flow.time() };
             self.state.copy_from_slice(flow.state());
             self.sample(&mut *flow)?;
-            if let Some(stop) = self.judge(is_last, returns.as_mut(), &mut *flow) {
+            if let Some(stop) = self.judge(watch.as_mut(), &mut *flow) {
                 return Ok(Some(stop));
             }
             if reached {
@@ -437,32 +517,39 @@ impl<A: Scalar> Run<'_, '_, A> {
     }
 
     /// Whether the run ends here.
-    fn judge(
-        &mut self,
-        is_last: bool,
-        returns: Option<&mut Returns<A>>,
-        flow: &mut dyn Stepper<A>,
-    ) -> Option<StopReason<A>> {
-        let size = self.state.iter().map(|x| x.abs()).fold(A::zero(), larger);
+    fn judge(&mut self, watch: Option<&mut Watch<A>>, flow: &mut dyn Stepper<A>) -> Option<StopReason<A>> {
+        let size = self.size();
         if size.is_nan() || size > self.plan.bound {
             return Some(StopReason::Diverged);
         }
         if let Some(stop) = self.ask_observer() {
             return Some(stop);
         }
-        if is_last && self.at_rest() {
-            return Some(StopReason::Converged);
+        let watch = watch?;
+        if let Some(stop) = self.judge_rest(watch) {
+            return Some(stop);
+        }
+        if let Some(step) = watch.stagnation.see(self.time, watch.residual, size, watch.longest_step) {
+            watch.longest_step = step;
+            flow.shorten(step);
         }
         let from = flow.previous_time();
-        let period = returns?.see(from, flow.time(), &self.state, |t| flow.interpolate(t))?;
+        let period = watch.returns.as_mut()?.see(from, flow.time(), &self.state, |t| flow.interpolate(t))?;
         Some(StopReason::CycleDetected { period })
     }
 
-    fn at_rest(&self) -> bool {
-        self.plan.rest.is_some_and(|tolerance| {
-            let size = self.state.iter().map(|x| x.abs()).fold(A::one(), larger);
-            self.field.residual(self.time, &self.state) <= tolerance * size
-        })
+    fn judge_rest(&self, watch: &mut Watch<A>) -> Option<StopReason<A>> {
+        watch.residual = self.field.residual(self.time, &self.state);
+        match watch.rest.see(watch.residual, self.size()) {
+            Verdict::Moving => None,
+            Verdict::AtRest => Some(StopReason::Converged),
+            Verdict::Lost => Some(StopReason::Diverged),
+        }
+    }
+
+    /// `max(1, max_i |x_i|)`, or NaN.
+    fn size(&self) -> A {
+        self.state.iter().map(|x| x.abs()).fold(A::one(), larger)
     }
 
     fn ask_observer(&mut self) -> Option<StopReason<A>> {
@@ -478,6 +565,30 @@ impl<A: Scalar> Run<'_, '_, A> {
         }
         self.counts.evaluations = self.field.evaluations();
         self.record.finish(self.time, &self.state, stop, self.counts)
+    }
+}
+
+/// What is watched after the last jump of the input in a run until rest.
+struct Watch<A> {
+    rest: Rest<A>,
+    residual: A,
+    stagnation: Stagnation<A>,
+    longest_step: A,
+    returns: Option<Returns<A>>,
+}
+
+impl<A: Scalar> Watch<A> {
+    /// A watch from time `t`, if the plan asks for rest.
+    fn new(plan: &Plan<A>, t: A) -> Option<Self> {
+        let StepControl { relative, absolute, longest_step, .. } = plan.control;
+        let accuracy = Accuracy { relative, absolute };
+        plan.rest.map(|tolerance| Self {
+            rest: Rest::new(tolerance),
+            residual: A::infinity(),
+            stagnation: Stagnation::new(tolerance, t),
+            longest_step,
+            returns: plan.cycle_tolerance.map(|tolerance| Returns::new(tolerance, accuracy)),
+        })
     }
 }
 

@@ -23,7 +23,8 @@ pub enum StopReason<A> {
         /// Time, or number of rounds, from one visit to the next.
         period: A,
     },
-    /// The state grew beyond the divergence bound or stopped being a number.
+    /// The state grew beyond the divergence bound, or until its growth was lost in rounding; or it stopped being a number,
+    /// as where an activation gives NaN or a neuron has no finite best response.
     Diverged,
     /// A limit was reached before anything else happened.
     LimitReached(Limit),
@@ -59,6 +60,26 @@ impl<A: Scalar> fmt::Display for StopReason<A> {
 /// A run of a network in time, or of its game in rounds.
 ///
 /// For discrete play, time is the number of rounds (simultaneous, proximal) or sweeps (sequential) played.
+///
+/// ```
+/// use ndarray::array;
+/// use neuronash::activation::Identity;
+/// use neuronash::dynamics::StopReason;
+/// use neuronash::network::FiringRateNetwork;
+///
+/// let net = FiringRateNetwork::<f64>::builder(array![[0.0]]).activation(Identity).input(&array![1.0]).build()?;
+/// let run = net.simulate().until(2.0).relative_tolerance(1e-9).record_energies().run()?;
+/// assert_eq!(run.stop(), StopReason::TimeReached);
+/// assert_eq!(run.states().dim(), (run.steps() + 1, 1));
+/// for (t, x) in run.times().iter().zip(run.states().rows()) {
+///     assert!((x[0] - (1.0 - (-t).exp())).abs() < 1e-8);
+/// }
+/// // The neuron lowers its energy x^2/2 - x.
+/// let energies = run.energies().expect("asked for");
+/// assert!(energies[[0, 0]] == 0.0 && energies[[run.steps(), 0]] < -0.3);
+/// println!("{run}");
+/// # Ok::<(), neuronash::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(
@@ -162,8 +183,8 @@ impl<A: Scalar> fmt::Display for Trajectory<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "trajectory of {} neurons: {} at t = {} after {} steps ({} rejected, {} evaluations), {} samples",
-            self.states.ncols(),
+            "trajectory of {}: {} at t = {} after {} steps ({} rejected, {} evaluations), {} samples",
+            neurons(self.states.ncols()),
             self.stop,
             self.final_time,
             self.steps,
@@ -174,7 +195,34 @@ impl<A: Scalar> fmt::Display for Trajectory<A> {
     }
 }
 
+/// `1 neuron`, `2 neurons`.
+fn neurons(n: usize) -> String {
+    format!("{n} neuron{}", if n == 1 { "" } else { "s" })
+}
+
 /// What an observer sees after every step.
+///
+/// ```
+/// use std::ops::ControlFlow;
+///
+/// use ndarray::array;
+/// use neuronash::activation::Identity;
+/// use neuronash::dynamics::{Step, StopReason};
+/// use neuronash::network::FiringRateNetwork;
+///
+/// let net = FiringRateNetwork::<f64>::builder(array![[0.0]]).activation(Identity).input(&array![1.0]).build()?;
+/// let mut largest_move = 0.0_f64;
+/// let mut before = 0.0;
+/// let watch = |step: &Step<'_, f64>| {
+///     largest_move = largest_move.max((step.state[0] - before).abs());
+///     before = step.state[0];
+///     if step.number < 10 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+/// };
+/// let run = net.simulate().until(1e3).observer(watch).run()?;
+/// assert_eq!((run.stop(), run.steps()), (StopReason::Interrupted, 10));
+/// assert!(largest_move > 0.0);
+/// # Ok::<(), neuronash::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct Step<'a, A> {
