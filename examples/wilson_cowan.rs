@@ -156,7 +156,10 @@ fn lyapunov() -> Outcome<String> {
         }
         panel = panel.styled(curve, color, 3, dash, &format!("from x_{{E}} = {}, x_{{I}} = {}", start[0], start[1]));
     }
-    let envelope = times.iter().map(|&t| [t, function.envelope(1.0, t).log10()]).collect();
+    let mut envelope = Vec::new();
+    for &t in &times {
+        envelope.push([t, function.envelope(1.0, t)?.log10()]);
+    }
     let panel = panel.styled(envelope, BLACK, 3, Dash::Dashed, "guaranteed envelope");
     Ok(Figure::new("lyapunov_function", 900, 560).panel(panel).save()?.display().to_string())
 }

@@ -97,7 +97,7 @@ fn v_falls_at_the_guaranteed_rate_for_every_activation() {
                 let allowed = v[k - 1] * (-rate * (run.times()[k] - run.times()[k - 1])).exp();
                 assert!(v[k] <= allowed * (1.0 + 1e-9) + 1e-13, "{activation} {seed} {k}: {} {allowed}", v[k]);
             }
-            assert!(v[v.len() - 1] <= net.lyapunov(&certificate).unwrap().envelope(v[0], 20.0) + 1e-13);
+            assert!(v[v.len() - 1] <= net.lyapunov(&certificate).unwrap().envelope(v[0], 20.0).unwrap() + 1e-13);
         }
     }
 }
@@ -174,7 +174,18 @@ fn rate_and_envelope_are_the_formula() {
     let certificate = net.certify().unwrap().into_certificate().unwrap();
     let lyapunov = net.lyapunov(&certificate).unwrap();
     assert!(lyapunov.decay_rate() <= 0.25 && lyapunov.decay_rate() > 0.2499999);
-    assert!((lyapunov.envelope(3.0, 8.0) - 3.0 * (-2.0f64).exp()).abs() < 1e-6);
+    assert!((lyapunov.envelope(3.0, 8.0).unwrap() - 3.0 * (-2.0f64).exp()).abs() < 1e-6);
+    for (initial, t, name) in [
+        (3.0, -1.0, "t"),
+        (3.0, f64::NAN, "t"),
+        (3.0, f64::INFINITY, "t"),
+        (-3.0, 1.0, "initial"),
+        (f64::NAN, 1.0, "initial"),
+    ] {
+        let error = lyapunov.envelope(initial, t).unwrap_err();
+        assert!(matches!(&error, neuronash::Error::Invalid { argument, .. } if argument == name), "{error}");
+    }
+    assert_eq!(lyapunov.envelope(f64::INFINITY, 1.0).unwrap(), f64::INFINITY);
     // W = 3/4: delta <= 1/4, and 2 delta / max tau = 1/8.
     let net = FiringRateNetwork::builder(array![[0.75]]).activation(Relu).time_constants(&array![4.0]).build().unwrap();
     let certificate = net.certify().unwrap().into_certificate().unwrap();
@@ -465,6 +476,19 @@ fn bad_input_is_refused() {
     assert!(lyapunov.error_bound(&huge).unwrap().is_none());
     let wrong_form = net.simulate().until(1.0).record_lyapunov_about(&certificate, &array![0.0, 0.0, 0.0, 0.0]).run();
     assert!(matches!(wrong_form, Err(Error::Invalid { .. })));
+}
+
+#[test]
+fn overflowing_linearisations_are_errors() {
+    let linear = |w: Array2<f32>| FiringRateNetwork::builder(w).activation(Identity).build().unwrap();
+    let huge = linear(array![[3e38, 3e38], [3e38, 3e38]]);
+    let x = array![0.0, 0.0];
+    assert!(matches!(huge.linearise(&x), Err(Error::Invalid { argument, .. }) if argument == "weights"));
+    assert!(huge.to_hopfield().linearise(&x).is_err());
+    // Entries whose squares overflow are no reason to call everything marginal.
+    let large = linear(array![[1e25, 0.0], [0.0, 1e25]]).linearise(&x).unwrap();
+    assert_eq!(large.tendency(), Tendency::Unstable);
+    assert!(large.tolerance().is_finite());
 }
 
 /// Wilson-Cowan, both slopes 1: trace and determinant of theory 5.2.

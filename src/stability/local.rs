@@ -34,7 +34,8 @@ impl<A: Scalar> FiringRateNetwork<A> {
     /// ```
     ///
     /// # Errors
-    /// Rates of the wrong length or not finite; more than 20,000 neurons, for whom the dense Jacobian does not fit.
+    /// Rates of the wrong length or not finite; more than 20,000 neurons, for whom the dense Jacobian does not fit;
+    /// weights so large that the Jacobian or its eigenvalues overflow.
     pub fn linearise<S: Data<Elem = A>>(&self, x: &ArrayBase<S, Ix1>) -> Result<Linearisation<A>> {
         finite_vector("x", x.view(), self.len())?;
         let z = self.drive(x)?;
@@ -48,7 +49,7 @@ impl<A: Scalar> HopfieldNetwork<A> {
     ///
     /// # Errors
     /// Potentials of the wrong length or not finite; more than 20,000 neurons, for whom the dense Jacobian does not
-    /// fit.
+    /// fit; weights so large that the Jacobian or its eigenvalues overflow.
     pub fn linearise<S: Data<Elem = A>>(&self, y: &ArrayBase<S, Ix1>) -> Result<Linearisation<A>> {
         finite_vector("y", y.view(), self.len())?;
         let (slopes, kinks) = slopes_and_kinks(&self.circuit, &y.to_owned())?;
@@ -73,6 +74,20 @@ pub enum Tendency {
 ///
 /// Near an equilibrium at which no neuron sits at a kink, [`tendency`](Self::tendency) decides. It is a floating-point
 /// answer, not a proof.
+///
+/// ```
+/// use ndarray::array;
+/// use neuronash::activation::Tanh;
+/// use neuronash::network::FiringRateNetwork;
+///
+/// // At rest at 0, where every slope is 1: the Jacobian is `W - I`, with the eigenvalues -0.5 +- 2i.
+/// let net = FiringRateNetwork::<f64>::builder(array![[0.5, -2.0], [2.0, 0.5]]).activation(Tanh::new()).build()?;
+/// let local = net.linearise(&array![0.0, 0.0])?;
+/// assert!(local.is_stable());
+/// assert!((local.spectral_abscissa() + 0.5).abs() < 1e-12);
+/// assert!((local.eigenvalues()[0].im.abs() - 2.0).abs() < 1e-12);
+/// # Ok::<(), neuronash::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Linearisation<A> {
@@ -104,10 +119,23 @@ impl<A: Scalar> Linearisation<A> {
         for (mut row, &tau) in jacobian.rows_mut().into_iter().zip(&circuit.time_constants) {
             row /= tau;
         }
-        let size = jacobian.iter().map(|&v| v * v).sum::<A>().sqrt();
         let n = A::of(circuit.len() as f64);
+        let overflows = || {
+            let found = "so large that the Jacobian or its eigenvalues overflow";
+            Error::invalid("weights", found, "weights over time constants, times slopes, well below the largest number")
+        };
+        let largest = jacobian.iter().fold(A::zero(), |m, v| m.max(v.abs()));
+        if jacobian.iter().any(|v| !v.is_finite()) || !(n * largest).is_finite() {
+            return Err(overflows());
+        }
+        // The squares of large entries overflow, those of their ratios do not.
+        let unit = if largest > A::zero() { largest } else { A::one() };
+        let size = unit * jacobian.iter().map(|&v| (v / unit) * (v / unit)).sum::<A>().sqrt();
         let eigenvalues = linalg::eigvals(jacobian.view())?;
-        Ok(Self { eigenvalues, slopes, kinks, tolerance: A::of(10.0) * n * A::epsilon() * size })
+        if eigenvalues.iter().any(|v| !(v.re.is_finite() && v.im.is_finite())) {
+            return Err(overflows());
+        }
+        Ok(Self { eigenvalues, slopes, kinks, tolerance: A::of(10.0) * A::epsilon() * n * size })
     }
 
     /// The eigenvalues, by decreasing real part, in units of 1/time.
@@ -169,7 +197,11 @@ impl fmt::Display for Tendency {
 impl<A: Scalar> fmt::Display for Linearisation<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}, spectral abscissa {:.6e}", self.tendency(), self.spectral_abscissa())?;
-        if self.kinks.is_empty() { Ok(()) } else { write!(f, ", {} neurons at a kink", self.kinks.len()) }
+        match self.kinks.len() {
+            0 => Ok(()),
+            1 => write!(f, ", 1 neuron at a kink"),
+            kinks => write!(f, ", {kinks} neurons at a kink"),
+        }
     }
 }
 

@@ -18,7 +18,7 @@ use super::NetworkCertificate;
 use super::distance::{ErrorBound, bound_image};
 use crate::Scalar;
 use crate::check::finite_vector;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::network::{Circuit, FiringRateNetwork, HopfieldNetwork};
 
 impl<A: Scalar> FiringRateNetwork<A> {
@@ -54,6 +54,25 @@ impl<A: Scalar> FiringRateNetwork<A> {
 /// `V(x) = sum_i (d_i/tau_i) FY_i(x_i, (W x + u)_i)` of a certified firing-rate network, with its guarantees.
 ///
 /// They hold for the network that the certificate was proved for.
+///
+/// ```
+/// use ndarray::array;
+/// use neuronash::activation::Relu;
+/// use neuronash::network::FiringRateNetwork;
+///
+/// let net = FiringRateNetwork::builder(array![[0.5, -1.0], [1.0, -0.5]])
+///     .activation(Relu)
+///     .input(&array![1.0, 0.0])
+///     .build()?;
+/// let certificate = net.certify()?.into_certificate()?;
+/// let lyapunov = net.lyapunov(&certificate)?;
+/// let run = net.simulate().initial(&array![2.0, 0.5]).until(5.0).run()?;
+/// let start = lyapunov.value(&run.states().row(0))?;
+/// for (&t, x) in run.times().iter().zip(run.states().rows()) {
+///     assert!(lyapunov.value(&x)? <= lyapunov.envelope(start, t)? + 1e-9);
+/// }
+/// # Ok::<(), neuronash::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct LyapunovFunction<'a, A> {
     circuit: &'a Circuit<A>,
@@ -106,9 +125,18 @@ impl<'a, A: Scalar> LyapunovFunction<'a, A> {
         (2.0 * self.certificate.margin()).min(1.0) / slowest * (1.0 - 4.0 * f64::EPSILON)
     }
 
-    /// The guaranteed envelope `V(x(t)) <= V(x(0)) exp(-rate t)` after the time `t >= 0`.
-    pub fn envelope(&self, initial: A, t: A) -> A {
-        initial * A::of((-self.decay_rate() * t.to_double()).exp())
+    /// The guaranteed envelope `V(x(t)) <= V(x(0)) exp(-rate t)` after the time `t`, given the value `V(x(0))`.
+    ///
+    /// # Errors
+    /// An initial value that is negative or NaN, which `V` never is; a time that is negative or not finite.
+    pub fn envelope(&self, initial: A, t: A) -> Result<A> {
+        if initial.is_nan() || initial < A::zero() {
+            return Err(Error::invalid("initial", initial, "numbers from 0 up, and infinity"));
+        }
+        if !(t.is_finite() && t >= A::zero()) {
+            return Err(Error::invalid("t", t, "finite numbers from 0 up"));
+        }
+        Ok(initial * A::of((-self.decay_rate() * t.to_double()).exp()))
     }
 
     /// How far the equilibrium can move when the input changes by `v`, shape `[n]`:
@@ -175,6 +203,29 @@ impl<A: Scalar> HopfieldNetwork<A> {
     /// The Lyapunov function of a certified network in the membrane-potential form, given its equilibrium `y*`, shape
     /// `[n]`.
     ///
+    /// Any finite potentials are taken for `y*`. Away from the equilibrium the value is still the weighted Bregman divergence
+    /// between the two, a measure of distance, but nothing makes it fall along the flow. As `y*` nears the
+    /// equilibrium, so does the function.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use neuronash::activation::Tanh;
+    /// use neuronash::network::FiringRateNetwork;
+    ///
+    /// let net = FiringRateNetwork::builder(array![[0.5, -1.0], [1.0, -0.5]])
+    ///     .activation(Tanh::new())
+    ///     .build()?;
+    /// let certificate = net.certify()?.into_certificate()?;
+    /// let potentials = net.to_hopfield();
+    /// // Without input they rest at 0.
+    /// let lyapunov = potentials.lyapunov(&certificate, &array![0.0, 0.0])?;
+    /// assert_eq!(lyapunov.value(&array![0.0, 0.0])?, 0.0);
+    /// let run = potentials.simulate().initial(&array![2.0, -1.0]).until(3.0).run()?;
+    /// let values = run.states().rows().into_iter().map(|y| lyapunov.value(&y)).collect::<Result<Vec<f64>, _>>()?;
+    /// assert!(values.windows(2).all(|pair| pair[1] < pair[0]));
+    /// # Ok::<(), neuronash::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// A certificate of other weights or of smaller slopes; an equilibrium of the wrong length or not
     /// finite.
@@ -191,6 +242,20 @@ impl<A: Scalar> HopfieldNetwork<A> {
 /// (theory 3.2; Forti and Tesi 1995).
 ///
 /// It never increases, and strictly decreases while the rates `Phi(y)` differ from those at rest.
+///
+/// ```
+/// use ndarray::array;
+/// use neuronash::activation::Identity;
+/// use neuronash::network::HopfieldNetwork;
+///
+/// let net = HopfieldNetwork::<f64>::builder(array![[0.0, -1.0], [1.0, 0.0]]).activation(Identity).build()?;
+/// let certificate = net.certify()?.into_certificate()?;
+/// let lyapunov = net.lyapunov(&certificate, &array![0.0, 0.0])?;
+/// // Without input `y* = 0`, and `B_i(y, 0) = y^2/2` for the identity.
+/// let (y, d) = (array![2.0, 1.0], lyapunov.certificate().weights());
+/// assert!((lyapunov.value(&y)? - (4.0 * d[0] + d[1]) / 2.0).abs() < 1e-12);
+/// # Ok::<(), neuronash::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct HopfieldLyapunov<'a, A> {
     circuit: &'a Circuit<A>,
