@@ -70,8 +70,8 @@ struct Part<'a> {
 }
 
 pub(super) fn run(problem: &Problem, limits: Limits) -> Harvest {
-    let tallies: Vec<Tally> = std::iter::repeat_with(Tally::default).take(1).collect();
-    let mut first = Part::new(problem, limits, &tallies, 0);
+    let alone = [Tally::default()];
+    let mut first = Part::new(problem, limits, &alone, 0);
     let mut front = vec![Branch::root(problem)];
     for _ in 0..SPLIT_DEPTH {
         let mut next = Vec::new();
@@ -87,7 +87,7 @@ pub(super) fn run(problem: &Problem, limits: Limits) -> Harvest {
         part.descend(branch);
         (part.branches, part.found)
     };
-    let begun = vec![(first.branches, std::mem::take(&mut first.found))];
+    let begun = [(first.branches, first.found)];
     let front: Vec<(usize, Branch)> = front.into_iter().enumerate().collect();
     #[cfg(feature = "rayon")]
     let parts: Vec<_> = {
@@ -301,7 +301,7 @@ impl Branch {
         let (c, (a, b)) = (self.coefficient[[i, j]], self.rate[j]);
         if c == 0.0 && self.coefficient_error[[i, j]] == 0.0 {
             (0.0, 0.0)
-        } else if !self.is_reliable(i, j) && !(a.is_finite() && b.is_finite()) {
+        } else if (a.is_infinite() || b.is_infinite()) && !self.is_reliable(i, j) {
             (f64::NEG_INFINITY, f64::INFINITY)
         } else if c == 0.0 {
             (0.0, 0.0)
