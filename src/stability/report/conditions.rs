@@ -164,7 +164,8 @@ impl<'a> Subject<'a> {
         let margin = self.certifier.margin_shifted(&self.weights, &self.rho)?;
         // A margin is a verdict with tighter proofs than a search for the sign alone finds.
         if self.verdict.get().is_none()
-            && let verdict @ (Verdict::Stable(_) | Verdict::NotStable(_)) = margin.verdict_shifted(&self.weights, &self.rho)?
+            && let verdict @ (Verdict::Stable(_) | Verdict::NotStable(_)) =
+                margin.verdict_shifted(&self.weights, &self.rho)?
         {
             self.verdict.get_or_init(|| verdict);
         }
