@@ -40,6 +40,8 @@ pub trait Scalar:
     fn of(x: f64) -> Self;
     /// The same number as an `f64`, exactly.
     fn to_double(self) -> f64;
+    /// The least number of this type that is not below `x`.
+    fn at_least(x: f64) -> Self;
 }
 
 impl Scalar for f32 {
@@ -49,6 +51,10 @@ impl Scalar for f32 {
     fn to_double(self) -> f64 {
         f64::from(self)
     }
+    fn at_least(x: f64) -> Self {
+        let nearest = x as f32;
+        if f64::from(nearest) < x { nearest.next_up() } else { nearest }
+    }
 }
 
 impl Scalar for f64 {
@@ -57,5 +63,8 @@ impl Scalar for f64 {
     }
     fn to_double(self) -> f64 {
         self
+    }
+    fn at_least(x: f64) -> Self {
+        x
     }
 }

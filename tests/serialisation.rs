@@ -13,7 +13,9 @@ use neuronash::equilibrium::{
 };
 use neuronash::game::{split, symmetrizing_weights};
 use neuronash::network::{FiringRateNetwork, Members, Weights};
-use neuronash::stability::contraction::{PerronOptions, SContractingWeights, SContractionOptions};
+use neuronash::stability::contraction::{
+    PerronOptions, SContractingWeights, SContraction, SContractionOptions, s_contraction,
+};
 use neuronash::stability::diagonal::{
     Certificate, Certifier, Margin, Refutation, Verdict, certify, certify_sparse, margin,
 };
@@ -389,5 +391,17 @@ proptest! {
                 prop_assert_eq!(&there_and_back(&weights), &weights);
             }
         }
+    }
+}
+
+#[test]
+fn a_forged_multiplier_whose_square_underflows_proves_nothing() {
+    let w = array![[1e20]];
+    let mut stored = serde_json::to_value(s_contraction(&w).unwrap()).unwrap();
+    for y in [1e-160, 1.3e-162, 1e-100, 1e200] {
+        stored["refutation"]["multipliers"][0]["y"]["data"][0] = json!(y);
+        stored["upper"] = json!(-1.00001e20);
+        let forged: SContraction = serde_json::from_value(stored.clone()).unwrap();
+        assert!(forged.verify(&w).is_err(), "{y:e}");
     }
 }

@@ -5,6 +5,7 @@ use super::special::{entropy_gap, exp_range, logistic};
 use super::{ActivationCost, Domain, SlopeRange};
 use crate::Scalar;
 use crate::error::Result;
+use crate::linalg::rounding::div_up;
 
 /// `phi(z) = 1/(1 + e^{-b (z - h)})` with gain `b` and threshold `h`;
 /// `Psi(x) = (x ln x + (1-x) ln(1-x))/b + h x` on `[0, 1]`, paired with `Psi*(z) = ln(1 + e^{b (z-h)})/b`.
@@ -51,6 +52,17 @@ impl<A: Scalar> Logistic<A> {
     }
 }
 
+impl<A: Scalar> Logistic<A> {
+    /// `gain (z - threshold) - t`, to a few digits, where `above` is the rounded difference and `t` the rounded product.
+    fn rounding(&self, z: A, above: A, t: A) -> A {
+        let seen = above - z;
+        let of_difference = (z - (above - seen)) + (-self.threshold - seen);
+        let correction = self.gain.mul_add(above, -t) + self.gain * of_difference;
+        // Something overflowed; the rate is 0 then.
+        if correction.is_finite() { correction } else { A::zero() }
+    }
+}
+
 /// `s ln s`, continued to 0.
 fn x_ln_x<A: Scalar>(s: A) -> A {
     if s == A::zero() { s } else { s * s.ln() }
@@ -66,7 +78,11 @@ impl<A: Scalar> ActivationCost<A> for Logistic<A> {
         format!("logistic(gain {}, threshold {})", self.gain, self.threshold)
     }
     fn activate(&self, z: A) -> A {
-        logistic(self.gain * (z - self.threshold))
+        // Far below the threshold rates fall like e^t, which magnifies the rounding errors of t by |t|: they are put right.
+        let above = z - self.threshold;
+        let t = self.gain * above;
+        let rate = logistic(t);
+        if t < A::of(-16.0) { rate + rate * self.rounding(z, above, t) } else { rate }
     }
     fn derivative(&self, z: A) -> A {
         let e = (-(self.gain * (z - self.threshold)).abs()).exp();
@@ -96,7 +112,7 @@ impl<A: Scalar> ActivationCost<A> for Logistic<A> {
         Domain::new(A::zero(), A::one())
     }
     fn slope_range(&self) -> SlopeRange<A> {
-        SlopeRange::exact(A::zero(), self.gain / A::of(4.0))
+        SlopeRange::exact(A::zero(), A::at_least(div_up(self.gain.to_double(), 4.0)))
     }
     fn steepest_input(&self) -> Option<A> {
         Some(self.threshold)

@@ -6,6 +6,7 @@ use super::special::{alternating_sum, power_series};
 use super::{ActivationCost, Domain, SlopeRange};
 use crate::Scalar;
 use crate::error::Result;
+use crate::linalg::magnitude::Magnitude;
 
 /// `phi(z) = r z^k/(s^k + z^k)` for `z > 0`, else 0: a rate that saturates at `r`, reaches half of it at `z = s`, and rises
 /// with exponent `k`.
@@ -108,7 +109,16 @@ impl<A: Scalar> ActivationCost<A> for NakaRushton<A> {
         format!("Naka-Rushton(max rate {}, half input {}, exponent {})", self.max_rate, self.half_input, self.exponent)
     }
     fn activate(&self, z: A) -> A {
-        if z <= A::zero() { A::zero() } else { self.max_rate * self.fractions(z / self.half_input).0 }
+        if z <= A::zero() {
+            return A::zero();
+        }
+        let v = z / self.half_input;
+        if v >= A::min_positive_value() {
+            return self.max_rate * self.fractions(v).0;
+        }
+        // The quotient lost digits, which matters if the largest rate is huge: it is taken larger, and its power smaller.
+        let large = A::one() / A::epsilon();
+        self.max_rate * large.powf(-self.exponent) * (z * large / self.half_input).powf(self.exponent)
     }
     fn derivative(&self, z: A) -> A {
         if z <= A::zero() {
@@ -156,18 +166,19 @@ impl<A: Scalar> ActivationCost<A> for NakaRushton<A> {
         Domain::new(A::zero(), self.max_rate)
     }
     fn slope_range(&self) -> SlopeRange<A> {
-        let (k, one) = (self.exponent, A::one());
-        if k < one {
+        if self.exponent < A::one() {
             return SlopeRange::exact(A::zero(), A::infinity());
         }
-        let shape = (k + one).powf(one + one / k) / k * ((k - one).powf(one - one / k) / A::of(4.0));
-        // The larger of the two, since a quotient that underflows is no upper bound.
-        let (r, s) = (self.max_rate, self.half_input);
-        let most = (r / s * shape).max(r * (shape / s));
-        // An upper bound must not be lost to rounding; at k = 1 only the division rounds.
-        let exact = k == one && s.mul_add(most, -r) >= A::zero();
-        let most = if exact { most } else { most * (one + A::of(16.0) * A::epsilon()) };
-        SlopeRange::exact(A::zero(), most)
+        let [r, s, k] = [self.max_rate, self.half_input, self.exponent].map(Scalar::to_double);
+        // (k+1)^{1+1/k} (k-1)^{1-1/k}/(4k), in factors of which none loses digits: the last is raised to 1/k, and for large k
+        // it is near 1. Its logarithm is below 37, and so the power is right to about 30 machine epsilons.
+        let shape = if k == 1.0 {
+            1.0
+        } else {
+            (k + 1.0) / 4.0 * ((k - 1.0) / k) * ((k + 1.0) / (k - 1.0)).powf(1.0 / k) * (1.0 + 64.0 * f64::EPSILON)
+        };
+        let most = Magnitude::of(r).times(Magnitude::of(shape)).over(Magnitude::of(s));
+        SlopeRange::exact(A::zero(), A::at_least(most.upper()))
     }
     fn steepest_input(&self) -> Option<A> {
         let (k, one) = (self.exponent, A::one());

@@ -88,11 +88,12 @@ impl<A: Scalar> SlopeRange<A> {
         }
     }
 
-    /// The upper bound `rho` that a proof may rest on: finite, above 0, and known from a formula or a declaration.
+    /// The upper bound `rho` that a proof may rest on: finite, above 0, and known from a formula or a declaration, of an activation
+    /// that does not decrease.
     ///
     /// # Errors
-    /// [`Error::UnboundedSlope`] for an infinite one; [`Error::Invalid`] for one that was only sampled, or is not positive. Both name
-    /// the activation and what needed the bound.
+    /// [`Error::UnboundedSlope`] for an infinite one; [`Error::Invalid`] for one that was only sampled, or is not positive, or
+    /// unless `0 <= min <= max`. All name the activation and what needed the bound.
     ///
     /// ```
     /// use neuronash::activation::{ActivationCost, from_fn};
@@ -102,8 +103,14 @@ impl<A: Scalar> SlopeRange<A> {
     /// # Ok::<(), neuronash::Error>(())
     /// ```
     pub fn proved(&self, activation: &str, needed_by: &str) -> Result<A> {
-        let rho = self.bounded(activation, needed_by)?;
         let refused = |value: String, allowed: String| Err(Error::invalid(activation, value, allowed));
+        let ordered = A::zero() <= self.min && self.min <= self.max;
+        if self.exact && !ordered {
+            let value = format!("an activation with slopes in [{}, {}]", self.min, self.max);
+            let allowed = "activations that do not decrease, with `0 <= min <= max` for the bounds of their slopes";
+            return refused(value, format!("{allowed}, which {needed_by} needs"));
+        }
+        let rho = self.bounded(activation, needed_by)?;
         if !self.exact {
             let value = format!("an activation with slopes known from samples only, in [{}, {}]", self.min, self.max);
             let how = "by `with_slope_range` or a `slope_range` of its own";
@@ -114,5 +121,20 @@ impl<A: Scalar> SlopeRange<A> {
             return refused(value, format!("largest slopes above 0, which {needed_by} needs"));
         }
         Ok(rho)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn proofs_rest_on_slopes_of_nondecreasing_activations_only() {
+        for (min, max) in [(-1.0, 1.0), (f64::NAN, 1.0), (0.0, f64::NAN), (1.0, 0.5), (-1e-300, f64::INFINITY)] {
+            let error = SlopeRange::exact(min, max).proved("bend", "a proof").unwrap_err().to_string();
+            assert!(error.contains("do not decrease") && error.contains("bend"), "[{min}, {max}]: {error}");
+        }
+        assert_eq!(SlopeRange::exact(0.25, 1.0).proved("bend", "a proof"), Ok(1.0));
+        assert_eq!(SlopeRange::exact(1.0, 1.0).proved("bend", "a proof"), Ok(1.0));
     }
 }

@@ -7,7 +7,9 @@ use ndarray::{Array1, Array2, ArrayBase, Data, Ix1};
 use crate::Scalar;
 use crate::check::finite_vector;
 use crate::error::{Error, Result};
-use crate::network::{FiringRateNetwork, WeightsView};
+use crate::linalg::magnitude::{Magnitude, weighted_norm};
+use crate::linalg::rounding::div_up;
+use crate::network::{FiringRateNetwork, Population, WeightsView};
 use crate::stability::NetworkCertificate;
 
 /// Excitatory and inhibitory input of every neuron at one state.
@@ -227,17 +229,18 @@ impl RegulationBound {
     pub fn new<A: Scalar>(network: &FiringRateNetwork<A>, certificate: &NetworkCertificate) -> Result<Self> {
         network.lyapunov(certificate)?;
         let (d, rho) = (certificate.weights(), certificate.slope_bounds());
-        let outward = 1.0 + (network.len() + 16) as f64 * f64::EPSILON;
         let populations = network.populations();
-        let sums = |term: &dyn Fn(usize) -> f64| -> Vec<f64> {
-            populations.iter().map(|p| p.members().iter().map(term).sum::<f64>().sqrt()).collect()
+        let roots = |term: &dyn Fn(usize) -> (f64, f64, f64)| -> Vec<Magnitude> {
+            let terms = |p: &Population<A>| p.members().iter().map(term).collect::<Vec<_>>();
+            populations.iter().map(|p| weighted_norm(terms(p).into_iter())).collect()
         };
-        let (heard, said) = (sums(&|i| rho[i] / d[i]), sums(&|j| rho[j] * d[j]));
+        let (heard, said) = (roots(&|i| (1.0, rho[i], d[i])), roots(&|j| (rho[j], d[j], rho[j])));
+        let margin = certificate.margin();
         let matrix = Array2::from_shape_fn((populations.len(), populations.len()), |(p, q)| {
-            let neurons = populations[p].members().len() as f64;
-            heard[p] / neurons * said[q] / certificate.margin() * outward
+            let divisor = [populations[p].members().len() as f64, margin].map(Magnitude::of);
+            divisor.into_iter().fold(heard[p].times(said[q]), Magnitude::over).upper()
         });
-        Ok(Self { gain: (1.0 / certificate.margin()).next_up(), populations: matrix })
+        Ok(Self { gain: div_up(1.0, margin), populations: matrix })
     }
 }
 

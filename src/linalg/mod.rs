@@ -8,6 +8,7 @@ pub(crate) mod balance;
 mod faer;
 #[cfg(feature = "lapack")]
 mod lapack;
+pub(crate) mod magnitude;
 pub(crate) mod perron;
 pub(crate) mod rounding;
 pub(crate) mod split;

@@ -3,8 +3,9 @@
 //! Exact results are returned as they are (found by error-free transformations), so that bounds on matrices of
 //! small integers stay sharp. Overflow gives an infinite bound on the safe side, or a finite one that is still a bound.
 
-/// Below this magnitude the rounding error of a product may itself underflow.
-const SAFE_PRODUCT: f64 = f64::MIN_POSITIVE / f64::EPSILON;
+/// Below this magnitude, 2^-968, the rounding error of a product may itself underflow: products of two significands have up to
+/// 106 bits, and their last one must not fall below 2^-1074.
+const SAFE_PRODUCT: f64 = 4.0 * f64::MIN_POSITIVE / f64::EPSILON;
 
 /// A bound from above on `a + b`.
 pub(crate) fn add_up(a: f64, b: f64) -> f64 {
@@ -36,6 +37,9 @@ pub(crate) fn mul_up(a: f64, b: f64) -> f64 {
     if !p.is_finite() {
         return overflow_up(p, a.is_infinite() || b.is_infinite());
     }
+    if is_negative_zero(p) {
+        return p;
+    }
     if p.abs() < SAFE_PRODUCT || a.mul_add(b, -p) > 0.0 { p.next_up() } else { p }
 }
 
@@ -52,6 +56,9 @@ pub(crate) fn div_up(a: f64, b: f64) -> f64 {
     }
     if !q.is_finite() {
         return overflow_up(q, a.is_infinite() || b == 0.0);
+    }
+    if is_negative_zero(q) {
+        return q;
     }
     let exact = a.abs() >= SAFE_PRODUCT && q.abs() >= SAFE_PRODUCT && q.mul_add(b, -a) == 0.0;
     if exact { q } else { q.next_up() }
@@ -73,6 +80,12 @@ fn sum_error(a: f64, b: f64, s: f64) -> f64 {
     let b_seen = s - a;
     let error = (a - (s - b_seen)) + (b - b_seen);
     if error.is_finite() { error } else { 0.0 }
+}
+
+/// What underflowed from below is below 0, which is nearer to it than the least positive number: bounds from below on products
+/// and quotients of positive numbers are never negative.
+fn is_negative_zero(rounded: f64) -> bool {
+    rounded == 0.0 && rounded.is_sign_negative()
 }
 
 /// The largest finite number bounds from above what a negative overflow stands for.
@@ -119,6 +132,19 @@ mod tests {
                 prop_assert!(encloses(div_down(a, b), div_up(a, b), &(exact(a) / exact(b))));
             }
         }
+    }
+
+    #[test]
+    fn products_near_the_end_of_the_normal_range() {
+        // Their product is below 2^-969, and 2^-1075 above a floating-point number.
+        let (a, b) = (f64::from_bits(0x23ff_ffff_ffff_cfc7), f64::from_bits(0x1f4c_7b82_aa2b_41f7));
+        assert!(encloses(mul_down(a, b), mul_up(a, b), &(exact(a) * exact(b))));
+        // Bounds on positive numbers keep their sign when they underflow.
+        let tiny = f64::from_bits(1);
+        assert!(mul_down(tiny, 0.1).is_sign_positive() && div_down(tiny, 1e10).is_sign_positive());
+        assert_eq!((mul_down(tiny, 0.1), mul_up(tiny, 0.1)), (0.0, tiny));
+        assert_eq!((div_down(tiny, 1e10), div_up(tiny, 1e10)), (0.0, tiny));
+        assert_eq!((mul_down(-tiny, 0.1), mul_up(-tiny, 0.1)), (-tiny, 0.0));
     }
 
     #[test]

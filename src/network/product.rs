@@ -12,6 +12,7 @@ use crate::Scalar;
 use crate::check::length;
 use crate::error::{Error, Result};
 use crate::linalg::Backend;
+use crate::linalg::rounding::mul_up;
 
 impl<A: Scalar> Weights<A> {
     /// `W x` for a vector of shape `[n]`.
@@ -132,6 +133,8 @@ impl<A: Scalar> Weights<A> {
 #[derive(Debug)]
 pub(crate) struct RoundedWeights {
     entries: Array2<f32>,
+    /// Of the magnitudes of `entries`.
+    largest: f32,
 }
 
 /// Matrices of fewer rows fit into the caches, and a copy does not pay.
@@ -159,7 +162,7 @@ impl RoundedWeights {
         #[cfg(not(feature = "rayon"))]
         rows.for_each(round);
         let largest = largest.into_iter().fold(0.0, f32::max);
-        ROUNDABLE.contains(&largest).then_some(Self { entries })
+        ROUNDABLE.contains(&largest).then_some(Self { entries, largest })
     }
 
     /// `W v` for the vector `v` of length `n`; its entries are brought to size 1 before they are rounded.
@@ -182,14 +185,16 @@ impl RoundedWeights {
         }
         let unit: Vec<f32> = m.iter().map(|v| (v / size) as f32).collect();
         let n = m.len() as f64;
-        // Of entries, of `unit`, of products and of sums, in any order, with twice the unit roundoff; and what underflows.
+        // Of entries, of `unit`, of products and of sums, in any order, with twice the unit roundoff; and what underflows, where
+        // that of `unit` meets a weight.
         let roundings = (n + 8.0) * f64::from(f32::EPSILON);
-        let (outward, underflow) = ((1.0 - roundings).recip(), 8.0 * n * f64::from(f32::MIN_POSITIVE));
+        let lost = f64::from(f32::MIN_POSITIVE * f32::EPSILON) * f64::from(self.largest);
+        let (outward, underflow) = ((1.0 - roundings).recip(), n * (8.0 * f64::from(f32::MIN_POSITIVE) + lost));
         let mut product = vec![0.0; m.len()];
         by_rows(&mut product, self.entries.len(), |i| {
             let row = self.entries.row(i);
             let sum = absolute_inner(row.as_slice().unwrap_or_default(), &unit);
-            (f64::from(sum) * outward + underflow) * size
+            mul_up(f64::from(sum) * outward + underflow, size)
         });
         product
     }
@@ -304,5 +309,20 @@ mod tests {
             }
         }
         assert_eq!(w.rounded().unwrap().magnitudes(&vec![0.0; n]), vec![0.0; n]);
+    }
+
+    #[test]
+    fn magnitudes_count_what_underflows_before_it_meets_a_large_weight() {
+        let n = ROUND_FROM;
+        let mut w = Array2::zeros((n, n));
+        (w[[3, 1]], w[[0, 0]]) = (1e24, 1.0);
+        let w = Weights::dense(&w).unwrap();
+        // Next to 1, the second entry is lost in single precision.
+        for lost in [1e-46, 1e-40, 1e-60] {
+            let m: Vec<f64> = (0..n).map(|i| if i == 1 { lost } else { 1.0 }).collect();
+            let found = w.rounded().unwrap().magnitudes(&m);
+            assert!(found[3] >= 1e24 * lost && found[3] <= 1e24 * lost + 1e-18, "{:e}", found[3]);
+            assert!(found[0] >= 1.0 && found[0] <= 1.0 + 1e-3);
+        }
     }
 }

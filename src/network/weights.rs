@@ -179,7 +179,7 @@ impl<A: Scalar> Weights<A> {
 
     /// The entries of row `i` that are not zero, as `(j, w_ij)` in increasing order of `j`; none if there is no
     /// row `i`.
-    pub fn row(&self, i: usize) -> impl Iterator<Item = (usize, A)> + '_ {
+    pub fn row(&self, i: usize) -> impl Iterator<Item = (usize, A)> + Clone + '_ {
         let (indices, values): (Option<&[usize]>, &[A]) = match &self.storage {
             _ if i >= self.len() => (None, &[]),
             Storage::Dense(w) => (None, w.as_slice().map_or(&[], |all| &all[i * w.ncols()..(i + 1) * w.ncols()])),

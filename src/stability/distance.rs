@@ -15,6 +15,8 @@ use ndarray::{Array1, Array2, ArrayView1};
 
 use super::NetworkCertificate;
 use crate::Scalar;
+use crate::linalg::magnitude::{Magnitude, weighted_norm};
+use crate::linalg::rounding::{add_up, div_up, mul_up, sub_down};
 use crate::network::{Circuit, Weights, WeightsView};
 
 /// How far the reported rates `x` can be from those of the one true equilibrium, `x*`; proved, with all rounding errors counted.
@@ -38,7 +40,7 @@ impl ErrorBound {
     pub(crate) fn after<A: Scalar>(self, step: &Array1<A>, certificate: &NetworkCertificate) -> Option<Self> {
         let outward = 1.0 + 4.0 * f64::EPSILON;
         let length = || step.iter().map(|v| v.to_double().abs() * (1.0 + 2.0 * A::epsilon().to_double()));
-        let weighted = (self.weighted + certificate.norm_upper(length())) * outward;
+        let weighted = (self.weighted + certificate.norm_upper(length()).upper()) * outward;
         let largest = (self.largest + length().fold(0.0, f64::max)) * outward;
         (weighted.is_finite() && largest.is_finite()).then_some(Self { weighted, largest, ..self })
     }
@@ -151,8 +153,8 @@ fn add_products<A: Scalar>(sums: &mut [f64; LANES], row: &[A], y: &[f64], f: imp
     }
 }
 
-/// `|phi(z)| + rho |z|`, at least the smallest normal number: times the accuracy, the error of a computed activation.
-/// `rho = 1` without a certificate.
+/// `|y| + rho |z|` for the computed `y = phi(z)`, at least the smallest normal number: times [`seen`] accuracy, the error of a
+/// computed activation. `rho = 1` without a certificate.
 pub(crate) fn activation_scale<A: Scalar>(
     y: &Array1<A>,
     z: &Array1<A>,
@@ -167,6 +169,12 @@ pub(crate) fn activation_scale<A: Scalar>(
             (y.to_double().abs() + slope * z.to_double().abs()).max(tiny)
         })
         .collect()
+}
+
+/// What an accuracy relative to exact activations comes to relative to computed ones: `|y - q| <= accuracy (|q| + rho |z|)`
+/// implies `|y - q| <= accuracy / (1 - accuracy) (|y| + rho |z|)`.
+fn seen(accuracy: f64) -> f64 {
+    div_up(accuracy, sub_down(1.0, accuracy))
 }
 
 /// The bound above for `y`, the computed `Phi(z)`; `scale` is [`activation_scale`] and `product` holds `W y` and `|W| scale`.
@@ -184,22 +192,31 @@ pub(crate) fn error_bound<A: Scalar>(
     let n = z.len();
     let rho = certificate.slope_bounds();
     let (gamma, underflow) = rounding_of_drive(weights);
+    let seen = seen(accuracy);
     let drive_error = |i: usize| {
         let (z, u, w) = (z[i].to_double(), input[i].to_double(), product.value[i]);
         let rounding = gamma * (product.magnitude[i] + z.abs() + u.abs() + w.abs()) + underflow;
-        (z - u - w).abs() + rounding + accuracy * product.magnitude[i]
+        (z - u - w).abs() + rounding + seen * product.magnitude[i]
     };
+    // For the roundings of the bound itself, except where it may underflow.
     let outward = 1.0 + 4.0 * (n as f64 + 16.0) * f64::EPSILON;
-    let moved = certificate.norm_upper((0..n).map(|i| rho[i] * drive_error(i))) / certificate.margin() * outward;
-    let computed = certificate.norm_upper(scale.iter().map(|s| accuracy * s));
-    let weighted = (moved + computed) * outward;
-    let mut largest = certificate.largest_entry(weighted);
+    let moved = certificate
+        .norm_upper((0..n).map(|i| mul_up(rho[i], drive_error(i))))
+        .over(Magnitude::of(certificate.margin()))
+        .times(Magnitude::of(outward));
+    let computed = certificate.norm_upper(scale.iter().map(|&s| mul_up(seen, s)));
+    let weighted_magnitude = moved.plus(computed).times(Magnitude::of(outward));
+    let weighted = weighted_magnitude.upper();
+    let mut largest = certificate.largest_entry(weighted_magnitude);
     if largest > SHARPEN * weighted_scale(certificate) * weighted
         && let Some(gains) = row_gains(weights, certificate)
     {
+        let moved = moved.upper();
         let each = (0..n).map(|i| {
-            let through_drive = rho[i] * (drive_error(i) + gains[i] * moved) + accuracy * scale[i];
-            through_drive.min(weighted * (rho[i] / certificate.weights()[i]).sqrt()) * outward
+            let through_drive = mul_up(rho[i], add_up(drive_error(i), mul_up(gains[i], moved)));
+            let share = weighted_norm(std::iter::once((1.0, rho[i], certificate.weights()[i])));
+            let by_weight = weighted_magnitude.times(share).upper();
+            mul_up(add_up(through_drive, mul_up(seen, scale[i])).min(by_weight), outward)
         });
         largest = largest.min(each.fold(0.0, f64::max));
     }
@@ -228,7 +245,7 @@ pub(crate) fn drive_error_bound<A: Scalar>(
     let each = gains.iter().enumerate().map(|(i, gain)| {
         let (z, u, w) = (z[i].to_double(), input[i].to_double(), product.value[i]);
         let rounding = gamma * (product.magnitude[i] + z.abs() + u.abs() + w.abs()) + underflow;
-        ((z - u - w).abs() + rounding + gain * rates.weighted) * outward
+        mul_up((z - u - w).abs() + rounding + mul_up(*gain, rates.weighted), outward)
     });
     Some(each.fold(0.0, f64::max)).filter(|bound| bound.is_finite())
 }
@@ -254,14 +271,8 @@ fn weighted_scale(certificate: &NetworkCertificate) -> f64 {
 /// `e` moves drive `i` by at most that times `e`. A neuron that drives no others may have a tiny weight `d_j`, but then it
 /// does not count here. `None` if it overflows.
 fn row_gains<A: Scalar>(weights: &Weights<A>, certificate: &NetworkCertificate) -> Option<Vec<f64>> {
-    let inverse: Vec<f64> =
-        certificate.weights().iter().zip(certificate.slope_bounds()).map(|(d, rho)| rho / d).collect();
-    let gain = |i: usize| {
-        let (sum, terms) = weights.row(i).fold((0.0, 0.0), |(sum, terms), (j, w)| {
-            (sum + w.to_double().powi(2) * inverse[j] + f64::MIN_POSITIVE, terms + 1.0)
-        });
-        sum.sqrt() * (1.0 + (terms + 8.0) * f64::EPSILON)
-    };
+    let (d, rho) = (certificate.weights(), certificate.slope_bounds());
+    let gain = |i: usize| weighted_norm(weights.row(i).map(|(j, w)| (w.to_double(), rho[j], d[j]))).upper();
     let gains: Vec<f64> = (0..weights.len()).map(gain).collect();
     gains.iter().all(|g| g.is_finite()).then_some(gains)
 }

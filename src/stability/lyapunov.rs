@@ -19,6 +19,8 @@ use super::distance::{ErrorBound, bound_image};
 use crate::Scalar;
 use crate::check::finite_vector;
 use crate::error::{Error, Result};
+use crate::linalg::magnitude::Magnitude;
+use crate::linalg::rounding::{add_up, div_down, mul_down, mul_up, sub_up};
 use crate::network::{Circuit, FiringRateNetwork, HopfieldNetwork};
 
 impl<A: Scalar> FiringRateNetwork<A> {
@@ -122,10 +124,10 @@ impl<'a, A: Scalar> LyapunovFunction<'a, A> {
     /// The guaranteed rate `min(1, 2 delta) / max tau` in `dV/dt <= -rate V`, rounded downward, per unit of time.
     pub fn decay_rate(&self) -> f64 {
         let slowest = self.circuit.time_constants.iter().map(|tau| tau.to_double()).fold(0.0, f64::max);
-        (2.0 * self.certificate.margin()).min(1.0) / slowest * (1.0 - 4.0 * f64::EPSILON)
+        div_down((2.0 * self.certificate.margin()).min(1.0), slowest)
     }
 
-    /// The guaranteed envelope `V(x(t)) <= V(x(0)) exp(-rate t)` after the time `t`, given the value `V(x(0))`.
+    /// The guaranteed envelope `V(x(t)) <= V(x(0)) exp(-rate t)` after the time `t`, given the value `V(x(0))`, rounded upward.
     ///
     /// # Errors
     /// An initial value that is negative or NaN, which `V` never is; a time that is negative or not finite.
@@ -136,7 +138,9 @@ impl<'a, A: Scalar> LyapunovFunction<'a, A> {
         if !(t.is_finite() && t >= A::zero()) {
             return Err(Error::invalid("t", t, "finite numbers from 0 up"));
         }
-        Ok(initial * A::of((-self.decay_rate() * t.to_double()).exp()))
+        // The exponential of the standard library is within an ulp or so, but may underflow to 0.
+        let factor = (-mul_down(self.decay_rate(), t.to_double())).exp() * (1.0 + 8.0 * f64::EPSILON);
+        Ok(A::at_least(mul_up(initial.to_double(), factor.next_up())))
     }
 
     /// How far the equilibrium can move when the input changes by `v`, shape `[n]`:
@@ -146,9 +150,9 @@ impl<'a, A: Scalar> LyapunovFunction<'a, A> {
     /// A change of the wrong length or not finite.
     pub fn sensitivity<S: Data<Elem = A>>(&self, v: &ArrayBase<S, Ix1>) -> Result<SensitivityBound> {
         finite_vector("v", v.view(), self.circuit.len())?;
-        let driven = v.iter().zip(self.certificate.slope_bounds()).map(|(v, rho)| v.to_double() * rho);
-        let weighted = self.certificate.norm_upper(driven) / self.certificate.margin() * (1.0 + 2.0 * f64::EPSILON);
-        Ok(SensitivityBound { weighted, largest: self.certificate.largest_entry(weighted) })
+        let driven = v.iter().zip(self.certificate.slope_bounds()).map(|(v, &rho)| mul_up(v.to_double().abs(), rho));
+        let weighted = self.certificate.norm_upper(driven).over(Magnitude::of(self.certificate.margin()));
+        Ok(SensitivityBound { weighted: weighted.upper(), largest: self.certificate.largest_entry(weighted) })
     }
 
     /// How far the rates `x`, shape `[n]`, can be from the one equilibrium `x*`:
@@ -171,12 +175,15 @@ impl<'a, A: Scalar> LyapunovFunction<'a, A> {
         let (y, bound) = bound_image(self.circuit, &self.certificate, &z, accuracy);
         // The bound is of y = Phi(z), for any z, with the exact v = z - u - W y in place of W r; the way from x to y is
         // one rounded subtraction per neuron.
-        let outward = 1.0 + 4.0 * f64::EPSILON;
-        let way = x.iter().zip(&y).map(|(x, y)| (x.to_double() - y.to_double()).abs() * outward);
-        let (weighted, largest) = (self.certificate.norm_upper(way.clone()), way.fold(0.0, f64::max));
+        let away = |(x, y): (&A, &A)| {
+            let (x, y) = (x.to_double(), y.to_double());
+            sub_up(x.max(y), x.min(y))
+        };
+        let way = x.iter().zip(&y).map(away);
+        let (weighted, largest) = (self.certificate.norm_upper(way.clone()).upper(), way.fold(0.0, f64::max));
         Ok(bound.and_then(|mut bound| {
-            bound.weighted = (bound.weighted + weighted) * outward;
-            bound.largest = (bound.largest + largest) * outward;
+            bound.weighted = add_up(bound.weighted, weighted);
+            bound.largest = add_up(bound.largest, largest);
             (bound.weighted.is_finite() && bound.largest.is_finite()).then_some(bound)
         }))
     }

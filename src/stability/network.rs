@@ -10,6 +10,7 @@ use crate::Scalar;
 #[cfg(feature = "serde")]
 use crate::check::positive_vector;
 use crate::error::{Error, Result};
+use crate::linalg::magnitude::{Magnitude, weighted_norm};
 use crate::network::{Circuit, FiringRateNetwork, HopfieldNetwork, WeightsView};
 
 const NEED: &str = "a stability certificate";
@@ -394,30 +395,28 @@ impl NetworkCertificate {
         }
     }
 
-    /// `|v|_{D/R} = (sum_i (d_i / rho_i) v_i^2)^{1/2}`, rounded outward.
-    pub(crate) fn norm_upper(&self, v: impl Iterator<Item = f64>) -> f64 {
-        let n = self.weights.len() as f64;
-        let (mut scale, mut sum) = (0.0f64, 0.0f64);
-        for (v, (d, rho)) in v.zip(self.weights.iter().zip(&self.slope_bounds)) {
-            // Scaled as in BLAS `nrm2`: squares of tiny or huge entries must not be lost.
-            let term = (d / rho).sqrt() * v.abs();
-            if term > scale {
-                sum = 1.0 + sum * (scale / term).powi(2);
-                scale = term;
-            } else if term > 0.0 {
-                sum += (term / scale).powi(2);
-            } else if term.is_nan() {
-                return f64::NAN;
-            }
-        }
-        scale * sum.sqrt() * (1.0 + (n + 16.0) * f64::EPSILON)
+    /// `|v|_{D/R} = (sum_i (d_i / rho_i) v_i^2)^{1/2}`, rounded outward; NaN if an entry is.
+    pub(crate) fn norm_upper(&self, v: impl Iterator<Item = f64> + Clone) -> Magnitude {
+        let entries = v.zip(self.weights.iter().zip(&self.slope_bounds));
+        weighted_norm(entries.map(|(v, (&d, &rho))| (v, d, rho)))
     }
 
     /// An upper bound on every `|v_i|` of a vector with `|v|_{D/R} <= norm`, rounded outward.
-    pub(crate) fn largest_entry(&self, norm: f64) -> f64 {
-        let weight = |(d, rho): (&f64, &f64)| d / rho;
-        let least = self.weights.iter().zip(&self.slope_bounds).map(weight).fold(f64::INFINITY, f64::min);
-        norm / least.sqrt() * (1.0 + 8.0 * f64::EPSILON)
+    pub(crate) fn largest_entry(&self, norm: Magnitude) -> f64 {
+        norm.times(self.largest_share()).upper()
+    }
+
+    /// `max_i (rho_i / d_i)^{1/2}`, rounded outward: how large an entry of a vector of norm 1 can be.
+    fn largest_share(&self) -> Magnitude {
+        let ratio = |(rho, d): (&f64, &f64)| rho / d;
+        let pairs = || self.slope_bounds.iter().zip(&self.weights);
+        // Among ratios that are normal numbers, one rounding can hide the largest; others are not even comparable.
+        let largest = pairs().map(ratio).fold(0.0, f64::max);
+        if largest.is_normal() {
+            return Magnitude::of(largest).times(Magnitude::of(1.0 + 2.0 * f64::EPSILON)).root();
+        }
+        let squares = pairs().map(|(&rho, &d)| Magnitude::of(rho).over(Magnitude::of(d)));
+        squares.fold(Magnitude::ZERO, Magnitude::max).root()
     }
 
     /// An error unless this circuit has the weights that were certified, and slopes that are no larger.

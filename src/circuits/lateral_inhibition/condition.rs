@@ -7,7 +7,10 @@
 //! `|sqrt(p + b c) - sqrt(p)| < c sqrt(d) < sqrt(p + b c) + sqrt(p)`.
 //! Slope bounds `rho` other than 1 enter only through `alpha = 1/rho_E - a` and `gamma = 1/rho_I + e`: no rescaling is needed.
 
+use std::cmp::Ordering;
+
 use crate::Scalar;
+use crate::stability::diagonal::exact::Expansion;
 
 /// The two modes of the circuit at the slope bounds `rho`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -100,6 +103,61 @@ impl<A: Scalar> Modes<A> {
         let s = if a >= e { (a - e + root) / A::of(2.0) } else { A::of(2.0) * (a * e + scaled) / (e - a + root) };
         // Weights whose products overflow are far beyond any stability.
         if s.is_nan() { A::neg_infinity() } else { A::one() - s }
+    }
+}
+
+/// The weights of the circuit and the slope bounds, as they are.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Exact {
+    pub(super) columns: f64,
+    pub(super) w_ee: f64,
+    /// `b_s`
+    pub(super) own: f64,
+    /// `b_l`
+    pub(super) lateral: f64,
+    pub(super) w_ie: f64,
+    pub(super) w_ii: f64,
+    pub(super) rho: [f64; 2],
+}
+
+impl Exact {
+    /// Whether the circuit is Lyapunov diagonally stable, from the signs of exact sums of products; `None` if a product leaves the
+    /// range in which it is exact.
+    ///
+    /// With everything multiplied by `rho_E rho_I`, it is the condition of [`Modes::smallest_p`].
+    pub(super) fn is_stable(&self) -> Option<bool> {
+        let &Self { columns: k, w_ee, own, lateral, w_ie, w_ii, rho: [rho_e, rho_i] } = self;
+        let mut alpha = Expansion::default();
+        alpha.add(1.0);
+        alpha.add_product(-w_ee, rho_e)?;
+        if alpha.sign() != Ordering::Greater || w_ie == 0.0 || lateral == 0.0 {
+            return Some(alpha.sign() == Ordering::Greater);
+        }
+        let mut gamma = Expansion::default();
+        gamma.add(1.0);
+        gamma.add_product(w_ii, rho_i)?;
+        let p = alpha.product(&gamma)?;
+        let times = |e: &Expansion, factor: f64| {
+            let mut product = Expansion::default();
+            product.add_multiple(e, factor).map(|()| product)
+        };
+        let sum = |own_times: f64, lateral_times: f64| {
+            let mut sum = Expansion::default();
+            sum.add_product(own, own_times)?;
+            sum.add_product(lateral, lateral_times).map(|()| sum)
+        };
+        // c rho_E rho_I
+        let mut c = Expansion::default();
+        c.add_product(w_ie, rho_e)?;
+        let c = times(&c, rho_i)?;
+        // B + 3 beta
+        let (left, right) = if sum(4.0, k - 4.0)?.sign() == Ordering::Less {
+            (p, c.product(&sum(-1.0, 1.0)?)?)
+        } else {
+            let lateral = times(&sum(0.0, k)?, lateral).and_then(|square| times(&square, k))?;
+            (p.product(&sum(16.0, 8.0 * (k - 2.0))?)?, c.product(&lateral)?)
+        };
+        Some(left.minus(&right).sign() == Ordering::Greater)
     }
 }
 

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use ndarray::{Array1, Array2, ArrayBase, Data, Ix1};
 
-use self::condition::Modes;
+use self::condition::{Exact, Modes};
 use super::parameters::{magnitude, positive, two_activations};
 use crate::Scalar;
 use crate::activation::{ActivationCost, Relu};
@@ -193,12 +193,24 @@ impl<A: Scalar> LateralInhibition<A> {
     /// `beta c + p > 0` and `sqrt(B c + p) - sqrt(beta c + p) < 2 sqrt(p)`, with `B = b_s + (k-1) b_l`, `beta = b_s - b_l` and
     /// `p = (1/rho_E - a)(1/rho_I + e)`.
     ///
-    /// Exact for every pair of slope bounds, in floating-point arithmetic; [`certify`](Self::certify) gives a proof.
+    /// Decided exactly for the given floating-point numbers and every pair of slope bounds, unless weights are so large or small
+    /// that products of them leave the range from 1e-250 to 1e250: there, roundings count. [`certify`](Self::certify) gives a proof.
     ///
     /// # Errors
     /// An activation whose slopes are unbounded, known from samples only, or all zero.
     pub fn is_diagonally_stable(&self) -> Result<bool> {
-        Ok(self.certifying_ratios(A::zero())?.is_some())
+        let rho = self.proved_slopes()?;
+        let p = &self.parts;
+        let exact = Exact {
+            columns: p.columns as f64,
+            w_ee: p.w_ee.to_double(),
+            own: p.w_ei.to_double(),
+            lateral: p.w_ei_lateral.to_double(),
+            w_ie: p.w_ie.to_double(),
+            w_ii: p.w_ii.to_double(),
+            rho: rho.map(Scalar::to_double),
+        };
+        Ok(exact.is_stable().unwrap_or_else(|| self.modes(rho).ratios(A::zero()).is_some()))
     }
 
     /// The interval of `d` for which `D = I_k (x) diag(1, d)` certifies the circuit with this `margin` (0 for bare stability);

@@ -152,7 +152,7 @@ impl<A: Scalar> WilsonCowan<A> {
         Ok(A::one() / self.rho(self.excitatory(), "the switch of the Wilson-Cowan circuit")?)
     }
 
-    /// Whether the circuit is Lyapunov diagonally stable, in closed form: iff `w_EE < 1/rho_E` (theory 5.1).
+    /// Whether the circuit is Lyapunov diagonally stable, in closed form and exactly: iff `w_EE < 1/rho_E` (theory 5.1).
     ///
     /// # Errors
     /// An activation whose slopes are unbounded, known from samples only, or all zero.
@@ -170,7 +170,8 @@ impl<A: Scalar> WilsonCowan<A> {
     pub fn margin(&self) -> Result<A> {
         let what = "the stability margin of the Wilson-Cowan circuit";
         self.rho(self.inhibitory(), what)?;
-        Ok(A::one() - self.rho(self.excitatory(), what)? * self.parts.w_ee)
+        // One rounding, so that its sign is that of the exact margin.
+        Ok(self.parts.w_ee.mul_add(-self.rho(self.excitatory(), what)?, A::one()))
     }
 
     /// Weights `D = diag(d_E, d_I)` that certify the circuit, `None` above the switch.
@@ -186,7 +187,7 @@ impl<A: Scalar> WilsonCowan<A> {
         }
         let (w_ei, w_ie) = (self.parts.w_ei, self.parts.w_ie);
         let what = "the certificate of the Wilson-Cowan circuit";
-        let alpha = A::one() / self.rho(self.excitatory(), what)? - self.parts.w_ee;
+        let alpha = self.margin()? / self.rho(self.excitatory(), what)?;
         let gamma = A::one() / self.rho(self.inhibitory(), what)? + self.parts.w_ii;
         // Stable iff (d_E w_EI - d_I w_IE)^2 < 4 d_E d_I alpha gamma.
         let slack = A::of(2.0) * alpha * gamma;

@@ -7,7 +7,8 @@ use super::norm::NormWeights;
 use super::{Majorant, Norm, NormKind, SquareMatrix, perron};
 use crate::Scalar;
 use crate::error::{Error, Result};
-use crate::linalg::rounding::{add_down, add_up, div_down, gamma, mul_up, sub_down};
+use crate::linalg::magnitude::{exponent_of_largest, factors, times_power_of_two};
+use crate::linalg::rounding::{add_down, add_up, div_down, gamma, mul_down, mul_up, sub_down};
 use crate::linalg::verified::proved_positive_definite;
 use crate::linalg::{self, product};
 use crate::stability::Bounds;
@@ -147,11 +148,17 @@ fn proved_above(b: f64, p: &Array2<f64>, pa: &Array2<f64>, pa_magnitude: &Array2
     proved_positive_definite(s.view(), error.view())
 }
 
-/// A lower bound on the Rayleigh quotient `x' P A x / x' P x`.
+/// A lower bound on the largest Rayleigh quotient `x' P A x / x' P x`, from an `x` near the one that attains it.
 fn rayleigh_below(a: ArrayView2<'_, f64>, p: ArrayView2<'_, f64>, x: ArrayView1<'_, f64>) -> f64 {
+    // With entries of size 1 at most, what underflows is not multiplied by large numbers later, so that all of it together is
+    // less than the smallest normal number. `P` and `x` count up to factors.
+    let unit = exponent_of_largest(a.iter());
+    let a = times_power_of_two(a, -unit);
+    let p = times_power_of_two(p, -exponent_of_largest(p.iter()));
+    let x = times_power_of_two(x, -exponent_of_largest(x.iter()));
     let g = 2.0 * gamma(3 * a.nrows() + 8);
     let enclose = |m: &dyn Fn(ArrayView1<'_, f64>) -> Array1<f64>, abs: &dyn Fn(ArrayView1<'_, f64>) -> Array1<f64>| {
-        let value = x.dot(&m(x));
+        let value = x.dot(&m(x.view()));
         let magnitude = x.mapv(f64::abs);
         let radius = add_up(mul_up(g, magnitude.dot(&abs(magnitude.view()))), f64::MIN_POSITIVE);
         (sub_down(value, radius), add_up(value, radius))
@@ -159,8 +166,10 @@ fn rayleigh_below(a: ArrayView2<'_, f64>, p: ArrayView2<'_, f64>, x: ArrayView1<
     let (p_abs, a_abs) = (p.mapv(f64::abs), a.mapv(f64::abs));
     let (numerator, _) = enclose(&|x| p.dot(&a.dot(&x)), &|x| p_abs.dot(&a_abs.dot(&x)));
     let (low, high) = enclose(&|x| p.dot(&x), &|x| p_abs.dot(&x));
-    if low <= 0.0 || !numerator.is_finite() {
+    let proved = low > 0.0 && numerator.is_finite();
+    if !proved {
         return f64::NEG_INFINITY;
     }
-    div_down(numerator, if numerator > 0.0 { high } else { low })
+    let quotient = div_down(numerator, if numerator > 0.0 { high } else { low });
+    factors(unit).into_iter().fold(quotient, mul_down)
 }

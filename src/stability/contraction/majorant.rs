@@ -170,13 +170,16 @@ impl Majorant {
         self
     }
 
-    /// Bounds on `sum_{j != i} |m_ij| h_j / g_i` over the `j` that `keep` admits.
+    /// Bounds on `sum_{j != i} |m_ij| h_j / g_i` over the `j` that `keep` admits, for `h` and `g` of positive numbers, whose
+    /// lower bounds may have underflowed; never NaN.
     pub(super) fn quotient(&self, i: usize, h: &Enclosed, g: &Enclosed, keep: impl Fn(usize) -> bool) -> Bounds {
         let (mut lower, mut upper) = (0.0, 0.0);
         for (j, v) in self.row(i).filter(|&(j, _)| keep(j)) {
             lower = add_down(lower, mul_down(v, h.lower[j]));
             upper = add_up(upper, mul_up(v, h.upper[j]));
         }
-        Bounds { lower: div_down(lower, g.upper[i]).max(0.0), upper: div_up(upper, g.lower[i]) }
+        // Of a positive number that underflowed nothing is known from below; without inputs that does not matter.
+        let upper = if upper == 0.0 { 0.0 } else { div_up(upper, g.lower[i]) };
+        Bounds { lower: div_down(lower, g.upper[i]), upper }
     }
 }

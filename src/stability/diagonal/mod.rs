@@ -35,7 +35,7 @@ mod blocks;
 mod bounds;
 mod certifier;
 mod check;
-mod exact;
+pub(crate) mod exact;
 mod generator;
 mod interior_point;
 mod majorant;

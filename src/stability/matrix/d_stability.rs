@@ -65,16 +65,15 @@ pub fn d_stability<A: Scalar, S: Data<Elem = A>>(a: &ArrayBase<S, Ix2>) -> Resul
     if certify(&a)?.is_stable() {
         return Ok(DStability::Yes);
     }
-    Ok(refuting_minor(&a)?.map_or(DStability::Undecided, |minor| DStability::No { minor }))
+    Ok(refuting_minor(-&a)?.map_or(DStability::Undecided, |minor| DStability::No { minor }))
 }
 
-/// Rows and columns within which a principal minor of `-A` is proved negative, also for every `A` whose diagonal differs by
-/// roundings.
+/// Rows and columns within which a principal minor of `M` is proved negative, also for every `M` with a smaller diagonal.
 ///
-/// If all principal minors of `-A` are nonnegative, then those of `-A` plus a positive diagonal are positive.
-pub(in crate::stability) fn refuting_minor(a: &Array2<f64>) -> Result<Option<Vec<usize>>> {
-    let scale = a.iter().fold(0.0f64, |m, v| m.max(v.abs()));
-    let mut lifted = -a;
+/// If all principal minors of `M` are nonnegative, then those of `M` plus a positive diagonal are positive. So it is refuted by
+/// one that is not, however the diagonal was raised.
+pub(in crate::stability) fn refuting_minor(mut lifted: Array2<f64>) -> Result<Option<Vec<usize>>> {
+    let scale = lifted.iter().fold(0.0f64, |m, v| m.max(v.abs()));
     lifted.diag_mut().mapv_inplace(|v| (v + 1e-9 * scale).next_up());
     Ok(match p_matrix(&lifted)? {
         PMatrix::No { minor } => Some(minor),

@@ -186,12 +186,11 @@ impl<'a> Subject<'a> {
 
     fn p_matrix(&self, finding: &mut Finding) -> Result<()> {
         // I - R W is R times R^{-1} - W: the signs of the minors are the same.
-        let exact = -&self.weights;
-        let (mut lower, mut upper) = (exact.clone(), exact);
+        let mut lower = -&self.weights;
         for i in 0..self.len() {
             lower[[i, i]] = sub_down(div_down(1.0, self.rho[i]), self.weights[[i, i]]);
-            upper[[i, i]] = sub_up(div_up(1.0, self.rho[i]), self.weights[[i, i]]);
         }
+        let upper = self.negated_upper();
         finding.answer = match enclosed(&lower, &upper) {
             Some(PMatrix::Yes) => Answer::Holds,
             Some(PMatrix::No { .. }) => Answer::Fails,
@@ -207,11 +206,18 @@ impl<'a> Subject<'a> {
         finding.answer = if self.is_diagonally_stable()? {
             Answer::Holds
         } else {
-            let mut a = self.weights.clone();
-            a.diag_mut().zip_mut_with(&self.rho, |v, rho| *v -= 1.0 / rho);
-            if refuting_minor(&a)?.is_some() { Answer::Fails } else { Answer::Undecided }
+            if refuting_minor(self.negated_upper())?.is_some() { Answer::Fails } else { Answer::Undecided }
         };
         Ok(())
+    }
+
+    /// `R^{-1} - W` with its diagonal rounded upward.
+    fn negated_upper(&self) -> Array2<f64> {
+        let mut upper = -&self.weights;
+        for i in 0..self.len() {
+            upper[[i, i]] = sub_up(div_up(1.0, self.rho[i]), self.weights[[i, i]]);
+        }
+        upper
     }
 
     /// The verdict on `W - R^{-1}`, which several conditions rest on; found once.
@@ -236,9 +242,10 @@ impl<'a> Subject<'a> {
     /// copy.
     fn proves_hurwitz(&self, p: ArrayView2<'_, f64>, jacobian: &Array2<f64>) -> bool {
         let n = self.len();
-        // `w - 1` may cancel, so the roundings of `A` are measured by `|w| + 1`; the last term covers underflow.
+        // `w - 1` may cancel, so the roundings of `A` are measured by `|w| + 1`; the other terms cover underflow, in `R W` before
+        // it is divided by `tau`, and after.
         let size = Array2::from_shape_fn((n, n), |(i, j)| {
-            (self.w[[i, j]].abs() + if i == j { 1.0 } else { 0.0 }) / self.tau[i] + 1e-290
+            (self.w[[i, j]].abs() + if i == j { 1.0 } else { f64::MIN_POSITIVE }) / self.tau[i] + 1e-290
         });
         let product = linalg::product(p, jacobian.view());
         let magnitude = linalg::product(p.mapv(f64::abs).view(), size.view());

@@ -1,14 +1,19 @@
 //! The rigorous checks: what they accept is proved for the exact real matrices.
 
-use ndarray::{Array1, Array2};
+use ndarray::{Array1, Array2, Axis};
 
 use super::{Form, Model};
+use crate::linalg::magnitude::{exponent_of_largest, times_power_of_two};
 use crate::linalg::product;
-use crate::linalg::rounding::{div_down, gamma, mul_up, sub_down};
+use crate::linalg::rounding::{add_up, div_down, gamma, mul_up, sub_down};
 use crate::linalg::verified::proved_positive_definite;
 
 /// Covers a dozen roundings with a safety factor of 2.
 const DOZEN: f64 = 12.0 * f64::EPSILON;
+
+/// Times what a rounded number is multiplied by later, what its underflow comes to. Where that is less than 2^40, the smallest
+/// normal number, which is part of every bound on errors, covers it.
+const LOST: f64 = 4.0 * f64::from_bits(1);
 
 /// Proves the block inequality, strictly, and with it `P > 0` and `Q > 0`.
 pub(super) fn proves_rate(model: &Model, p: &Array2<f64>, q: &Array1<f64>, c: f64) -> bool {
@@ -35,7 +40,7 @@ fn negated_block(model: &Model, p: &Array2<f64>, q: &Array1<f64>, c: f64) -> (Ar
         let (i_, j_) = (i.max(j), i.min(j));
         let leak = 1.0 / model.tau[i_] + 1.0 / model.tau[j_];
         block[[i, j]] = v * (leak - 2.0 * c);
-        error[[i, j]] += DOZEN * v.abs() * (leak + 2.0 * c.abs());
+        error[[i, j]] += DOZEN * v.abs() * (leak + 2.0 * c.abs()) + LOST * v.abs();
     }
     let (corner, corner_error) = model.corner(p, q);
     for ((i, j), &v) in corner.indexed_iter() {
@@ -58,7 +63,9 @@ impl Model {
         match self.form {
             Form::FiringRate => {
                 let wq = Array2::from_shape_fn((n, n), |(i, j)| self.w[[j, i]] * q[j]);
-                let error = DOZEN * (over_tau.mapv(f64::abs) + wq.mapv(f64::abs));
+                let mut error = DOZEN * (over_tau.mapv(f64::abs) + wq.mapv(f64::abs));
+                // Of `R W`, as below.
+                error += &q.mapv(|q| LOST * q);
                 (over_tau + wq, error)
             }
             Form::Hopfield => {
@@ -66,6 +73,9 @@ impl Model {
                 let magnitude = product(over_tau.mapv(f64::abs).view(), self.w.mapv(f64::abs).view());
                 let g = 2.0 * gamma(n + 12);
                 let mut error = magnitude.mapv(|v| mul_up(g, v) + n as f64 * f64::MIN_POSITIVE);
+                // Of `P T^{-1}`, and of `W R`.
+                error += &self.w.mapv(|w| LOST * w.abs()).sum_axis(Axis(0));
+                error += &over_tau.mapv(|p| LOST * p.abs()).sum_axis(Axis(1)).insert_axis(Axis(1));
                 for i in 0..n {
                     corner[[i, i]] += q[i];
                     error[[i, i]] += DOZEN * (q[i] + magnitude[[i, i]]);
@@ -79,14 +89,18 @@ impl Model {
 /// A proved lower bound on every `r` for which some positive diagonal has `D (r I - A_k) + (r I - A_k)' D >= 0` for all
 /// `k`: with `X_k = Y_k Y_k'`, the smallest over the neurons of `sum (A_k X_k)_aa / sum (X_k)_aa`.
 ///
-/// `A_k` may be off by `relative` of each entry.
+/// `A_k` may be off by `relative` of each entry, and by what underflows.
 pub(super) fn proved_shift(blocks: &[(Array2<f64>, &Array2<f64>)], n: usize, relative: f64) -> f64 {
+    // The proof is for the `Y_k` after they were scaled and rounded. With entries of size 1 at most, all that underflows together
+    // is less than the smallest normal number for each rounding.
+    let exponent = exponent_of_largest(blocks.iter().flat_map(|(_, y)| y.iter()));
+    let blocks: Vec<_> = blocks.iter().map(|(a, y)| (a, times_power_of_two(y.view(), -1 - exponent))).collect();
     let mut value = Array1::<f64>::zeros(n);
     let mut radius = Array1::<f64>::zeros(n);
     let mut trace = Array1::<f64>::zeros(n);
     let mut roundings = 0;
-    for (a, y) in blocks {
-        if a.nrows() != y.nrows() || y.iter().chain(a).any(|v| !v.is_finite()) {
+    for (a, y) in &blocks {
+        if a.nrows() != y.nrows() || y.iter().chain(a.iter()).any(|v| !v.is_finite()) {
             return f64::NEG_INFINITY;
         }
         let image = product(a.view(), y.view());
@@ -101,16 +115,83 @@ pub(super) fn proved_shift(blocks: &[(Array2<f64>, &Array2<f64>)], n: usize, rel
     let g = 2.0 * (gamma(roundings + 2 * blocks.len() + 12) + relative);
     let mut least = f64::INFINITY;
     for i in 0..n {
-        if trace[i] == 0.0 && radius[i] == 0.0 {
-            // Possibly an underflow, unless the rows are zero.
-            if blocks.iter().any(|(_, y)| (i..y.nrows()).step_by(n).any(|a| y.row(a).iter().any(|&v| v != 0.0))) {
-                return f64::NEG_INFINITY;
-            }
+        if blocks.iter().all(|(_, y)| (i..y.nrows()).step_by(n).all(|a| y.row(a).iter().all(|&v| v == 0.0))) {
             continue;
         }
-        let low = sub_down(value[i], mul_up(g, radius[i]) + roundings as f64 * f64::MIN_POSITIVE);
-        let spread = 1.0 + if low > 0.0 { g } else { -g };
-        least = least.min(div_down(low, trace[i] * spread) - if low == 0.0 { f64::MIN_POSITIVE } else { 0.0 });
+        let lost = roundings as f64 * f64::MIN_POSITIVE;
+        let low = sub_down(value[i], add_up(mul_up(g, radius[i]), lost));
+        let error = add_up(mul_up(g, trace[i]), lost);
+        let trace = if low > 0.0 { add_up(trace[i], error) } else { sub_down(trace[i], error) };
+        let quotient = if trace > 0.0 { div_down(low, trace) } else { f64::NEG_INFINITY };
+        least = if quotient.is_nan() { f64::NEG_INFINITY } else { least.min(quotient) };
     }
-    if least == f64::INFINITY { f64::NEG_INFINITY } else { least - 2.0 * f64::EPSILON * least.abs() }
+    if least == f64::INFINITY { f64::NEG_INFINITY } else { least }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+    use num_rational::BigRational;
+    use num_traits::Signed;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn exact(x: f64) -> BigRational {
+        BigRational::from_float(x).unwrap()
+    }
+
+    /// Numbers of every size, whose products may underflow, and are finite.
+    fn numbers(n: usize) -> impl Strategy<Value = Vec<f64>> {
+        let any = (1.0..2.0f64, -500i32..240).prop_map(|(m, e)| m * 2f64.powi(e));
+        proptest::collection::vec(prop_oneof![any, 0.5..2.0f64, (1.0..2.0f64).prop_map(|m| m * 2f64.powi(240))], n)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1500))]
+        #[test]
+        fn the_errors_of_the_block_are_bounded(
+            (w, rho, tau, p, q) in (numbers(4), numbers(2), numbers(2), numbers(3), numbers(2)), c in -2.0..2.0f64,
+        ) {
+            let weights = Array2::from_shape_vec((2, 2), w).unwrap();
+            let (rho, tau, q) = (Array1::from(rho), Array1::from(tau), Array1::from(q));
+            let p = array![[p[0], -p[1]], [-p[1], p[2]]];
+            for form in [Form::FiringRate, Form::Hopfield] {
+                let model = Model::new(form, weights.clone(), tau.view(), &rho);
+                let (block, error) = negated_block(&model, &p, &q, c);
+                let w = |i: usize, j: usize| {
+                    exact(weights[[i, j]]) * exact(rho[if form == Form::FiringRate { i } else { j }])
+                };
+                let over_tau = |i: usize, j: usize| exact(p[[i, j]]) / exact(tau[j]);
+                for i in 0..2 {
+                    for j in 0..2 {
+                        let own = if i == j { exact(q[i]) } else { exact(0.0) };
+                        let corner = match form {
+                            Form::FiringRate => over_tau(i, j) + w(j, i) * exact(q[j]),
+                            Form::Hopfield => (0..2).map(|k| over_tau(i, k) * w(k, j)).sum::<BigRational>() + own,
+                        };
+                        let leak = over_tau(i, j) + over_tau(j, i) - exact(2.0 * c) * exact(p[[i, j]]);
+                        for ((i, j), exactly) in [((i, j), leak), ((i, 2 + j), -&corner), ((2 + j, i), -corner)] {
+                            let (found, error) = (block[[i, j]], error[[i, j]]);
+                            if found.is_finite() && error.is_finite() {
+                                prop_assert!((exact(found) - exactly).abs() <= exact(error), "{form:?} [{i}, {j}]");
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_trace_of_a_multiplier_may_underflow() {
+        let a = array![[1e20]];
+        for y in [1.3e-162, 1e-160, 1.0, 1e160] {
+            let r = proved_shift(&[(a.clone(), &array![[y]])], 1, 0.0);
+            assert!(r <= 1e20 && r > 0.999e20, "{y:e}: {r:e}");
+        }
+        // The second neuron has no share that could be told from 0.
+        let r = proved_shift(&[(array![[1.0, 0.0], [0.0, -1.0]], &array![[1.0], [1e-170]])], 2, 0.0);
+        assert!(r <= -1.0, "{r:e}");
+    }
 }

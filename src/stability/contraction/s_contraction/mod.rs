@@ -190,6 +190,9 @@ impl SContraction {
         if !check::proves_rate(model, &self.p, &self.q, self.rate) {
             return failed("the block inequality is not proved");
         }
+        if self.upper.is_nan() || self.rate > self.upper {
+            return failed("the proved rate exceeds the bound on all rates");
+        }
         let best = self.refutation.largest_rate(model);
         if best > self.upper { failed("a larger rate is not ruled out") } else { Ok(()) }
     }
