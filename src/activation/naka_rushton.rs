@@ -170,12 +170,13 @@ impl<A: Scalar> ActivationCost<A> for NakaRushton<A> {
             return SlopeRange::exact(A::zero(), A::infinity());
         }
         let [r, s, k] = [self.max_rate, self.half_input, self.exponent].map(Scalar::to_double);
-        // (k+1)^{1+1/k} (k-1)^{1-1/k}/(4k), in factors of which none loses digits: the last is raised to 1/k, and for large k
-        // it is near 1. Its logarithm is below 37, and so the power is right to about 30 machine epsilons.
+        // (k+1)^{1+1/k} (k-1)^{1-1/k}/(4k), in factors of which none loses digits: the last is raised to 1/k, and its logarithm
+        // magnifies the rounding of 1/k. Twice the roundings are added.
         let shape = if k == 1.0 {
             1.0
         } else {
-            (k + 1.0) / 4.0 * ((k - 1.0) / k) * ((k + 1.0) / (k - 1.0)).powf(1.0 / k) * (1.0 + 64.0 * f64::EPSILON)
+            let power = ((k + 1.0) / (k - 1.0)).powf(1.0 / k);
+            (k + 1.0) / 4.0 * ((k - 1.0) / k) * power * (1.0 + (10.0 + power.ln()) * f64::EPSILON)
         };
         let most = Magnitude::of(r).times(Magnitude::of(shape)).over(Magnitude::of(s));
         SlopeRange::exact(A::zero(), A::at_least(most.upper()))
