@@ -417,9 +417,10 @@ impl<A: Scalar> Column<'_, A> {
             return Ok(());
         }
         if self.passes_itself(&point, limits) {
-            let step = &point.x - &point.g;
             let certificate = self.task.metric.map(Metric::certificate);
-            let bound = bound.zip(certificate).and_then(|(bound, certificate)| bound.after(&step, certificate));
+            let bound = bound
+                .zip(certificate)
+                .and_then(|(bound, certificate)| bound.moved(point.x.view(), point.g.view(), certificate));
             self.passed_itself = Some((point.clone(), bound));
         }
         self.failed_candidate = Some((point.residual, self.iterations));

@@ -12,7 +12,7 @@ use super::drive::{Column, Iterate, Limits, Stage, Task, run};
 use super::newton::NewtonIteration;
 use super::precision::Precision;
 use super::report::{Equilibrium, Form, Outcome};
-use super::splitting::{ForwardBackwardIteration, LinearResolvent, PeacemanRachfordIteration};
+use super::splitting::{FACTORISED_BELOW, ForwardBackwardIteration, LinearResolvent, PeacemanRachfordIteration};
 use super::{Anderson, FixedPoint, Method, Metric, Observer, Progress};
 use crate::Scalar;
 use crate::check::{finite_matrix, finite_vector};
@@ -58,8 +58,6 @@ impl<A> Initial<A> {
 
 /// Networks up to this size begin with Newton's method.
 const NEWTON_FIRST: usize = 200;
-/// Dense networks above this size are not factorised unless the user asks for it.
-const NEWTON_AT_ALL: usize = 8000;
 /// Iterations without progress before a method that the user chose gives up.
 const PATIENCE: usize = 500;
 
@@ -313,12 +311,12 @@ fn automatic<A: Scalar>(circuit: &Circuit<A>, certified: bool) -> Vec<(Method, u
         plan.push((anderson, 500, 100));
     } else {
         plan.push((anderson, 500, 100));
-        if !dense || n <= NEWTON_AT_ALL {
+        if !dense || n <= FACTORISED_BELOW {
             plan.push((newton, 50, 20));
         }
     }
     if certified {
-        plan.push((if !dense || n <= NEWTON_AT_ALL { newton } else { anderson }, usize::MAX, PATIENCE));
+        plan.push((if !dense || n <= FACTORISED_BELOW { newton } else { anderson }, usize::MAX, PATIENCE));
     } else {
         plan.push((damped(0.5), 1000, 200));
         plan.push((damped(0.05), usize::MAX, PATIENCE));

@@ -99,8 +99,8 @@ pub(super) struct LinearResolvent<A: Scalar> {
 
 /// Sparse networks up to this size are factorised as dense ones.
 const DENSE_BELOW: usize = 1500;
-/// Dense networks above this size are not factorised.
-const FACTORISED_BELOW: usize = 8000;
+/// Dense networks above this size are not factorised, unless the user asks for Newton's method.
+pub(super) const FACTORISED_BELOW: usize = 8000;
 
 impl<A: Scalar> LinearResolvent<A> {
     pub(super) fn new(circuit: &Circuit<A>, metric: &Metric<'_, A>, alpha: f64) -> Self {

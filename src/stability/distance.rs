@@ -16,7 +16,7 @@ use ndarray::{Array1, Array2, ArrayView1};
 use super::NetworkCertificate;
 use crate::Scalar;
 use crate::linalg::magnitude::{Magnitude, weighted_norm};
-use crate::linalg::rounding::{add_up, div_up, mul_up, sub_down};
+use crate::linalg::rounding::{add_up, div_up, mul_up, sub_down, sub_up};
 use crate::network::{Circuit, Weights, WeightsView};
 
 /// How far the reported rates `x` can be from those of the one true equilibrium, `x*`; proved, with all rounding errors counted.
@@ -36,12 +36,20 @@ pub struct ErrorBound {
 }
 
 impl ErrorBound {
-    /// The bound for a state that is off by `step` from the one that this bound is for.
-    pub(crate) fn after<A: Scalar>(self, step: &Array1<A>, certificate: &NetworkCertificate) -> Option<Self> {
-        let outward = 1.0 + 4.0 * f64::EPSILON;
-        let length = || step.iter().map(|v| v.to_double().abs() * (1.0 + 2.0 * A::epsilon().to_double()));
-        let weighted = (self.weighted + certificate.norm_upper(length()).upper()) * outward;
-        let largest = (self.largest + length().fold(0.0, f64::max)) * outward;
+    /// The bound for `x`, from this one for `y`; `None` if it overflows.
+    pub(crate) fn moved<A: Scalar>(
+        self,
+        x: ArrayView1<'_, A>,
+        y: ArrayView1<'_, A>,
+        certificate: &NetworkCertificate,
+    ) -> Option<Self> {
+        let away = |(x, y): (&A, &A)| {
+            let (x, y) = (x.to_double(), y.to_double());
+            sub_up(x.max(y), x.min(y))
+        };
+        let way = x.iter().zip(&y).map(away);
+        let weighted = add_up(self.weighted, certificate.norm_upper(way.clone()).upper());
+        let largest = add_up(self.largest, way.fold(0.0, f64::max));
         (weighted.is_finite() && largest.is_finite()).then_some(Self { weighted, largest, ..self })
     }
 }

@@ -20,7 +20,7 @@ use crate::Scalar;
 use crate::check::finite_vector;
 use crate::error::{Error, Result};
 use crate::linalg::magnitude::Magnitude;
-use crate::linalg::rounding::{add_up, div_down, mul_down, mul_up, sub_up};
+use crate::linalg::rounding::{div_down, mul_down, mul_up};
 use crate::network::{Circuit, FiringRateNetwork, HopfieldNetwork};
 
 impl<A: Scalar> FiringRateNetwork<A> {
@@ -173,19 +173,8 @@ impl<'a, A: Scalar> LyapunovFunction<'a, A> {
         }
         let accuracy = 16.0 * A::epsilon().to_double();
         let (y, bound) = bound_image(self.circuit, &self.certificate, &z, accuracy);
-        // The bound is of y = Phi(z), for any z, with the exact v = z - u - W y in place of W r; the way from x to y is
-        // one rounded subtraction per neuron.
-        let away = |(x, y): (&A, &A)| {
-            let (x, y) = (x.to_double(), y.to_double());
-            sub_up(x.max(y), x.min(y))
-        };
-        let way = x.iter().zip(&y).map(away);
-        let (weighted, largest) = (self.certificate.norm_upper(way.clone()).upper(), way.fold(0.0, f64::max));
-        Ok(bound.and_then(|mut bound| {
-            bound.weighted = add_up(bound.weighted, weighted);
-            bound.largest = add_up(bound.largest, largest);
-            (bound.weighted.is_finite() && bound.largest.is_finite()).then_some(bound)
-        }))
+        // The bound is of y = Phi(z), for any z, with the exact v = z - u - W y in place of W r.
+        Ok(bound.and_then(|bound| bound.moved(x.view(), y.view(), &self.certificate)))
     }
 }
 
