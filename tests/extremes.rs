@@ -5,6 +5,7 @@ use neuronash::Scalar;
 use neuronash::activation::{ActivationCost, FromFn, Identity, Logistic, NakaRushton, Relu, SlopeRange, Tanh, from_fn};
 use neuronash::circuits::balance::RegulationBound;
 use neuronash::circuits::{LateralInhibition, WilsonCowan};
+use neuronash::equilibrium::{Anderson, FixedPoint, ForwardBackward, Method, Newton, Outcome};
 use neuronash::network::{FiringRateBuilder, FiringRateNetwork};
 use neuronash::stability::contraction::{Norm, log_norm};
 use neuronash::stability::diagonal::{Verdict, certify_shifted};
@@ -308,6 +309,26 @@ fn lateral_inhibition_is_never_decided_against_a_proof() {
 }
 
 /// Positive numbers from the smallest to the largest, of usual size as often.
+/// ReLU makes a rate of 0 of a drive of minus infinity, which is no number that a neuron can rest at.
+#[test]
+fn an_equilibrium_whose_drive_overflows_is_none() {
+    let w = array![[0.0, 0.0, 0.0], [0.9, 0.0, 0.0], [0.0, f64::MIN, 0.0]];
+    let net = FiringRateNetwork::builder(w).activation(Relu).input(&array![0.0, 2.0, 0.0]).build().unwrap();
+    let hopfield = net.to_hopfield();
+    let methods: [Method; 5] = [
+        Method::Auto,
+        FixedPoint::new().into(),
+        Anderson::new().into(),
+        ForwardBackward::new().into(),
+        Newton::new().into(),
+    ];
+    for method in methods {
+        for outcome in [net.equilibrium().method(method).outcome(), hopfield.equilibrium().method(method).outcome()] {
+            assert!(matches!(outcome, Err(_) | Ok(Outcome::NotConverged(_))), "{method:?}");
+        }
+    }
+}
+
 fn magnitudes() -> impl Strategy<Value = f64> {
     prop_oneof![
         2 => (1.0..2.0f64, -1074i32..1023).prop_map(|(m, e)| m * power_of_two(e)),

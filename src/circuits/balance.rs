@@ -9,7 +9,7 @@ use crate::check::finite_vector;
 use crate::error::{Error, Result};
 use crate::linalg::magnitude::{Magnitude, weighted_norm};
 use crate::linalg::rounding::div_up;
-use crate::network::{FiringRateNetwork, Population, WeightsView};
+use crate::network::{FiringRateNetwork, Population, WeightsView, neurons};
 use crate::stability::NetworkCertificate;
 
 /// Excitatory and inhibitory input of every neuron at one state.
@@ -264,8 +264,13 @@ impl<A: Scalar> fmt::Display for Balance<A> {
         for p in &self.populations {
             writeln!(
                 f,
-                "{} ({} neurons): excitation {:.4}, inhibition {:.4}, index {:+.4}, mean magnitude {:.4}",
-                p.name, p.neurons, p.mean_excitation, p.mean_inhibition, p.index, p.mean_magnitude
+                "{} ({}): excitation {:.4}, inhibition {:.4}, index {:+.4}, mean magnitude {:.4}",
+                p.name,
+                neurons(p.neurons),
+                p.mean_excitation,
+                p.mean_inhibition,
+                p.index,
+                p.mean_magnitude
             )?;
         }
         Ok(())

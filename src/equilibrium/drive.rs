@@ -23,6 +23,17 @@ pub(super) struct Point<A> {
     pub(super) residual: f64,
 }
 
+impl<A: Scalar> Point<A> {
+    /// The residual is infinite where the drive, or the image, is not finite: a drive of `-inf` has a rate of 0 in many
+    /// activations, and would pass for an equilibrium.
+    fn evaluate(circuit: &Circuit<A>, x: Array1<A>, z: Array1<A>) -> Self {
+        let mut g = z.clone();
+        circuit.activate(g.view_mut());
+        let residual = if z.iter().all(|v| v.is_finite()) { distance(&x, &g) } else { f64::INFINITY };
+        Self { x, z, g, residual }
+    }
+}
+
 /// What a method may know of the problem.
 pub(super) struct Task<'a, A: Scalar> {
     pub(super) circuit: &'a Circuit<A>,
@@ -213,16 +224,14 @@ impl<A: Scalar> Column<'_, A> {
                 return Ok(());
             }
         };
-        let mut g = drive.z.clone();
-        self.task.circuit.activate(g.view_mut());
-        let residual = distance(&x, &g);
+        self.full = drive.full;
+        let point = Point::evaluate(self.task.circuit, x, drive.z);
+        let residual = point.residual;
         self.iterations += 1;
         self.iterations_of_stage += 1;
-        if !self.precision.see(&x, &drive, residual) {
+        if !self.precision.see(&point, self.full) {
             self.distrust();
         }
-        self.full = drive.full;
-        let point = Point { x, z: drive.z, g, residual };
         if residual < self.best_of_stage {
             if residual < 0.999 * self.best_of_stage {
                 self.last_progress = self.iterations_of_stage;
@@ -392,12 +401,9 @@ impl<A: Scalar> Column<'_, A> {
         limits: &Limits<'_>,
         start: Instant,
     ) -> Result<()> {
-        let drive = drive_of(product, &self.task.input);
-        let mut image = drive.clone();
-        self.task.circuit.activate(image.view_mut());
-        let (residual, threshold) = (distance(&point.g, &image), limits.threshold(&point.g));
-        let finite = residual.is_finite() && drive.iter().all(|z| z.is_finite());
-        let bound = self.task.metric.filter(|_| finite).and_then(|metric| {
+        let image = Point::evaluate(self.task.circuit, point.g.clone(), drive_of(product, &self.task.input));
+        let threshold = limits.threshold(&image.x);
+        let bound = self.task.metric.filter(|_| image.residual.is_finite()).and_then(|metric| {
             error_bound(
                 &self.task.circuit.weights,
                 metric.certificate(),
@@ -408,11 +414,11 @@ impl<A: Scalar> Column<'_, A> {
                 limits.activation_accuracy,
             )
         });
-        if finite && residual <= threshold {
-            let mut report = self.report(residual, threshold, StopReason::Converged, start);
-            report.potential_error_bound = self.task.potential_error_bound(bound.as_ref(), &drive, product);
+        if image.residual.is_finite() && image.residual <= threshold {
+            let mut report = self.report(image.residual, threshold, StopReason::Converged, start);
+            report.potential_error_bound = self.task.potential_error_bound(bound.as_ref(), &image.z, product);
             report.error_bound = bound;
-            let equilibrium = Equilibrium::new(self.task.form, point.g, drive, report);
+            let equilibrium = Equilibrium::new(self.task.form, image.x, image.z, report);
             self.phase = Phase::Done(Box::new(Outcome::Equilibrium(equilibrium)));
             return Ok(());
         }
@@ -424,7 +430,7 @@ impl<A: Scalar> Column<'_, A> {
             self.passed_itself = Some((point.clone(), bound));
         }
         self.failed_candidate = Some((point.residual, self.iterations));
-        self.precision.move_to(&point.g, drive, residual);
+        self.precision.move_to(image);
         self.step(&point, limits, start)
     }
 
@@ -457,11 +463,8 @@ impl<A: Scalar> Column<'_, A> {
         }
         let size =
             product.magnitude.iter().zip(&self.task.input).map(|(m, u)| m + u.to_double().abs()).fold(0.0, f64::max);
-        if let Some(best) = &mut self.best {
-            best.z = drive_of(product, &self.task.input);
-            best.g.assign(&best.z);
-            self.task.circuit.activate(best.g.view_mut());
-            best.residual = distance(&best.x, &best.g);
+        if let Some(best) = self.best.take() {
+            self.best = Some(Point::evaluate(self.task.circuit, best.x, drive_of(product, &self.task.input)));
         }
         let best = self.best.as_ref().map_or(f64::INFINITY, |best| best.residual);
         let stop = match reason {

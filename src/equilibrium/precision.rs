@@ -8,6 +8,7 @@
 
 use ndarray::Array1;
 
+use super::drive::Point;
 use crate::Scalar;
 use crate::network::Weights;
 
@@ -64,29 +65,28 @@ impl<'a, A: Scalar> Precision<'a, A> {
 
     /// Hears of the residual of an iterate. False if single precision has misled the solver: the residual in full precision
     /// is no better than at the last reference. From then on all drives are computed in full.
-    pub(super) fn see(&mut self, x: &Array1<A>, drive: &Drive<A>, residual: f64) -> bool {
+    pub(super) fn see(&mut self, at: &Point<A>, full: bool) -> bool {
         if !self.mixed {
             return true;
         }
         let mut better = true;
         if let Some(reference) = &mut self.reference {
-            reference.last_residual = residual;
+            reference.last_residual = at.residual;
             reference.age += 1;
-            if !drive.full {
+            if !full {
                 return true;
             }
-            better = reference.age == 1 || residual <= 0.5 * reference.residual;
+            better = reference.age == 1 || at.residual <= 0.5 * reference.residual;
         }
         self.mixed = better;
-        self.reference =
-            Some(Reference { x: x.clone(), z: drive.z.clone(), residual, last_residual: residual, age: 0 });
+        self.reference = Some(Reference::at(at.clone()));
         better
     }
 
     /// Takes a state as the reference that is no iterate, but has its drive in full precision.
-    pub(super) fn move_to(&mut self, x: &Array1<A>, z: Array1<A>, residual: f64) {
+    pub(super) fn move_to(&mut self, at: Point<A>) {
         if self.mixed {
-            self.reference = Some(Reference { x: x.clone(), z, residual, last_residual: residual, age: 0 });
+            self.reference = Some(Reference::at(at));
         }
     }
 
@@ -97,6 +97,10 @@ impl<'a, A: Scalar> Precision<'a, A> {
 }
 
 impl<A> Reference<A> {
+    fn at(Point { x, z, residual, .. }: Point<A>) -> Self {
+        Self { x, z, residual, last_residual: residual, age: 0 }
+    }
+
     fn serves(&self) -> bool {
         self.age < AGE && (self.age == 0 || self.last_residual > SPAN * self.residual)
     }

@@ -10,6 +10,7 @@ use crate::Scalar;
 #[cfg(feature = "serde")]
 use crate::check::finite_vector;
 use crate::error::{Error, Result};
+use crate::network::neurons;
 use crate::stability::ErrorBound;
 
 /// How a solve ended.
@@ -289,6 +290,6 @@ impl<A: Scalar> fmt::Display for Outcome<A> {
 
 impl<A: Scalar> fmt::Display for Equilibrium<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "equilibrium of {} neurons: {}", self.state.len(), self.report)
+        write!(f, "equilibrium of {}: {}", neurons(self.state.len()), self.report)
     }
 }

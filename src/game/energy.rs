@@ -8,6 +8,7 @@ use super::Game;
 use super::own_energy::OwnEnergy;
 use crate::Scalar;
 use crate::error::Result;
+use crate::network::neurons;
 
 /// The energy of one neuron and its two parts.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -107,6 +108,6 @@ impl<A: Scalar> fmt::Display for NeuronEnergy<A> {
 impl<A: Scalar> fmt::Display for Energies<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sum = self.total.sum();
-        write!(f, "energies of {} neurons, sum {sum}: {}", self.total.len(), self.total)
+        write!(f, "energies of {}, sum {sum}: {}", neurons(self.total.len()), self.total)
     }
 }

@@ -181,3 +181,8 @@ macro_rules! network_form {
     };
 }
 pub(crate) use network_form;
+
+/// "1 neuron", "2 neurons": for messages.
+pub(crate) fn neurons(count: usize) -> String {
+    format!("{count} neuron{}", if count == 1 { "" } else { "s" })
+}

@@ -9,7 +9,7 @@ use crate::Scalar;
 use crate::check::finite_vector;
 use crate::error::{Error, Result};
 use crate::linalg;
-use crate::network::{Circuit, FiringRateNetwork, HopfieldNetwork};
+use crate::network::{Circuit, FiringRateNetwork, HopfieldNetwork, neurons};
 
 /// Above this number of neurons a dense Jacobian no longer fits into ordinary memory.
 const LARGEST: usize = 20_000;
@@ -199,17 +199,16 @@ impl<A: Scalar> fmt::Display for Linearisation<A> {
         write!(f, "{}, spectral abscissa {:.6e}", self.tendency(), self.spectral_abscissa())?;
         match self.kinks.len() {
             0 => Ok(()),
-            1 => write!(f, ", 1 neuron at a kink"),
-            kinks => write!(f, ", {kinks} neurons at a kink"),
+            kinks => write!(f, ", {} at a kink", neurons(kinks)),
         }
     }
 }
 
 /// An error for networks that are too large for dense matrices, which `purpose` needs.
-pub(crate) fn fits_densely(neurons: usize, purpose: &str) -> Result<()> {
-    if neurons > LARGEST {
+pub(crate) fn fits_densely(n: usize, purpose: &str) -> Result<()> {
+    if n > LARGEST {
         let allowed = format!("at most {LARGEST} neurons for {purpose}");
-        return Err(Error::invalid("network", format!("{neurons} neurons"), allowed));
+        return Err(Error::invalid("network", neurons(n), allowed));
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use crate::Scalar;
 use crate::check::positive_vector;
 use crate::error::{Error, Result};
 use crate::linalg::magnitude::{Magnitude, weighted_norm};
-use crate::network::{Circuit, FiringRateNetwork, HopfieldNetwork, WeightsView};
+use crate::network::{Circuit, FiringRateNetwork, HopfieldNetwork, WeightsView, neurons};
 
 const NEED: &str = "a stability certificate";
 
@@ -280,7 +280,7 @@ impl fmt::Display for NetworkVerdict {
             NetworkVerdict::Stable(certificate) => certificate.fmt(f),
             NetworkVerdict::StableWithoutBounds(certificate) => {
                 let why = why_without_bounds(certificate).unwrap_or("its numbers give none");
-                write!(f, "network of {} neurons: stable for every input, ", certificate.weights().len())?;
+                write!(f, "network of {}: stable for every input, ", neurons(certificate.weights().len()))?;
                 write!(f, "but without bounds on rates and errors: {why} ({})", certificate.method())
             }
             NetworkVerdict::NotStable(refutation) => refutation.fmt(f),
@@ -444,8 +444,8 @@ impl fmt::Display for NetworkCertificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "network of {} neurons: stable for every input, margin at least {:e} ({})",
-            self.weights.len(),
+            "network of {}: stable for every input, margin at least {:e} ({})",
+            neurons(self.weights.len()),
             self.margin,
             self.method
         )

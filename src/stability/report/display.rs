@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::{Answer, Condition, Finding, Measure, StabilityReport};
+use crate::network::neurons;
 use crate::stability::Bounds;
 
 impl fmt::Display for Condition {
@@ -36,7 +37,7 @@ impl fmt::Display for Answer {
 /// One line a condition, at most 100 characters wide; then what the words of the last column mean.
 impl fmt::Display for StabilityReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "Stability of a network of {} neurons", self.neurons)?;
+        writeln!(f, "Stability of a network of {}", neurons(self.neurons))?;
         writeln!(
             f,
             "{:<22} {:<9} {:>11} {:>12} {:>8}  implies, if it holds",
