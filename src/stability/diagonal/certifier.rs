@@ -11,7 +11,7 @@ use sprs::CsMat;
 use super::blocks;
 use super::interior_point::InteriorPoint;
 use super::margin::{self, Gain, Margin};
-use super::pencil::Pencil;
+use super::pencil::{OF_MATRIX, OF_SHIFTED, Pencil};
 use super::sparse;
 use super::verdict::{Stop, Verdict};
 use crate::Scalar;
@@ -162,7 +162,7 @@ impl Certifier {
     /// As [`certify`](super::certify).
     pub fn certify<A: Scalar, S: Data<Elem = A>>(&self, a: &ArrayBase<S, Ix2>) -> Result<Verdict> {
         let pencil = Pencil::new(a, "a")?;
-        self.run(|control| blocks::certify(&pencil, 0.0, control))
+        self.run(|control| blocks::certify(&pencil, OF_MATRIX, control))
     }
 
     /// As [`certify_shifted`](super::certify_shifted).
@@ -175,7 +175,7 @@ impl Certifier {
         rho: &ArrayBase<T, Ix1>,
     ) -> Result<Verdict> {
         let pencil = Pencil::new(w, "w")?.with_slopes(rho)?;
-        self.run(|control| blocks::certify(&pencil, -1.0, control))
+        self.run(|control| blocks::certify(&pencil, OF_SHIFTED, control))
     }
 
     /// As [`certify_sparse`](super::certify_sparse).
@@ -209,7 +209,7 @@ impl Certifier {
         rho: &ArrayBase<T, Ix1>,
     ) -> Result<Margin> {
         let pencil = Pencil::new(a, "a")?.with_slopes(rho)?;
-        self.run(|control| margin::compute(&pencil, margin::OF_MATRIX, control))
+        self.run(|control| margin::compute(&pencil, OF_MATRIX, control))
     }
 
     /// As [`margin_shifted`](super::margin_shifted).
@@ -222,7 +222,7 @@ impl Certifier {
         rho: &ArrayBase<T, Ix1>,
     ) -> Result<Margin> {
         let pencil = Pencil::new(w, "w")?.with_slopes(rho)?;
-        self.run(|control| margin::compute(&pencil, margin::OF_SHIFTED, control))
+        self.run(|control| margin::compute(&pencil, OF_SHIFTED, control))
     }
 
     /// As [`max_gain`](super::max_gain).

@@ -15,7 +15,7 @@ use super::bounds;
 use super::certifier::Control;
 use super::check::{self, Effort};
 use super::interior_point::{Goal, InteriorPoint, Step, Waypoint};
-use super::pencil::Pencil;
+use super::pencil::{OF_MATRIX, OF_SHIFTED, Pencil};
 use super::structure;
 use super::verdict::{Certificate, Method, Refutation, Stop, Undecided, Verdict};
 use super::weights::Weights;
@@ -44,11 +44,6 @@ pub struct Margin {
     iterations: usize,
     stop: Option<Stop>,
 }
-
-/// The origin of the question about a matrix `W` itself.
-pub(super) const OF_MATRIX: f64 = 0.0;
-/// The origin of the question about `W - R^-1`.
-pub(super) const OF_SHIFTED: f64 = -1.0;
 
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(try_from = "stored::StoredBlock"))]

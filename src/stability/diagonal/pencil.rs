@@ -8,13 +8,18 @@ use crate::error::Result;
 
 /// `W + delta R^-1` with `R = diag(rho)`: a matrix whose diagonal moves with `delta`.
 ///
-/// A plain matrix has `rho = 1` and `delta = 0`; the matrix `W - R^-1` of a network has `delta = -1`.
+/// A plain matrix has `rho = 1` and the `delta` [`OF_MATRIX`]; the matrix `W - R^-1` of a network has [`OF_SHIFTED`].
 #[derive(Debug, Clone)]
 pub(super) struct Pencil {
     /// `W`, in standard layout.
     pub(super) w: Array2<f64>,
     pub(super) rho: Array1<f64>,
 }
+
+/// The `delta` of the question about a matrix `W` itself.
+pub(super) const OF_MATRIX: f64 = 0.0;
+/// The `delta` of the question about `W - R^-1`.
+pub(super) const OF_SHIFTED: f64 = -1.0;
 
 /// An interval that contains each diagonal entry of `W + delta R^-1`.
 #[derive(Debug, Clone)]

@@ -9,7 +9,7 @@ use super::blocks;
 use super::certifier::Control;
 use super::check;
 use super::majorant::{self, Rows};
-use super::pencil::{Diagonal, Pencil};
+use super::pencil::{Diagonal, OF_MATRIX, OF_SHIFTED, Pencil};
 use super::verdict::{Certificate, Method, Refutation, Stop, Undecided, Verdict};
 use super::weights::Weights;
 use crate::Scalar;
@@ -53,7 +53,7 @@ impl Sparse {
         if let Some((&value, (i, j))) = w.iter().find(|(v, _)| !v.is_finite()) {
             return Err(non_finite(argument, vec![i, j], value));
         }
-        let delta = if rho.is_some() { -1.0 } else { 0.0 };
+        let delta = if rho.is_some() { OF_SHIFTED } else { OF_MATRIX };
         let rho = rho.cloned().unwrap_or_else(|| Array1::ones(rows));
         positive_vector("rho", rho.view(), rows)?;
         let rows = w.to_csr().map(|v| v.to_double());

@@ -11,7 +11,7 @@ use sprs::CsMat;
 use super::bounds;
 use super::check::{self, Effort};
 use super::majorant;
-use super::pencil::{Diagonal, Pencil};
+use super::pencil::{Diagonal, OF_MATRIX, OF_SHIFTED, Pencil};
 use super::sparse;
 use super::weights::Weights;
 use crate::Scalar;
@@ -182,7 +182,7 @@ impl Certificate {
         a: &ArrayBase<S, Ix2>,
         d: &ArrayBase<U, Ix1>,
     ) -> Result<Self> {
-        Self::of_weights(given(d)?, &Pencil::new(a, "a")?, 0.0)
+        Self::of_weights(given(d)?, &Pencil::new(a, "a")?, OF_MATRIX)
     }
 
     /// Proves that the weights `d` certify `W - diag(rho)^-1`; shapes `(n, n)`, `(n,)` and `(n,)`.
@@ -201,7 +201,7 @@ impl Certificate {
         rho: &ArrayBase<T, Ix1>,
         d: &ArrayBase<U, Ix1>,
     ) -> Result<Self> {
-        Self::of_weights(given(d)?, &Pencil::new(w, "w")?.with_slopes(rho)?, -1.0)
+        Self::of_weights(given(d)?, &Pencil::new(w, "w")?.with_slopes(rho)?, OF_SHIFTED)
     }
 
     /// Proves that the weights `d` certify a sparse `a`: by its Metzler majorant or, up to 3,000 rows, as a dense matrix.
@@ -280,7 +280,7 @@ impl Certificate {
     /// [`certify`](super::certify) for a bad matrix.
     pub fn verify<A: Scalar, S: Data<Elem = A>>(&self, a: &ArrayBase<S, Ix2>) -> Result<()> {
         let pencil = Pencil::new(a, "a")?;
-        self.verify_pencil(&pencil, 0.0)
+        self.verify_pencil(&pencil, OF_MATRIX)
     }
 
     /// Proves `D A + A'D < 0` and the margin again for a sparse matrix, by its Metzler majorant where that suffices.
@@ -313,7 +313,7 @@ impl Certificate {
         rho: &ArrayBase<T, Ix1>,
     ) -> Result<()> {
         let pencil = Pencil::new(w, "w")?.with_slopes(rho)?;
-        self.verify_pencil(&pencil, -1.0)
+        self.verify_pencil(&pencil, OF_SHIFTED)
     }
 
     /// An error unless it claims something that makes sense for a matrix of so many rows.
@@ -429,7 +429,7 @@ impl Refutation {
     /// [`certify`](super::certify) for a bad matrix.
     pub fn verify<A: Scalar, S: Data<Elem = A>>(&self, a: &ArrayBase<S, Ix2>) -> Result<()> {
         let pencil = Pencil::new(a, "a")?;
-        self.verify_pencil(&pencil, &pencil.diagonal(0.0))
+        self.verify_pencil(&pencil, &pencil.diagonal(OF_MATRIX))
     }
 
     /// Proves `(A Y Y')_ii >= 0` for `A = W - diag(rho)^-1` again.
@@ -442,7 +442,7 @@ impl Refutation {
         rho: &ArrayBase<T, Ix1>,
     ) -> Result<()> {
         let pencil = Pencil::new(w, "w")?.with_slopes(rho)?;
-        self.verify_pencil(&pencil, &pencil.diagonal(-1.0))
+        self.verify_pencil(&pencil, &pencil.diagonal(OF_SHIFTED))
     }
 
     /// Proves `(A Y Y')_ii >= 0` for a sparse matrix again, in `O(nonzeros)` for each column of the witness.

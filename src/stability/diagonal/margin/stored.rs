@@ -2,7 +2,8 @@
 
 use ndarray::Array2;
 
-use super::{BlockWeights, Margin, OF_MATRIX, OF_SHIFTED};
+use super::super::pencil::{OF_MATRIX, OF_SHIFTED};
+use super::{BlockWeights, Margin};
 use crate::error::{Error, Result};
 use crate::stability::diagonal::verdict::Stop;
 use crate::stability::diagonal::verdict::stored::{check_bounds, check_witness};
