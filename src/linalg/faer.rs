@@ -1,8 +1,10 @@
 //! Kernels on `faer`.
 
+use faer::diag::Diag;
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::cholesky::llt;
 use faer::linalg::cholesky::llt::factor::{self, LltParams, LltRegularization};
+use faer::linalg::evd::{self, ComputeEigenvectors, EvdParams};
 use faer::linalg::lu::partial_pivoting::{factor as lu_factor, solve as lu_solve};
 use faer::linalg::matmul::triangular::{self, BlockStructure};
 use faer::linalg::solvers::{DenseSolveCore, Llt};
@@ -184,7 +186,18 @@ macro_rules! backend {
             }
 
             fn eigvals(a: ArrayView2<'_, Self>) -> Option<Vec<Complex<Self>>> {
-                see(&a).get().eigenvalues().ok()
+                let n = a.nrows();
+                // `evd_real` does not say when it ends early: what it has not found stays as it is.
+                let (mut re, mut im) = (Diag::<$scalar>::zeros(n), Diag::<$scalar>::zeros(n));
+                re.column_vector_mut().fill(<$scalar>::NAN);
+                let par = faer::get_global_parallelism();
+                let (params, none) = (Spec::<EvdParams, $scalar>::default(), ComputeEigenvectors::No);
+                let mut memory = MemBuffer::new(evd::evd_scratch::<$scalar>(n, none, none, par, params));
+                let stack = MemStack::new(&mut memory);
+                evd::evd_real(see(&a).get(), re.as_mut(), im.as_mut(), None, None, par, stack, params).ok()?;
+                let parts = re.column_vector().iter().zip(im.column_vector().iter());
+                let values: Vec<_> = parts.map(|(&re, &im)| Complex::new(re, im)).collect();
+                values.iter().all(|v| !v.re.is_nan()).then_some(values)
             }
 
             fn lu(a: ArrayView2<'_, Self>) -> Self::Lu {

@@ -11,12 +11,14 @@ mod lapack;
 pub(crate) mod magnitude;
 pub(crate) mod perron;
 pub(crate) mod rounding;
+mod spectrum;
 pub(crate) mod split;
 pub(crate) mod verified;
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut2};
 use num_complex::Complex;
 
+pub(crate) use self::spectrum::eigvals;
 use crate::Scalar;
 use crate::error::{Error, Result};
 
@@ -47,7 +49,7 @@ pub trait Backend: Sized {
     fn eigh(a: ArrayView2<'_, Self>) -> Option<(Array1<Self>, Array2<Self>)>;
     /// Eigenvalues (ascending) of a symmetric matrix.
     fn eigvalsh(a: ArrayView2<'_, Self>) -> Option<Array1<Self>>;
-    /// Eigenvalues of a square matrix, in no particular order.
+    /// Eigenvalues of a square matrix, in no particular order; `None` if not all were found.
     fn eigvals(a: ArrayView2<'_, Self>) -> Option<Vec<Complex<Self>>>;
     /// Factorises a square matrix; a singular one is found out at the solve.
     fn lu(a: ArrayView2<'_, Self>) -> Self::Lu;
@@ -103,17 +105,6 @@ pub(crate) fn eigh<A: Scalar>(a: ArrayView2<'_, A>) -> Result<(Array1<A>, Array2
 /// Eigenvalues (ascending) of a symmetric matrix.
 pub(crate) fn eigvalsh<A: Scalar>(a: ArrayView2<'_, A>) -> Result<Array1<A>> {
     A::eigvalsh(a).ok_or_else(|| Error::NoConvergence { what: "symmetric eigenvalue decomposition".into() })
-}
-
-/// Eigenvalues of a square matrix, sorted by decreasing real part, then by decreasing imaginary part.
-pub(crate) fn eigvals<A: Scalar>(a: ArrayView2<'_, A>) -> Result<Vec<Complex<A>>> {
-    let mut values = A::eigvals(a).ok_or_else(|| Error::NoConvergence { what: "eigenvalue decomposition".into() })?;
-    values.sort_by(|p, q| {
-        q.re.partial_cmp(&p.re)
-            .unwrap_or(std::cmp::Ordering::Equal)
-            .then(q.im.partial_cmp(&p.im).unwrap_or(std::cmp::Ordering::Equal))
-    });
-    Ok(values)
 }
 
 #[cfg(test)]
