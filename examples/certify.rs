@@ -8,7 +8,8 @@
 //! `--network` the synaptic matrix `W` of a network with slopes in [0, 1], and then `A = W - I`. `--margin` adds proved
 //! bounds on `sup{delta : A + delta I is LDS}`, `--max-gain` on the largest `g` for which `g W - I` is LDS, `W = A + I`.
 //! A gain without limit has the largest double as its lower bound and no upper one (`null`).
-//! `--weights-out` writes the certificate's weights to a file, one a line.
+//! `--weights-out` writes the certificate's weights to a file, one a line; the file is empty where there are none, or none in
+//! the range of doubles.
 //!
 //! Exit code 0 for any verdict, 2 for bad input.
 
@@ -176,7 +177,7 @@ fn run(arguments: &Arguments) -> Result<(), String> {
     }
     let failed = |what: &str, error: &dyn std::fmt::Display| format!("{what}: {error}");
     if let Some(path) = &arguments.weights_out {
-        // An empty file where no weights certify the matrix.
+        // Weights of an earlier matrix must not stay behind.
         let text: String = weights.iter().flatten().map(|d| format!("{d:?}\n")).collect();
         std::fs::write(path, text).map_err(|e| failed(&path.display().to_string(), &e))?;
     }
