@@ -18,7 +18,7 @@ pub(crate) mod verified;
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut2};
 use num_complex::Complex;
 
-pub(crate) use self::spectrum::eigvals;
+pub(crate) use self::spectrum::{eigh, eigvals, eigvalsh};
 use crate::Scalar;
 use crate::error::{Error, Result};
 
@@ -95,16 +95,6 @@ impl<A: Scalar> Lu<A> {
     fn finite(&self, x: Array2<A>) -> Result<Array2<A>> {
         if x.iter().all(|v| v.is_finite()) { Ok(x) } else { Err(Error::Singular { matrix: self.name.into() }) }
     }
-}
-
-/// Eigenvalues (ascending) and orthonormal eigenvectors (columns) of a symmetric matrix.
-pub(crate) fn eigh<A: Scalar>(a: ArrayView2<'_, A>) -> Result<(Array1<A>, Array2<A>)> {
-    A::eigh(a).ok_or_else(|| Error::NoConvergence { what: "symmetric eigenvalue decomposition".into() })
-}
-
-/// Eigenvalues (ascending) of a symmetric matrix.
-pub(crate) fn eigvalsh<A: Scalar>(a: ArrayView2<'_, A>) -> Result<Array1<A>> {
-    A::eigvalsh(a).ok_or_else(|| Error::NoConvergence { what: "symmetric eigenvalue decomposition".into() })
 }
 
 #[cfg(test)]

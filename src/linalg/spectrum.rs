@@ -1,6 +1,7 @@
-//! Eigenvalues of general matrices.
+//! Eigenvalues, of matrices of any scale: a power of two, which changes no digit, brings the largest entry near 1 for the
+//! backend.
 
-use ndarray::{Array1, Array2, ArrayView2};
+use ndarray::{Array1, Array2, ArrayView2, CowArray, Ix2};
 use num_complex::Complex;
 
 use crate::Scalar;
@@ -11,39 +12,66 @@ use crate::error::{Error, Result};
 /// The shifted QR iteration of a backend can fail on a matrix and succeed on one that is orthogonally similar to it, which
 /// has the same eigenvalues up to rounding errors.
 pub(crate) fn eigvals<A: Scalar>(a: ArrayView2<'_, A>) -> Result<Vec<Complex<A>>> {
+    let (a, scale) = normalised(a);
+    let a = a.view();
     let found = A::eigvals(a).filter(|values| has_moments(values, a)).or_else(|| {
         (1..=RETRIES).find_map(|k| {
             let similar = reflected(a, k);
             A::eigvals(similar.view()).filter(|values| has_moments(values, a))
         })
     });
-    let mut values = found.ok_or_else(|| Error::NoConvergence { what: "eigenvalue decomposition".into() })?;
+    let mut values = found.ok_or_else(no_convergence)?;
     values.sort_by(|p, q| {
         q.re.partial_cmp(&p.re)
             .unwrap_or(std::cmp::Ordering::Equal)
             .then(q.im.partial_cmp(&p.im).unwrap_or(std::cmp::Ordering::Equal))
     });
-    Ok(values)
+    Ok(values.into_iter().map(|v| v.scale(scale)).collect())
+}
+
+/// Eigenvalues (ascending) and orthonormal eigenvectors (columns) of a symmetric matrix.
+pub(crate) fn eigh<A: Scalar>(a: ArrayView2<'_, A>) -> Result<(Array1<A>, Array2<A>)> {
+    let (a, scale) = normalised(a);
+    let (values, vectors) = A::eigh(a.view()).ok_or_else(no_convergence)?;
+    Ok((values * scale, vectors))
+}
+
+/// Eigenvalues (ascending) of a symmetric matrix.
+pub(crate) fn eigvalsh<A: Scalar>(a: ArrayView2<'_, A>) -> Result<Array1<A>> {
+    let (a, scale) = normalised(a);
+    Ok(A::eigvalsh(a.view()).ok_or_else(no_convergence)? * scale)
+}
+
+/// `a / scale` with the power of two `scale` that brings the largest entry near 1.
+fn normalised<A: Scalar>(a: ArrayView2<'_, A>) -> (CowArray<'_, A, Ix2>, A) {
+    let largest = a.iter().fold(0.0, |m: f64, v| m.max(v.to_double().abs()));
+    if largest == 0.0 || !largest.is_finite() || (0.5..2.0).contains(&largest) {
+        return (a.into(), A::one());
+    }
+    let exponent = largest.log2().floor() as i32;
+    // In two factors, neither of which leaves the range of normal numbers.
+    let (half, rest) = (2f64.powi(exponent / 2), 2f64.powi(exponent - exponent / 2));
+    let scale = A::of(half) * A::of(rest);
+    (a.mapv(|v| v / scale).into(), scale)
+}
+
+fn no_convergence() -> Error {
+    Error::NoConvergence { what: "eigenvalue decomposition".into() }
 }
 
 const RETRIES: usize = 4;
 
 /// Whether the values add up to the trace of `a`, and their squares to that of its square, up to rounding errors.
 fn has_moments<A: Scalar>(values: &[Complex<A>], a: ArrayView2<'_, A>) -> bool {
-    let size = a.iter().map(|v| v.to_double().abs()).fold(0.0, f64::max);
-    if size == 0.0 {
-        return values.iter().all(|v| v.re == A::zero() && v.im == A::zero());
-    }
-    let entry = |v: A| v.to_double() / size;
-    let scaled: Array2<f64> = a.mapv(entry);
-    let (mut first, mut second) = (-scaled.diag().sum(), -(&scaled * &scaled.t()).sum());
+    let a = a.mapv(Scalar::to_double);
+    let (mut first, mut second) = (-a.diag().sum(), -(&a * &a.t()).sum());
     for v in values {
-        let (re, im) = (entry(v.re), entry(v.im));
+        let (re, im) = (v.re.to_double(), v.im.to_double());
         first += re;
         second += re * re - im * im;
     }
     let n = values.len() as f64;
-    let norm = (&scaled * &scaled).sum().sqrt();
+    let norm = (&a * &a).sum().sqrt();
     let allowed = 100.0 * n * A::epsilon().to_double() * norm;
     first.abs() <= n.sqrt() * allowed && second.abs() <= 2.0 * norm * allowed
 }

@@ -115,3 +115,28 @@ fn small_stacks_suffice_for_large_matrices() {
         }
     });
 }
+
+/// Powers of two change no digit: the spectrum scales with the matrix.
+fn scales<A: Scalar>(exponents: &[i32]) {
+    let base = sample(8, 8).mapv(A::of);
+    let symmetric = &base + &base.t();
+    let (general, even) = (eigvals(base.view()).unwrap(), eigvalsh(symmetric.view()).unwrap());
+    for &e in exponents {
+        let s = A::of(2.0).powi(e);
+        let scaled = eigvals(base.mapv(|v| v * s).view()).unwrap();
+        let error = scaled.iter().zip(&general).map(|(v, g)| (v.unscale(s) - g).norm().to_double()).fold(0.0, f64::max);
+        assert!(error <= 1e2 * A::epsilon().to_double(), "2^{e}: {error:e}");
+        let of_symmetric =
+            [eigvalsh(symmetric.mapv(|v| v * s).view()).unwrap(), eigh(symmetric.mapv(|v| v * s).view()).unwrap().0];
+        for values in of_symmetric {
+            let error = (&values / s - &even).iter().map(|v| v.to_double().abs()).fold(0.0, f64::max);
+            assert!(error <= 1e2 * A::epsilon().to_double(), "2^{e}: {error:e}");
+        }
+    }
+}
+
+#[test]
+fn spectra_of_huge_and_tiny_matrices() {
+    scales::<f64>(&[1015, 800, 520, 300, -300, -520, -800, -960]);
+    scales::<f32>(&[120, 80, 40, -40, -80, -96]);
+}
