@@ -177,3 +177,21 @@ fn gains_that_norms_certify_on_the_connectome() {
         assert!((c.rate() - 0.001).abs() < 1e-6 && c.is_contracting());
     }
 }
+
+/// What one neuron loses fast does not coarsen the rate of the other: both norms come as near to the slower leak as they like.
+#[test]
+fn rates_where_neurons_differ_in_scale() {
+    for strong in [1.0, 1e4, 1e9, 1e14] {
+        for kind in KINDS {
+            let net = FiringRateNetwork::builder(array![[0.0, -strong], [0.0, -3.0 * strong]])
+                .time_constants(&array![4.0, 0.2])
+                .activation(Relu)
+                .build()
+                .unwrap();
+            let rate = net.contraction(kind).unwrap().rate();
+            assert!(rate <= 0.25 && rate > 0.25 - 1e-9, "{strong:e} {kind}: {rate:?}");
+        }
+    }
+    let p = perron(&array![[1.0, 5.0], [0.0, -1e12]]).unwrap();
+    assert!(p.abscissa().contains(1.0) && p.abscissa().width() < 1e-9, "{p}");
+}

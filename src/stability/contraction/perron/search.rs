@@ -75,9 +75,10 @@ fn scale_components(m: &Majorant, components: &[Vec<usize>], component: &[u32], 
     if components.len() == 1 {
         return;
     }
-    let size = |i: usize| m.diagonal[i].abs() + ratios[i].abs();
-    let scale = (0..m.len()).map(size).fold(f64::MIN_POSITIVE, f64::max);
     let top = ratios.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    // Of the rows that bind: others may be larger by any factor.
+    let size = |i: usize| if ratios[i] == top { m.diagonal[i].abs() + top.abs() } else { 0.0 };
+    let scale = (0..m.len()).map(size).fold(f64::MIN_POSITIVE, f64::max);
     let attempt = |slack: f64| scaled_within(m, components, component, ratios, vector, top + slack);
     let (mut low, mut high) = (0.0, 1e-10 * scale);
     let mut best = attempt(high);
