@@ -83,15 +83,15 @@ impl Problem {
     /// Solves a regular system from 0 by iterative refinement, so that small rates are as accurate as large ones; `false` if
     /// it does not converge.
     fn refine(&self, pieces: &[Piece], active: &[usize], system: &Eliminated, x: &mut [f64]) -> bool {
-        const MOST: usize = 30;
+        // Every step is at most half of the one before, so that these suffice for the digits of a double.
+        const MOST: usize = 60;
         let mut before = f64::INFINITY;
         for _ in 0..MOST {
             let Some(step) = system.particular(&self.defect(pieces, active, x), f64::INFINITY) else { return false };
             let size = system.norm(&step);
             if !size.is_finite() || size > 0.5 * before {
                 // No further progress: rounding errors only, or a matrix that is as good as singular.
-                let reached: Vec<f64> = active.iter().map(|&i| x[i]).collect();
-                return before <= 1e-12 * system.norm(&reached);
+                break;
             }
             active.iter().zip(&step).for_each(|(&i, s)| x[i] += s);
             let settled = |(&i, s): (&usize, &f64)| s.abs() <= f64::EPSILON * x[i].abs();
@@ -100,7 +100,8 @@ impl Problem {
             }
             before = size;
         }
-        true
+        let reached: Vec<f64> = active.iter().map(|&i| x[i]).collect();
+        before <= 1e-12 * system.norm(&reached)
     }
 
     /// The point of these rates, if its drives are within the pieces to the tolerance.
