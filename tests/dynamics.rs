@@ -849,6 +849,33 @@ mod energy {
     }
 
     #[test]
+    fn at_a_jump_the_new_input_is_recorded() {
+        // At rest at 0 until the input becomes 2 at t = 1 and 4 at the end: the energy x^2/2 - u x can fall by (x - u)^2/2.
+        let net = FiringRateNetwork::<f64>::builder(array![[0.0]]).activation(Identity).build().unwrap();
+        let certificate = net.certify().unwrap().into_certificate().unwrap();
+        let run = |sampled: fn(Simulation<'_, f64>) -> Simulation<'_, f64>| {
+            let run = net.simulate().input_steps(&array![1.0, 2.0], &array![[2.0], [4.0]]).until(2.0);
+            sampled(run).record_exploitability().record_lyapunov(&certificate).run().unwrap()
+        };
+        let last = (2.0 + 2.0 * (-1.0f64).exp()).powi(2) / 2.0;
+        let check = |run: &Trajectory<f64>, at: usize, want: f64| {
+            let (gain, v) = (run.exploitability().unwrap()[at], run.lyapunov().unwrap()[at]);
+            assert!((gain - want).abs() < 1e-4 && (v - certificate.weights()[0] * want).abs() < 1e-4, "{gain} {v} {want}");
+        };
+        let at = run(|run| run.record_at(&array![0.0, 0.5, 1.0, 2.0]));
+        for (k, want) in [0.0, 0.0, 2.0, last].into_iter().enumerate() {
+            check(&at, k, want);
+        }
+        let steps = run(|run| run);
+        check(&steps, steps.times().iter().position(|t| *t == 1.0).unwrap(), 2.0);
+        check(&steps, steps.times().len() - 1, last);
+        check(&run(|run| run.record_ends()), 1, last);
+        // The same as at the start of a run.
+        let late = net.simulate().from_time(1.0).input_steps(&array![1.0], &array![[2.0]]).until(2.0);
+        check(&late.record_exploitability().record_lyapunov(&certificate).run().unwrap(), 0, 2.0);
+    }
+
+    #[test]
     fn potentials_are_recorded_as_their_rates() {
         let net = symmetrizable();
         let y = array![0.5, -0.5, 0.2];

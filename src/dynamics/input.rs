@@ -37,6 +37,8 @@ pub(super) struct Segment<A> {
     pub(super) end: A,
     /// The constant input, or `None` if a function gives it.
     pub(super) input: Option<Array1<A>>,
+    /// The constant input from the end on.
+    pub(super) next_input: Option<Array1<A>>,
 }
 
 impl<'a, A: Scalar> Input<'a, A> {
@@ -68,8 +70,8 @@ impl<'a, A: Scalar> Input<'a, A> {
     /// Cuts `[start, end]` at the jumps; `own` is the network's input.
     pub(super) fn segments(&self, start: A, end: A, own: &Array1<A>) -> Vec<Segment<A>> {
         match self {
-            Input::Constant => vec![Segment { start, end, input: Some(own.clone()) }],
-            Input::Function(_) => vec![Segment { start, end, input: None }],
+            Input::Constant => vec![Segment { start, end, input: Some(own.clone()), next_input: None }],
+            Input::Function(_) => vec![Segment { start, end, input: None, next_input: None }],
             Input::Steps { times, values } => {
                 let before = times.partition_point(|&t| t <= start);
                 let row = |k: usize| if k == 0 { own.clone() } else { values.row(k - 1).to_owned() };
@@ -79,7 +81,10 @@ impl<'a, A: Scalar> Input<'a, A> {
                 cuts.iter()
                     .zip(ends)
                     .enumerate()
-                    .map(|(k, (&start, end))| Segment { start, end, input: Some(row(before + k)) })
+                    .map(|(k, (&start, end))| {
+                        let after = times.partition_point(|&t| t <= end);
+                        Segment { start, end, input: Some(row(before + k)), next_input: Some(row(after)) }
+                    })
                     .collect()
             }
         }

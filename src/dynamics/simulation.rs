@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use ndarray::{ArrayBase, ArrayView1, ArrayViewMut1, Data, Ix1, Ix2};
+use ndarray::{Array1, ArrayBase, ArrayView1, ArrayViewMut1, Data, Ix1, Ix2};
 
 use super::cycle::{Accuracy, Returns};
 use super::field::{Form, NetworkField, larger};
@@ -240,7 +240,8 @@ impl<'a, A: Scalar> Simulation<'a, A> {
     }
 
     /// An input that jumps: row `k` of `values` (shape `[times, n]`) holds from `times[k]` until the next time; before
-    /// the first time the network's own input holds. The integration restarts at every jump. Takes the place of an
+    /// the first time the network's own input holds. The integration restarts at every jump, and what is recorded
+    /// at the time of a jump is under the input that holds from then on. Takes the place of an
     /// [`input_function`](Self::input_function) given before.
     pub fn input_steps<S, T>(mut self, times: &ArrayBase<S, Ix1>, values: &ArrayBase<T, Ix2>) -> Self
     where
@@ -485,7 +486,7 @@ impl<A: Scalar> Run<'_, '_, A> {
             let reached = arrived(flow.time(), segment.end);
             self.time = if reached { segment.end } else { flow.time() };
             self.state.copy_from_slice(flow.state());
-            self.sample(&mut *flow)?;
+            self.sample(&mut *flow, segment.next_input.as_ref().filter(|_| reached))?;
             if let Some(stop) = self.judge(watch.as_mut(), &mut *flow) {
                 return Ok(Some(stop));
             }
@@ -499,14 +500,22 @@ impl<A: Scalar> Run<'_, '_, A> {
         self.record.push(self.time, &self.state, self.field.input().value().view());
     }
 
-    /// Records what the last step passed.
-    fn sample(&mut self, flow: &mut dyn Stepper<A>) -> Result<()> {
+    /// Records what the last step passed; at its end the input becomes `next_input`, if there is one.
+    fn sample(&mut self, flow: &mut dyn Stepper<A>, next_input: Option<&Array1<A>>) -> Result<()> {
+        let field = self.field;
+        let jump = || next_input.into_iter().for_each(|input| field.input().set(input));
         match self.sampling {
-            Sampling::Ends => {}
-            Sampling::Steps => self.keep(),
+            Sampling::Ends => jump(),
+            Sampling::Steps => {
+                jump();
+                self.keep();
+            }
             Sampling::Times(times) => {
                 while let Some(&t) = times.get(self.sampled).filter(|&&t| t <= self.time) {
                     let x = if t < flow.time() { flow.interpolate(t) } else { self.state.clone() };
+                    if t >= self.time {
+                        jump();
+                    }
                     self.field.input().move_to(t)?;
                     self.record.push(t, &x, self.field.input().value().view());
                     self.sampled += 1;
