@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use approx::assert_relative_eq;
 use ndarray::{Array1, Array2, array};
 use neuronash::Error;
-use neuronash::activation::{ClippedLinear, Identity, Relu, Tanh};
+use neuronash::activation::{ClippedLinear, Identity, NakaRushton, PowerLaw, Relu, Tanh};
 use neuronash::circuits::WilsonCowan;
 use neuronash::circuits::wilson_cowan::{OperatingPoint, Parameter, Regime, Relation, SweepProgress, Window};
 use neuronash::dynamics::StopReason;
@@ -374,4 +374,25 @@ fn neighbouring_floats_end_the_search() {
         let found = circuit.equilibria_within(lower, upper).unwrap();
         assert!(found.points().iter().any(|p| p.rates()[0].abs() <= 1e-320), "{found:?}");
     }
+}
+
+/// Slopes are 0 on one side of the threshold and `k z^(k-1)`, next to 0, on the other: no kink.
+#[test]
+fn silence_at_the_threshold_of_a_smooth_power_is_stable() {
+    for k in [2.0, 3.0] {
+        let pair = || WilsonCowan::builder().w_ee(1.0).w_ei(1.0).w_ie(1.0).w_ii(0.5);
+        let powers = pair().excitatory(PowerLaw::new(k).unwrap()).inhibitory(PowerLaw::new(k).unwrap()).build().unwrap();
+        let phi = || NakaRushton::new(1.0, 0.25, k).unwrap();
+        let ratios = pair().excitatory(phi()).inhibitory(phi()).build().unwrap();
+        for circuit in [powers, ratios] {
+            let silence = circuit.linearise([0.0, 0.0]).unwrap();
+            assert_eq!(silence.regime(), Regime::Monostable, "{circuit}");
+            assert!(silence.is_stable());
+            assert!(circuit.network().linearise(&array![0.0, 0.0]).unwrap().is_stable());
+            assert!(circuit.equilibria().unwrap().stable().any(|point| point.rates() == [0.0, 0.0]));
+        }
+    }
+    // The first power has a kink there, and so has ReLU.
+    let kinked = WilsonCowan::builder().w_ee(0.5).excitatory(NakaRushton::new(1.0, 1.0, 1.0).unwrap()).build().unwrap();
+    assert_eq!(kinked.linearise([0.0, 0.0]).unwrap().regime(), Regime::Critical);
 }

@@ -103,8 +103,13 @@ impl<A: Scalar> WilsonCowan<A> {
             one + p.w_ie * x_e.abs() + p.w_ii * x_i.abs() + p.u_i.abs(),
         ];
         let at_kink = |phi: &dyn crate::activation::ActivationCost<A>, z: A, scale: A| {
-            let (below, above) = (phi.derivative(z - small * scale), phi.derivative(z + small * scale));
-            (below - above).abs() > A::of(1e-3) * (below.abs() + above.abs())
+            let width = small * scale;
+            let (below, above) = (phi.derivative(z - width), phi.derivative(z + width));
+            let jump = (below - above).abs();
+            // Where both slopes are next to 0, as of a power law at its threshold, they differ without a kink.
+            let steepest = phi.slope_range().max;
+            let steepest = if steepest.is_finite() { steepest } else { one.max(below).max(above) };
+            jump > A::of(1e-3) * (below.abs() + above.abs()) && jump > width.sqrt() * steepest
         };
         let critical = delta.abs() <= small * delta_scale
             || (delta > A::zero() && trace.abs() <= small * trace_scale)
