@@ -3,7 +3,7 @@
 use approx::assert_relative_eq;
 use ndarray::{Array1, array};
 use neuronash::Error;
-use neuronash::circuits::ColumnDesign;
+use neuronash::circuits::{ColumnDesign, LateralInhibition};
 use neuronash::circuits::cortical_column::{ColumnVerdict, CorticalColumn, Coupling};
 use neuronash::stability::diagonal::certify_shifted;
 use proptest::prelude::*;
@@ -210,5 +210,20 @@ fn bad_columns_are_refused() {
         ColumnDesign::new(2).layers(0),
     ] {
         assert!(bad.solve().is_err());
+    }
+}
+
+#[test]
+fn a_layer_without_drive_is_silent_and_has_no_contrast() {
+    let layer = || LateralInhibition::<f64>::builder(2).w_ee(0.5).w_ei(1.0).w_ei_lateral(0.5).w_ie(1.0).build().unwrap();
+    let column = |offset: f64| CorticalColumn::uniform(layer(), 2, Coupling { gain: 1.0, offset }).unwrap();
+    let input = array![1.01, 0.99];
+    // The rates of the first layer are near 0.5; the second gets nothing above 0, or something in one column only.
+    for (offset, contrast) in [(-100.0, 0.0), (-0.505, 1.0)] {
+        let column = column(offset);
+        let (predicted, found) = (column.predicted_contrast(&input).unwrap(), column.respond(&input).unwrap());
+        assert_eq!(predicted[1], contrast, "{offset}");
+        assert_eq!(found.contrasts().unwrap()[1], contrast, "{offset}");
+        assert_eq!(column.layers_needed(&input, 0.9).unwrap(), found.layers_needed(0.9).unwrap());
     }
 }

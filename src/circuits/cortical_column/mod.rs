@@ -178,8 +178,8 @@ impl<A: Scalar> CorticalColumn<A> {
     }
 
     /// The contrast of the E rates, layer by layer, as the modal gains predict it while all columns are active: common and
-    /// difference mode pass each layer on their own. A layer whose weakest column would fall silent has contrast 1, and
-    /// the list ends with it.
+    /// difference mode pass each layer on their own. A layer whose weakest column would fall silent has contrast 1, one
+    /// whose columns all get no input above 0 is silent and has contrast 0; the list ends with either.
     ///
     /// For two columns and no offsets this is theory 7.2: each layer multiplies the contrast by its gain.
     ///
@@ -203,7 +203,8 @@ impl<A: Scalar> CorticalColumn<A> {
             let mean = u.sum() / A::of(k as f64);
             let rates = u.mapv(|v| gains.common * mean + gains.difference * (v - mean));
             if rates.iter().any(|x| *x <= A::zero()) {
-                contrasts.push(A::one());
+                // Some column fires iff one is driven: without that nobody inhibits anybody.
+                contrasts.push(if u.iter().any(|v| *v > A::zero()) { A::one() } else { A::zero() });
                 break;
             }
             contrasts.push(contrast(&rates)?);
