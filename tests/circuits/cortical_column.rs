@@ -227,3 +227,20 @@ fn a_layer_without_drive_is_silent_and_has_no_contrast() {
         assert_eq!(column.layers_needed(&input, 0.9).unwrap(), found.layers_needed(0.9).unwrap());
     }
 }
+
+/// `p = c (B - beta)^2 / (8 (B + beta))` or `p = -beta c` next to the border of theory 6.2, where the margin rounds to 0.
+#[test]
+fn a_column_is_stable_iff_its_layers_are_down_to_the_last_place() {
+    let mut rounded = 0;
+    for (w_ei, lateral, w_ie) in [(0.1, 0.2, 10.0f64), (0.1, 0.4, 10.0 / 3.0), (0.1, 0.5, 2.5), (0.2, 0.1, 80.0)] {
+        for ulps in -8i64..=8 {
+            let w_ie = f64::from_bits((w_ie.to_bits() as i64 + ulps) as u64);
+            let layer = LateralInhibition::builder(2).w_ei(w_ei).w_ei_lateral(lateral).w_ie(w_ie).build().unwrap();
+            let stable = layer.is_diagonally_stable().unwrap();
+            rounded += usize::from((layer.margin().unwrap() > 0.0) != stable);
+            let column = CorticalColumn::new(vec![layer], Vec::new()).unwrap();
+            assert_eq!(column.is_diagonally_stable().unwrap(), stable, "{w_ei} {lateral} {w_ie}");
+        }
+    }
+    assert!(rounded > 0, "no margin was rounded to the wrong side");
+}

@@ -160,12 +160,13 @@ impl<A: Scalar> CorticalColumn<A> {
         builder.build()
     }
 
-    /// Whether the column is Lyapunov diagonally stable: iff every layer is (theory 7.1).
+    /// Whether the column is Lyapunov diagonally stable: iff every layer is (theory 7.1), as
+    /// [`LateralInhibition::is_diagonally_stable`] decides.
     ///
     /// # Errors
     /// An activation whose slopes are unbounded, known from samples only, or all zero.
     pub fn is_diagonally_stable(&self) -> Result<bool> {
-        Ok(self.margin()? > A::zero())
+        self.layers.iter().try_fold(true, |all, layer| Ok(layer.is_diagonally_stable()? && all))
     }
 
     /// The stability margin `delta*` of theory 3.3: the smallest of the layers' margins, since weights between layers cost

@@ -232,7 +232,8 @@ impl<A: Scalar> LateralInhibition<A> {
         Ok(self.modes(self.proved_slopes()?).ratio(margin))
     }
 
-    /// The stability margin `delta*` of theory 3.3 in closed form; positive iff the circuit is Lyapunov diagonally stable.
+    /// The stability margin `delta*` of theory 3.3 in closed form; positive iff the circuit is Lyapunov diagonally stable, up to
+    /// rounding: [`is_diagonally_stable`](Self::is_diagonally_stable) decides the sign.
     ///
     /// # Errors
     /// An activation whose slopes are unbounded, known from samples only, or all zero.
