@@ -860,7 +860,10 @@ mod energy {
         let last = (2.0 + 2.0 * (-1.0f64).exp()).powi(2) / 2.0;
         let check = |run: &Trajectory<f64>, at: usize, want: f64| {
             let (gain, v) = (run.exploitability().unwrap()[at], run.lyapunov().unwrap()[at]);
-            assert!((gain - want).abs() < 1e-4 && (v - certificate.weights()[0] * want).abs() < 1e-4, "{gain} {v} {want}");
+            assert!(
+                (gain - want).abs() < 1e-4 && (v - certificate.weights()[0] * want).abs() < 1e-4,
+                "{gain} {v} {want}"
+            );
         };
         let at = run(|run| run.record_at(&array![0.0, 0.5, 1.0, 2.0]));
         for (k, want) in [0.0, 0.0, 2.0, last].into_iter().enumerate() {

@@ -7,7 +7,7 @@ use crate::Scalar;
 ///
 /// Newton's method from `start` inside a bracket, which is halved whenever three steps have not halved it. `h` returns
 /// its value and its derivative; a wrong derivative costs steps, not correctness.
-pub(super) fn root<A: Scalar>(h: impl Fn(A) -> (A, A), mut low: A, mut high: A, start: A, scale: A) -> A {
+pub(crate) fn root<A: Scalar>(h: impl Fn(A) -> (A, A), mut low: A, mut high: A, start: A, scale: A) -> A {
     // Halvings from the widest bracket of an f64 to its smallest number, three steps each.
     const MOST: usize = 3 * 2100;
     let middle = |low: A, high: A| low * A::of(0.5) + high * A::of(0.5);

@@ -41,6 +41,7 @@ mod scaling;
 mod split;
 
 pub use best_response::{BestResponse, BestResponses};
+pub(crate) use bracket::root;
 pub use energy::{Energies, NeuronEnergy};
 pub use nash::{Exploitability, NashTest};
 pub use potential::Potential;

@@ -3,8 +3,8 @@
 use approx::assert_relative_eq;
 use ndarray::{Array1, array};
 use neuronash::Error;
-use neuronash::circuits::{ColumnDesign, LateralInhibition};
 use neuronash::circuits::cortical_column::{ColumnVerdict, CorticalColumn, Coupling};
+use neuronash::circuits::{ColumnDesign, LateralInhibition};
 use neuronash::stability::diagonal::certify_shifted;
 use proptest::prelude::*;
 
@@ -215,7 +215,8 @@ fn bad_columns_are_refused() {
 
 #[test]
 fn a_layer_without_drive_is_silent_and_has_no_contrast() {
-    let layer = || LateralInhibition::<f64>::builder(2).w_ee(0.5).w_ei(1.0).w_ei_lateral(0.5).w_ie(1.0).build().unwrap();
+    let layer =
+        || LateralInhibition::<f64>::builder(2).w_ee(0.5).w_ei(1.0).w_ei_lateral(0.5).w_ie(1.0).build().unwrap();
     let column = |offset: f64| CorticalColumn::uniform(layer(), 2, Coupling { gain: 1.0, offset }).unwrap();
     let input = array![1.01, 0.99];
     // The rates of the first layer are near 0.5; the second gets nothing above 0, or something in one column only.

@@ -381,7 +381,8 @@ fn neighbouring_floats_end_the_search() {
 fn silence_at_the_threshold_of_a_smooth_power_is_stable() {
     for k in [2.0, 3.0] {
         let pair = || WilsonCowan::builder().w_ee(1.0).w_ei(1.0).w_ie(1.0).w_ii(0.5);
-        let powers = pair().excitatory(PowerLaw::new(k).unwrap()).inhibitory(PowerLaw::new(k).unwrap()).build().unwrap();
+        let powers =
+            pair().excitatory(PowerLaw::new(k).unwrap()).inhibitory(PowerLaw::new(k).unwrap()).build().unwrap();
         let phi = || NakaRushton::new(1.0, 0.25, k).unwrap();
         let ratios = pair().excitatory(phi()).inhibitory(phi()).build().unwrap();
         for circuit in [powers, ratios] {
@@ -395,4 +396,27 @@ fn silence_at_the_threshold_of_a_smooth_power_is_stable() {
     // The first power has a kink there, and so has ReLU.
     let kinked = WilsonCowan::builder().w_ee(0.5).excitatory(NakaRushton::new(1.0, 1.0, 1.0).unwrap()).build().unwrap();
     assert_eq!(kinked.linearise([0.0, 0.0]).unwrap().regime(), Regime::Critical);
+}
+
+/// Newton's method goes from one end of the bracket to the other and back where a saturated I would inhibit itself to silence.
+#[test]
+fn the_rate_of_a_steep_population_that_inhibits_itself_solves_its_equation() {
+    let (w_ii, gain) = (2.5, 2.0);
+    let circuit = |w_ee: f64, u_e: f64, u_i: f64| {
+        let weights = WilsonCowan::builder().w_ee(w_ee).w_ei(0.25).w_ie(3.5).w_ii(w_ii).u_e(u_e).u_i(u_i);
+        weights.excitatory(Tanh::new()).inhibitory(Tanh::with_gain(gain).unwrap()).build().unwrap()
+    };
+    let pair = circuit(0.5, 0.1, 1.0);
+    for k in -20_000..=20_000 {
+        let x = f64::from(k) * 1e-4;
+        let rate = pair.inhibitory_rate(x).unwrap();
+        assert!((rate - (gain * (3.5 * x + 1.0 - w_ii * rate)).tanh()).abs() < 1e-14, "{x} {rate}");
+    }
+    assert!((pair.inhibitory_rate(-0.77033).unwrap() + 0.553_716_835_170_413_6).abs() < 1e-14);
+    // Below the switch there is one equilibrium.
+    let pair = circuit(0.5, 0.1, -3.446195);
+    let equilibria = pair.equilibria().unwrap();
+    let [only] = equilibria.points() else { panic!("{equilibria}") };
+    let residual = pair.network().residual(&Array1::from(only.rates().to_vec())).unwrap();
+    assert!(residual.iter().all(|r| r.abs() < 1e-9), "{residual}");
 }

@@ -14,6 +14,7 @@ use crate::Scalar;
 use crate::activation::ActivationCost;
 use crate::equilibrium::Continuum;
 use crate::error::{Error, Result};
+use crate::game::root;
 
 /// The intervals that the search begins with, and the number at which it stops to halve them.
 const FIRST: usize = 64;
@@ -229,31 +230,14 @@ impl<'a, A: Scalar> ScalarEquation<'a, A> {
         if p.w_ii == A::zero() {
             return Ok(free);
         }
-        let (mut low, mut high) = (free.min(A::zero()), free.max(A::zero()));
-        let mut s = free / (A::one() + p.w_ii * phi.derivative(drive));
-        for _ in 0..200 {
-            if !(s > low && s < high) {
-                s = low + (high - low) / A::of(2.0);
-            }
-            if s <= low || s >= high {
-                break;
-            }
+        let residual = |s: A| {
             let z = drive - p.w_ii * s;
-            let residual = s - value(phi, z)?;
-            if residual > A::zero() {
-                high = s;
-            } else if residual < A::zero() {
-                low = s;
-            } else {
-                break;
-            }
-            let step = residual / (A::one() + p.w_ii * phi.derivative(z));
-            if step.abs() <= A::epsilon() * s.abs() {
-                break;
-            }
-            s -= step;
-        }
-        Ok(s.max(low).min(high))
+            (s - phi.activate(z), A::one() + p.w_ii * phi.derivative(z))
+        };
+        let start = free / (A::one() + p.w_ii * phi.derivative(drive));
+        let rate = root(residual, free.min(A::zero()), free.max(A::zero()), start, A::zero());
+        // The search ends where the activation gives no number.
+        value(phi, drive - p.w_ii * rate).map(|_| rate)
     }
 
     fn at(&self, x: A) -> Result<Node<A>> {
