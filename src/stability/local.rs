@@ -6,6 +6,7 @@ use ndarray::{Array1, Array2, ArrayBase, Data, Ix1};
 use num_complex::Complex;
 
 use crate::Scalar;
+use crate::activation::ActivationCost;
 use crate::check::finite_vector;
 use crate::error::{Error, Result};
 use crate::linalg;
@@ -215,19 +216,18 @@ pub(crate) fn fits_densely(n: usize, purpose: &str) -> Result<()> {
 
 fn slopes_and_kinks<A: Scalar>(circuit: &Circuit<A>, z: &Array1<A>) -> Result<(Array1<A>, Vec<usize>)> {
     fits_densely(circuit.len(), "a dense spectrum")?;
+    let rounding = |z: A| A::of(8.0) * A::epsilon() * z.abs().max(A::one());
     let mut slopes = z.clone();
     circuit.slopes(slopes.view_mut());
-    let kinks = (0..z.len()).filter(|&i| is_kink(circuit, i, z[i])).collect();
+    let kinks = (0..z.len()).filter(|&i| has_kink(circuit.activation(i), z[i], rounding(z[i]))).collect();
     Ok((slopes, kinks))
 }
 
-/// Whether the slope jumps within the rounding error of the drive.
+/// Whether the slope jumps within `width` of `z`, the rounding error of the drive.
 ///
 /// A smooth activation changes its slope there by about its curvature times the width, which is far below the jump that
 /// counts.
-fn is_kink<A: Scalar>(circuit: &Circuit<A>, i: usize, z: A) -> bool {
-    let activation = circuit.activation(i);
-    let width = A::of(8.0) * A::epsilon() * z.abs().max(A::one());
+pub(crate) fn has_kink<A: Scalar>(activation: &dyn ActivationCost<A>, z: A, width: A) -> bool {
     let (left, right) = (activation.derivative(z - width), activation.derivative(z + width));
     let steepest = activation.slope_range().max;
     let scale = if steepest.is_finite() { steepest } else { A::one().max(left).max(right) };

@@ -7,6 +7,7 @@ use num_complex::Complex;
 
 use super::WilsonCowan;
 use crate::Scalar;
+use crate::stability::local::has_kink;
 
 /// What the linearisation at an equilibrium says, with the slopes `lambda_E`, `lambda_I` there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -102,19 +103,10 @@ impl<A: Scalar> WilsonCowan<A> {
             one + p.w_ee * x_e.abs() + p.w_ei * x_i.abs() + p.u_e.abs(),
             one + p.w_ie * x_e.abs() + p.w_ii * x_i.abs() + p.u_i.abs(),
         ];
-        let at_kink = |phi: &dyn crate::activation::ActivationCost<A>, z: A, scale: A| {
-            let width = small * scale;
-            let (below, above) = (phi.derivative(z - width), phi.derivative(z + width));
-            let jump = (below - above).abs();
-            // Where both slopes are next to 0, as of a power law at its threshold, they differ without a kink.
-            let steepest = phi.slope_range().max;
-            let steepest = if steepest.is_finite() { steepest } else { one.max(below).max(above) };
-            jump > A::of(1e-3) * (below.abs() + above.abs()) && jump > width.sqrt() * steepest
-        };
         let critical = delta.abs() <= small * delta_scale
             || (delta > A::zero() && trace.abs() <= small * trace_scale)
-            || at_kink(&*p.phi_e, drives[0], scales[0])
-            || at_kink(&*p.phi_i, drives[1], scales[1]);
+            || has_kink(&*p.phi_e, drives[0], small * scales[0])
+            || has_kink(&*p.phi_i, drives[1], small * scales[1]);
         let regime = if critical {
             Regime::Critical
         } else if excitation > A::zero() {

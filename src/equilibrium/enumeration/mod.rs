@@ -112,7 +112,9 @@ pub struct IsolatedEquilibrium<A> {
     pub at_kink: Vec<usize>,
     /// The linearisation there, with its spectrum.
     pub local: Linearisation<A>,
-    /// Whether it is a Nash equilibrium: no neuron can lower its own energy alone.
+    /// Whether it is a Nash equilibrium: no neuron can lower its own energy alone. It is judged at the equilibrium itself, to
+    /// which `state` is rounded: a neuron whose own energy is flat there (`w_ii` times its slope is 1) gains nothing, while
+    /// [`Game::is_nash`](crate::game::Game::is_nash) finds a tiny slope at the rounded state, which leads far down.
     pub is_nash: bool,
 }
 
