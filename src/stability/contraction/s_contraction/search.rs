@@ -14,6 +14,8 @@ const NEAR_END: i32 = 6;
 /// Angles that stay from one round to the next.
 const PRESSING: usize = 3;
 const MAX_ROUNDS: usize = 20;
+/// Evaluations spent on peaks that the grid has overlooked.
+const MAX_LOOKS: usize = 400;
 
 /// The best diagonal, and multipliers that bound `r` from below.
 pub(super) struct Found {
@@ -67,7 +69,7 @@ pub(super) fn best_diagonal(w: &Array2<f64>, tolerance: f64) -> Result<Found> {
 
 /// The `r` that `Q` attains, to working precision.
 pub(super) fn attained(w: &Array2<f64>, q: &Array1<f64>) -> f64 {
-    highest(&peaks(w, q, &[]))
+    highest(&peaks(w, q, &[], 1e-7))
 }
 
 /// Scales `q` down along the graph until the inputs of a component from others have norm `coupling` at most.
@@ -121,7 +123,8 @@ fn exchange(w: &Array2<f64>, tolerance: f64) -> Found {
     if n == 1 {
         return Found { q, r: w[[0, 0]].max(0.0), multipliers: vec![(0.0, Array2::ones((1, 1)))] };
     }
-    let mut peaks = peaks(w, &q, &[]);
+    let finely = |q: &Array1<f64>, angles: &[f64]| peaks(w, q, angles, 0.25 * tolerance);
+    let mut peaks = finely(&q, &[]);
     let mut found = Found { q, r: highest(&peaks), multipliers: Vec::new() };
     let mut lower = f64::NEG_INFINITY;
     let mut angles = vec![0.0];
@@ -146,7 +149,8 @@ fn exchange(w: &Array2<f64>, tolerance: f64) -> Found {
         pressing.sort_by(|a, b| b.0.total_cmp(&a.0));
         pressing.truncate(PRESSING);
         let pressing: Vec<f64> = pressing.into_iter().filter(|p| p.0 > 1e-6).map(|p| p.1).collect();
-        peaks = self::peaks(w, &margin.d, &pressing);
+        // Peaks that matter little as yet may hide until the bounds meet.
+        peaks = self::peaks(w, &margin.d, &pressing, (0.1 * (found.r - lower.max(0.0))).max(0.25 * accuracy));
         if bound > lower {
             lower = bound;
             found.multipliers = angles.iter().copied().zip(margin.x).collect();
@@ -156,10 +160,15 @@ fn exchange(w: &Array2<f64>, tolerance: f64) -> Found {
             found.q = margin.d;
         }
         if found.r - lower.max(0.0) <= accuracy {
-            break;
+            peaks = finely(&found.q, &pressing);
+            found.r = highest(&peaks);
+            if found.r - lower.max(0.0) <= 1.25 * accuracy {
+                return found;
+            }
         }
         angles = pressing;
     }
+    found.r = highest(&finely(&found.q, &angles));
     found
 }
 
@@ -189,8 +198,9 @@ pub(super) fn real_form(w: &Array2<f64>, re: f64, im: f64) -> Array2<f64> {
     })
 }
 
-/// Local maxima `(phi, height)` over `[0, pi/2]` of the largest eigenvalue of the Hermitian part.
-fn peaks(w: &Array2<f64>, q: &Array1<f64>, angles: &[f64]) -> Vec<(f64, f64)> {
+/// Local maxima `(phi, height)` over `[0, pi/2]` of the largest eigenvalue of the Hermitian part, of which none is higher
+/// by more than `slack` than the highest one here.
+fn peaks(w: &Array2<f64>, q: &Array1<f64>, angles: &[f64], slack: f64) -> Vec<(f64, f64)> {
     let n = q.len();
     let root = q.mapv(f64::sqrt);
     let scaled = Array2::from_shape_fn((n, n), |(i, j)| root[i] * w[[i, j]] / root[j]);
@@ -233,7 +243,45 @@ fn peaks(w: &Array2<f64>, q: &Array1<f64>, angles: &[f64]) -> Vec<(f64, f64)> {
             peaks.push(refine(&height, low, high, (nodes[k], heights[k])));
         }
     }
+    let known = nodes.into_iter().zip(heights).chain(peaks.iter().copied()).chain([(FRAC_PI_2, 0.0)]).collect();
+    let bend = 2.0 * norm_bound(&scaled);
+    peaks.extend(overlooked(&height, known, slack, bend));
     peaks
+}
+
+/// Local maxima between the `known` points of a curve that are higher by more than `slack` than all of them.
+///
+/// The largest eigenvalue is the upper envelope of curves whose second derivative is at least `-bend`, so between two points
+/// at a distance `h` it exceeds the higher one by at most `bend h^2 / 8`.
+fn overlooked(height: &dyn Fn(f64) -> f64, mut known: Vec<(f64, f64)>, slack: f64, bend: f64) -> Vec<(f64, f64)> {
+    known.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let bounded =
+        |low: (f64, f64), high: (f64, f64)| (low.1.max(high.1) + bend * (high.0 - low.0).powi(2) / 8.0, low, high);
+    let mut intervals: Vec<_> = known.windows(2).map(|w| bounded(w[0], w[1])).collect();
+    let mut top = highest(&known);
+    let mut found = Vec::new();
+    for _ in 0..MAX_LOOKS {
+        let Some(most) = (0..intervals.len()).max_by(|&a, &b| intervals[a].0.total_cmp(&intervals[b].0)) else { break };
+        let (bound, low, high) = intervals.swap_remove(most);
+        if bound <= top + slack {
+            break;
+        }
+        let middle = 0.5 * (low.0 + high.0);
+        let mut split = (middle, height(middle));
+        if split.1 > top + slack {
+            split = refine(height, low.0, high.0, split);
+            top = split.1;
+            found.push(split);
+        }
+        intervals.extend([bounded(low, split), bounded(split, high)]);
+    }
+    found
+}
+
+/// A bound on the spectral norm.
+fn norm_bound(a: &Array2<f64>) -> f64 {
+    let largest_sum = |axis| a.mapv(f64::abs).sum_axis(axis).fold(0.0, |m: f64, &v| m.max(v));
+    (largest_sum(Axis(0)) * largest_sum(Axis(1))).sqrt()
 }
 
 /// A local maximum in `[low, high]` by successive parabolas, golden sections where they fail (Brent's method).
