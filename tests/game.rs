@@ -633,3 +633,18 @@ fn an_excitatory_inhibitory_pair_is_zero_sum() {
     let silent = Weights::dense(&array![[3.0, 0.0], [0.0, 1.0]]).unwrap();
     assert_eq!(split(&silent, &array![1.0, 2.0]).unwrap().cooperation_index(), None);
 }
+
+#[test]
+fn a_neuron_that_inhibits_itself_strongly_stays_where_it_is_best() {
+    // The root in the drive lies next to 0, far below the drive of 3 to 5e9 whose rounding was once thought to hide it.
+    for (w, c, gain) in [(-1e6, 5e5, 1e6), (-1e10, 5e9, 1.0), (-1e2, 3e1, 1e9), (-1e1, 3.0, 1e12), (-1e3, 5e2, 1.0)] {
+        // The drive atanh(s)/gain of the rate s is so small next to c that it is found by repeated substitution.
+        let s: f64 = (0..50).fold(c / -w, |s: f64, _| (c - s.atanh() / gain) / -w);
+        let tanh = Tanh::with_gain(gain).unwrap();
+        let net = FiringRateNetwork::builder(array![[w]]).activation(tanh).input(&array![c]).build().unwrap();
+        let best = net.game().best_response(0, &array![0.0]).unwrap().rate().unwrap();
+        assert!((best - s).abs() <= 1e-15, "self-weight {w}, gain {gain}: {best} instead of {s}");
+        let test = net.game().is_nash(&array![s], 1e-12).unwrap();
+        assert!(test.holds(), "self-weight {w}, gain {gain}: {test}");
+    }
+}

@@ -2,8 +2,8 @@
 
 use crate::Scalar;
 
-/// A root of `h` between `low` and `high`, where `h(low) <= 0 <= h(high)`, to about the spacing of numbers of size
-/// `|root| + scale`.
+/// A root of `h` between `low` and `high`, where `h(low) <= 0 <= h(high)`: to about the spacing of numbers of size
+/// `|root| + scale` if `|h|` falls to the rounding errors of such numbers there, else to that of numbers of size `|root|`.
 ///
 /// Newton's method from `start` inside a bracket, which is halved whenever three steps have not halved it. `h` returns
 /// its value and its derivative; a wrong derivative costs steps, not correctness.
@@ -27,7 +27,11 @@ pub(crate) fn root<A: Scalar>(h: impl Fn(A) -> (A, A), mut low: A, mut high: A, 
         } else {
             return z;
         }
-        let spacing = A::of(2.0) * A::epsilon() * (z.abs() + scale) + A::min_positive_value();
+        // Rounding hides how `h` goes on once its value is this small. Until then a bracket as narrow as the scale allows
+        // may still hold most of a steep rise, and is closed on.
+        let hidden = best.0 <= A::of(4.0) * A::epsilon() * (z.abs() + scale);
+        let size = if hidden { z.abs() + scale } else { z.abs() };
+        let spacing = A::of(2.0) * A::epsilon() * size + A::min_positive_value();
         if high - low <= spacing {
             break;
         }
