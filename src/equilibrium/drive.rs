@@ -446,6 +446,21 @@ impl<A: Scalar> Column<'_, A> {
             && point.x.iter().enumerate().all(in_domain)
     }
 
+    /// Whether the residual is no larger than what the rounding errors of the drives, and what the activations make of
+    /// them, let it be.
+    fn is_noise(&self, point: &Point<A>, product: &CheckedProduct) -> bool {
+        let roundings = A::of(16.0) * A::epsilon();
+        let circuit = self.task.circuit;
+        let error = |i: usize| roundings * (A::of(product.magnitude[i]) + self.task.input[i].abs());
+        let largest = (0..point.z.len()).map(error).fold(A::zero(), A::max);
+        let within = |i: usize| {
+            let (z, phi) = (point.z[i], circuit.activation(i));
+            let spread = phi.activate(z + error(i)) - phi.activate(z - error(i));
+            (point.x[i] - point.g[i]).abs() <= spread + roundings * point.x[i].abs()
+        };
+        point.residual <= largest.to_double() || (0..point.z.len()).all(within)
+    }
+
     fn give_up(
         &mut self,
         reason: StopReason,
@@ -461,14 +476,14 @@ impl<A: Scalar> Column<'_, A> {
             self.phase = Phase::Done(Box::new(Outcome::Equilibrium(equilibrium)));
             return Ok(());
         }
-        let size =
-            product.magnitude.iter().zip(&self.task.input).map(|(m, u)| m + u.to_double().abs()).fold(0.0, f64::max);
         if let Some(best) = self.best.take() {
             self.best = Some(Point::evaluate(self.task.circuit, best.x, drive_of(product, &self.task.input)));
         }
         let best = self.best.as_ref().map_or(f64::INFINITY, |best| best.residual);
         let stop = match reason {
-            StopReason::Stalled if best <= 16.0 * A::epsilon().to_double() * size => StopReason::PrecisionLimit,
+            StopReason::Stalled if self.best.as_ref().is_some_and(|best| self.is_noise(best, product)) => {
+                StopReason::PrecisionLimit
+            }
             StopReason::Stalled if self.stage.guaranteed && best.is_finite() => {
                 self.last_progress = self.iterations_of_stage;
                 if let Some(best) = self.best.clone() {

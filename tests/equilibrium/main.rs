@@ -409,3 +409,27 @@ fn bounds_of_sparse_networks_are_sharp() {
     assert!(distance(&exact.state(), &coarse.state()) <= bound(&exact) + bound(&coarse));
     assert!(bound(&exact) < 1e-10 && bound(&coarse) < 1e-3);
 }
+
+/// A slope of a million or more turns the rounding errors of a drive into residuals above the tolerance, at rates that are right to the
+/// last digit.
+#[test]
+fn steep_activations_end_at_the_limit_of_precision() {
+    for (w, u, gain) in [(-10.0, 3.0, 1e6), (-1e3, 500.0, 1e3), (-10.0, 3.0, 1e9)] {
+        let net = FiringRateNetwork::builder(array![[w]])
+            .activation(Tanh::with_gain(gain).unwrap())
+            .input(&array![u])
+            .build()
+            .unwrap();
+        let certificate = net.certify().unwrap().into_certificate().unwrap();
+        let mut rate = 0.0f64;
+        for _ in 0..100 {
+            rate = (u - rate.atanh() / gain) / -w;
+        }
+        for method in [Method::Auto, Newton::new().into(), PeacemanRachford::new().into(), Anderson::new().into()] {
+            let outcome = net.equilibrium().method(method).certificate(&certificate).outcome().unwrap();
+            let Outcome::NotConverged(failure) = outcome else { panic!("{outcome}") };
+            assert_eq!(failure.report.stop, StopReason::PrecisionLimit, "{method:?} {gain:e}: {}", failure.report);
+            assert!((failure.last[0] - rate).abs() <= 1e-15, "{method:?} {gain:e}: {}", failure.last);
+        }
+    }
+}
