@@ -308,7 +308,6 @@ fn lateral_inhibition_is_never_decided_against_a_proof() {
     }
 }
 
-/// Positive numbers from the smallest to the largest, of usual size as often.
 /// ReLU makes a rate of 0 of a drive of minus infinity, which is no number that a neuron can rest at.
 #[test]
 fn an_equilibrium_whose_drive_overflows_is_none() {
@@ -329,6 +328,7 @@ fn an_equilibrium_whose_drive_overflows_is_none() {
     }
 }
 
+/// Positive numbers from the smallest to the largest, of usual size as often.
 fn magnitudes() -> impl Strategy<Value = f64> {
     prop_oneof![
         2 => (1.0..2.0f64, -1074i32..1023).prop_map(|(m, e)| m * power_of_two(e)),

@@ -637,7 +637,7 @@ fn an_excitatory_inhibitory_pair_is_zero_sum() {
 
 #[test]
 fn a_neuron_that_inhibits_itself_strongly_stays_where_it_is_best() {
-    // The root in the drive lies next to 0, far below the drive of 3 to 5e9 whose rounding was once thought to hide it.
+    // The root in the drive lies next to 0, far below the drive of 3 to 5e9, whose rounding errors do not hide it.
     for (w, c, gain) in [(-1e6, 5e5, 1e6), (-1e10, 5e9, 1.0), (-1e2, 3e1, 1e9), (-1e1, 3.0, 1e12), (-1e3, 5e2, 1.0)] {
         // The drive atanh(s)/gain of the rate s is so small next to c that it is found by repeated substitution.
         let s: f64 = (0..50).fold(c / -w, |s: f64, _| (c - s.atanh() / gain) / -w);

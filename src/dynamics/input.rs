@@ -35,10 +35,6 @@ impl<A> fmt::Debug for Input<'_, A> {
 pub(super) struct Segment<A> {
     pub(super) start: A,
     pub(super) end: A,
-    /// The constant input, or `None` if a function gives it.
-    pub(super) input: Option<Array1<A>>,
-    /// The constant input from the end on.
-    pub(super) next_input: Option<Array1<A>>,
 }
 
 impl<'a, A: Scalar> Input<'a, A> {
@@ -67,27 +63,14 @@ impl<'a, A: Scalar> Input<'a, A> {
         }
     }
 
-    /// Cuts `[start, end]` at the jumps; `own` is the network's input.
-    pub(super) fn segments(&self, start: A, end: A, own: &Array1<A>) -> Vec<Segment<A>> {
-        match self {
-            Input::Constant => vec![Segment { start, end, input: Some(own.clone()), next_input: None }],
-            Input::Function(_) => vec![Segment { start, end, input: None, next_input: None }],
-            Input::Steps { times, values } => {
-                let before = times.partition_point(|&t| t <= start);
-                let row = |k: usize| if k == 0 { own.clone() } else { values.row(k - 1).to_owned() };
-                let mut cuts = vec![start];
-                cuts.extend(times[before..].iter().copied().take_while(|&t| t < end));
-                let ends: Vec<A> = cuts[1..].iter().copied().chain([end]).collect();
-                cuts.iter()
-                    .zip(ends)
-                    .enumerate()
-                    .map(|(k, (&start, end))| {
-                        let after = times.partition_point(|&t| t <= end);
-                        Segment { start, end, input: Some(row(before + k)), next_input: Some(row(after)) }
-                    })
-                    .collect()
-            }
-        }
+    /// Cuts `[start, end]` at the jumps.
+    pub(super) fn segments(&self, start: A, end: A) -> Vec<Segment<A>> {
+        let jumps = if let Input::Steps { times, .. } = self { times.as_slice() } else { &[] };
+        let first = jumps.partition_point(|&t| t <= start);
+        let mut cuts = vec![start];
+        cuts.extend(jumps[first..].iter().copied().take_while(|&t| t < end));
+        cuts.push(end);
+        cuts.windows(2).map(|pair| Segment { start: pair[0], end: pair[1] }).collect()
     }
 
     pub(super) fn function(&self) -> Option<&Function<'a, A>> {
@@ -100,22 +83,30 @@ impl<'a, A: Scalar> Input<'a, A> {
 
 /// The input at the time of an evaluation.
 pub(super) struct Current<'f, A> {
-    function: Option<&'f Function<'f, A>>,
+    input: &'f Input<'f, A>,
+    own: &'f Array1<A>,
     value: RefCell<Array1<A>>,
 }
 
 impl<'f, A: Scalar> Current<'f, A> {
-    pub(super) fn new(function: Option<&'f Function<'f, A>>, n: usize) -> Self {
-        Self { function, value: RefCell::new(Array1::zeros(n)) }
+    /// `own` is the network's input.
+    pub(super) fn new(input: &'f Input<'f, A>, own: &'f Array1<A>) -> Self {
+        Self { input, own, value: RefCell::new(own.clone()) }
     }
 
-    pub(super) fn set(&self, value: &Array1<A>) {
-        self.value.borrow_mut().assign(value);
+    /// Brings a piecewise constant [`value`](Self::value) to the one that holds from time `t` on.
+    pub(super) fn jump_to(&self, t: A) {
+        let Input::Steps { times, values } = self.input else { return };
+        let held = match times.partition_point(|&jump| jump <= t) {
+            0 => self.own.view(),
+            k => values.row(k - 1),
+        };
+        self.value.borrow_mut().assign(&held);
     }
 
-    /// Brings [`value`](Self::value) to time `t`.
+    /// Brings the [`value`](Self::value) of a function to time `t`.
     pub(super) fn move_to(&self, t: A) -> Result<()> {
-        let Some(function) = self.function else { return Ok(()) };
+        let Input::Function(function) = self.input else { return Ok(()) };
         let mut value = self.value.borrow_mut();
         function(t, value.view_mut());
         match value.iter().position(|v| !v.is_finite()) {

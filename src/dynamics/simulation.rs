@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use ndarray::{Array1, ArrayBase, ArrayView1, ArrayViewMut1, Data, Ix1, Ix2};
+use ndarray::{ArrayBase, ArrayView1, ArrayViewMut1, Data, Ix1, Ix2};
 
 use super::cycle::{Accuracy, Returns};
 use super::field::{Form, NetworkField, larger};
@@ -290,7 +290,7 @@ impl<'a, A: Scalar> Simulation<'a, A> {
     /// that may change.
     pub fn run(mut self) -> Result<Trajectory<A>> {
         let plan = self.check()?;
-        let input = Current::new(self.input.function(), self.circuit.len());
+        let input = Current::new(&self.input, &self.circuit.input);
         let field = NetworkField::new(self.circuit, self.form, input, self.rest.is_some());
         let mut run = Run {
             field: &field,
@@ -342,7 +342,7 @@ impl<'a, A: Scalar> Simulation<'a, A> {
         let fastest = self.circuit.time_constants.iter().copied().fold(A::infinity(), A::min);
         Ok(Plan {
             initial,
-            segments: self.input.segments(self.start, end, &self.circuit.input),
+            segments: self.input.segments(self.start, end),
             control: StepControl {
                 relative,
                 absolute,
@@ -440,7 +440,7 @@ impl<A: Scalar> Run<'_, '_, A> {
     }
 
     fn begin(&mut self) -> Result<Option<StopReason<A>>> {
-        self.enter(&self.plan.segments[0]);
+        self.field.input().jump_to(self.time);
         self.field.input().move_to(self.time)?;
         match self.sampling {
             Sampling::Times(times) if times.first() != Some(&self.time) => {}
@@ -453,14 +453,8 @@ impl<A: Scalar> Run<'_, '_, A> {
         Ok(self.ask_observer())
     }
 
-    fn enter(&self, segment: &Segment<A>) {
-        if let Some(input) = &segment.input {
-            self.field.input().set(input);
-        }
-    }
-
     fn one_segment(&mut self, segment: &Segment<A>, is_last: bool) -> Result<Option<StopReason<A>>> {
-        self.enter(segment);
+        self.field.input().jump_to(segment.start);
         let mut watch = Watch::new(self.plan, segment.start).filter(|_| is_last);
         if let Some(stop) = watch.as_mut().and_then(|watch| self.judge_rest(watch)) {
             return Ok(Some(stop));
@@ -486,7 +480,7 @@ impl<A: Scalar> Run<'_, '_, A> {
             let reached = arrived(flow.time(), segment.end);
             self.time = if reached { segment.end } else { flow.time() };
             self.state.copy_from_slice(flow.state());
-            self.sample(&mut *flow, segment.next_input.as_ref().filter(|_| reached))?;
+            self.sample(&mut *flow, reached)?;
             if let Some(stop) = self.judge(watch.as_mut(), &mut *flow) {
                 return Ok(Some(stop));
             }
@@ -500,10 +494,14 @@ impl<A: Scalar> Run<'_, '_, A> {
         self.record.push(self.time, &self.state, self.field.input().value().view());
     }
 
-    /// Records what the last step passed; at its end the input becomes `next_input`, if there is one.
-    fn sample(&mut self, flow: &mut dyn Stepper<A>, next_input: Option<&Array1<A>>) -> Result<()> {
-        let field = self.field;
-        let jump = || next_input.into_iter().for_each(|input| field.input().set(input));
+    /// Records what the last step passed; at the end of a segment the input jumps before the end is recorded.
+    fn sample(&mut self, flow: &mut dyn Stepper<A>, at_end: bool) -> Result<()> {
+        let (input, time) = (self.field.input(), self.time);
+        let jump = || {
+            if at_end {
+                input.jump_to(time);
+            }
+        };
         match self.sampling {
             Sampling::Ends => jump(),
             Sampling::Steps => {
@@ -516,8 +514,8 @@ impl<A: Scalar> Run<'_, '_, A> {
                     if t >= self.time {
                         jump();
                     }
-                    self.field.input().move_to(t)?;
-                    self.record.push(t, &x, self.field.input().value().view());
+                    input.move_to(t)?;
+                    self.record.push(t, &x, input.value().view());
                     self.sampled += 1;
                 }
             }

@@ -6,6 +6,7 @@
 use ndarray::{Array, ArrayView, Dimension};
 
 use super::rounding::{add_up, div_up, mul_up};
+use crate::Scalar;
 
 /// A bound from above on a number `>= 0`: `significand 2^exponent`, the significand in `[1, 2)`, or 0, infinite or NaN.
 #[derive(Debug, Clone, Copy)]
@@ -82,8 +83,8 @@ impl Magnitude {
 }
 
 /// `e` where the largest magnitude is in `[2^e, 2^(e+1))`; 0 if there is none.
-pub(crate) fn exponent_of_largest<'a>(values: impl Iterator<Item = &'a f64>) -> i32 {
-    Magnitude::of(values.fold(0.0, |m: f64, v| m.max(v.abs()))).exponent
+pub(crate) fn exponent_of_largest<A: Scalar>(values: impl Iterator<Item = A>) -> i32 {
+    Magnitude::of(values.fold(0.0, |m: f64, v| m.max(v.to_double().abs()))).exponent
 }
 
 /// Two powers of 2 whose product is `2^e`, which itself may be out of range.

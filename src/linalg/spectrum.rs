@@ -4,6 +4,7 @@
 use ndarray::{Array1, Array2, ArrayView2, CowArray, Ix2};
 use num_complex::Complex;
 
+use super::magnitude::{exponent_of_largest, factors};
 use crate::Scalar;
 use crate::error::{Error, Result};
 
@@ -44,14 +45,12 @@ pub(crate) fn eigvalsh<A: Scalar>(a: ArrayView2<'_, A>) -> Result<Array1<A>> {
 
 /// `a / scale` with the power of two `scale` that brings the largest entry near 1.
 fn normalised<A: Scalar>(a: ArrayView2<'_, A>) -> (CowArray<'_, A, Ix2>, A) {
-    let largest = a.iter().fold(0.0, |m: f64, v| m.max(v.to_double().abs()));
-    if largest == 0.0 || !largest.is_finite() || (0.5..2.0).contains(&largest) {
+    let exponent = exponent_of_largest(a.iter().copied());
+    if (-1..=0).contains(&exponent) {
         return (a.into(), A::one());
     }
-    let exponent = largest.log2().floor() as i32;
-    // In two factors, neither of which leaves the range of normal numbers.
-    let (half, rest) = (2f64.powi(exponent / 2), 2f64.powi(exponent - exponent / 2));
-    let scale = A::of(half) * A::of(rest);
+    let [half, rest] = factors(exponent).map(A::of);
+    let scale = half * rest;
     (a.mapv(|v| v / scale).into(), scale)
 }
 

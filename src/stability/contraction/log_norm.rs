@@ -152,10 +152,10 @@ fn proved_above(b: f64, p: &Array2<f64>, pa: &Array2<f64>, pa_magnitude: &Array2
 fn rayleigh_below(a: ArrayView2<'_, f64>, p: ArrayView2<'_, f64>, x: ArrayView1<'_, f64>) -> f64 {
     // With entries of size 1 at most, what underflows is not multiplied by large numbers later, so that all of it together is
     // less than the smallest normal number. `P` and `x` count up to factors.
-    let unit = exponent_of_largest(a.iter());
+    let unit = exponent_of_largest(a.iter().copied());
     let a = times_power_of_two(a, -unit);
-    let p = times_power_of_two(p, -exponent_of_largest(p.iter()));
-    let x = times_power_of_two(x, -exponent_of_largest(x.iter()));
+    let p = times_power_of_two(p, -exponent_of_largest(p.iter().copied()));
+    let x = times_power_of_two(x, -exponent_of_largest(x.iter().copied()));
     let g = 2.0 * gamma(3 * a.nrows() + 8);
     let enclose = |m: &dyn Fn(ArrayView1<'_, f64>) -> Array1<f64>, abs: &dyn Fn(ArrayView1<'_, f64>) -> Array1<f64>| {
         let value = x.dot(&m(x.view()));

@@ -93,7 +93,7 @@ impl Model {
 pub(super) fn proved_shift(blocks: &[(Array2<f64>, &Array2<f64>)], n: usize, relative: f64) -> f64 {
     // The proof is for the `Y_k` after they were scaled and rounded. With entries of size 1 at most, all that underflows together
     // is less than the smallest normal number for each rounding.
-    let exponent = exponent_of_largest(blocks.iter().flat_map(|(_, y)| y.iter()));
+    let exponent = exponent_of_largest(blocks.iter().flat_map(|(_, y)| y.iter().copied()));
     let blocks: Vec<_> = blocks.iter().map(|(a, y)| (a, times_power_of_two(y.view(), -1 - exponent))).collect();
     let mut value = Array1::<f64>::zeros(n);
     let mut radius = Array1::<f64>::zeros(n);

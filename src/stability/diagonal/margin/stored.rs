@@ -2,9 +2,9 @@
 
 use ndarray::Array2;
 
-use super::super::pencil::{OF_MATRIX, OF_SHIFTED};
 use super::{BlockWeights, Margin};
 use crate::error::{Error, Result};
+use crate::stability::diagonal::pencil::{OF_MATRIX, OF_SHIFTED};
 use crate::stability::diagonal::verdict::Stop;
 use crate::stability::diagonal::verdict::stored::{check_bounds, check_witness};
 use crate::stability::diagonal::weights::Weights;
