@@ -6,7 +6,7 @@ use neuronash::activation::{ActivationCost, FromFn, Identity, Logistic, NakaRush
 use neuronash::circuits::balance::RegulationBound;
 use neuronash::circuits::{LateralInhibition, WilsonCowan};
 use neuronash::equilibrium::{Anderson, FixedPoint, ForwardBackward, Method, Newton, Outcome};
-use neuronash::network::{FiringRateBuilder, FiringRateNetwork};
+use neuronash::network::{FiringRate, FiringRateNetwork, NetworkBuilder};
 use neuronash::stability::contraction::{Norm, log_norm};
 use neuronash::stability::diagonal::{Verdict, certify_shifted};
 use neuronash::stability::{Answer, Condition, NetworkCertificate, ReportOptions};
@@ -362,7 +362,7 @@ fn rectifier(rho: f64) -> FromFn<f64, impl Fn(f64) -> f64 + Clone> {
 
 fn rectified(w: &Array2<f64>, rho: &Array1<f64>, tau: &Array1<f64>, u: &Array1<f64>) -> FiringRateNetwork<f64> {
     let builder = FiringRateNetwork::builder(w.clone()).time_constants(tau).input(u);
-    let add = |builder: FiringRateBuilder<f64>, (i, &rho): (usize, &f64)| {
+    let add = |builder: NetworkBuilder<f64, FiringRate>, (i, &rho): (usize, &f64)| {
         builder.population(format!("{i}"), i..i + 1, rectifier(rho))
     };
     rho.iter().enumerate().fold(builder, add).build().unwrap()

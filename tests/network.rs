@@ -3,7 +3,7 @@
 use ndarray::{Array1, Array2, ShapeBuilder, array, s};
 use neuronash::activation::{Identity, Relu, Tanh};
 use neuronash::network::read::{self, EdgeList};
-use neuronash::network::{FiringRateNetwork, HopfieldNetwork, Polarity, Weights};
+use neuronash::network::{FiringRate, FiringRateNetwork, HopfieldNetwork, NetworkBuilder, Polarity, Weights};
 use neuronash::{Error, Scalar};
 use proptest::prelude::*;
 use sprs::{CsMat, TriMat};
@@ -154,7 +154,7 @@ fn a_sliced_sparse_matrix_is_stored_properly() {
 #[test]
 fn bad_parts_are_named() {
     let w = array![[0.0, 1.0], [1.0, 0.0]];
-    let build = |b: neuronash::network::FiringRateBuilder<f64>| b.activation(Relu).build().unwrap_err().to_string();
+    let build = |b: NetworkBuilder<f64, FiringRate>| b.activation(Relu).build().unwrap_err().to_string();
     let ok = || FiringRateNetwork::builder(&w);
     assert_eq!(
         build(FiringRateNetwork::builder(Array2::zeros((0, 0)))),

@@ -91,7 +91,7 @@ impl<'a, A: Scalar> Record<'a, A> {
         let play = wishes.energies || wishes.exploitability;
         Ok(Self {
             n: circuit.len(),
-            players: play.then(|| Players { net: FiringRateNetwork { circuit: circuit.clone() }, potentials }),
+            players: play.then(|| Players { net: FiringRateNetwork::of_circuit(circuit.clone()), potentials }),
             energies: wishes.energies.then(Vec::new),
             exploitability: wishes.exploitability.then(Default::default),
             times: Vec::new(),

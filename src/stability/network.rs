@@ -11,206 +11,196 @@ use crate::Scalar;
 use crate::check::positive_vector;
 use crate::error::{Error, Result};
 use crate::linalg::magnitude::{Magnitude, weighted_norm};
-use crate::network::{Circuit, FiringRateNetwork, HopfieldNetwork, WeightsView, neurons};
+use crate::network::{Circuit, Form, Network, WeightsView, neurons};
 
 const NEED: &str = "a stability certificate";
 
-macro_rules! certify {
-    ($network:ident) => {
-        impl<A: Scalar> $network<A> {
-            /// Decides whether `W - R^{-1}` is Lyapunov diagonally stable, `R = diag(rho)` with the slope bounds of the
-            /// activations.
-            ///
-            /// If it is, the network has one equilibrium for every input and reaches it from every state, at a
-            /// guaranteed rate (theory 2.3, 3.2, 3.3). Dense weights are decided by [`diagonal::certify_shifted`], sparse
-            /// ones by [`diagonal::certify_sparse_shifted`], which takes a few products by `W`.
-            ///
-            /// # Errors
-            /// An activation whose slopes are unbounded, or known from samples only, or all zero.
-            pub fn certify(&self) -> Result<NetworkVerdict> {
-                self.certify_with(&Certifier::default())
-            }
+impl<A: Scalar, F: Form> Network<A, F> {
+    /// Decides whether `W - R^{-1}` is Lyapunov diagonally stable, `R = diag(rho)` with the slope bounds of the
+    /// activations.
+    ///
+    /// If it is, the network has one equilibrium for every input and reaches it from every state, at a
+    /// guaranteed rate (theory 2.3, 3.2, 3.3). Dense weights are decided by [`diagonal::certify_shifted`], sparse
+    /// ones by [`diagonal::certify_sparse_shifted`], which takes a few products by `W`.
+    ///
+    /// # Errors
+    /// An activation whose slopes are unbounded, or known from samples only, or all zero.
+    pub fn certify(&self) -> Result<NetworkVerdict> {
+        self.certify_with(&Certifier::default())
+    }
 
-            /// As [`certify`](Self::certify), with the limits, the threads and the observer of a [`Certifier`].
-            ///
-            /// # Errors
-            /// As [`certify`](Self::certify); more threads than the system grants.
-            ///
-            /// ```
-            /// use std::time::Duration;
-            /// use ndarray::array;
-            /// use neuronash::activation::Relu;
-            /// use neuronash::network::FiringRateNetwork;
-            /// use neuronash::stability::diagonal::Certifier;
-            /// let net = FiringRateNetwork::builder(array![[0.5, -4.0], [3.0, 0.0]]).activation(Relu).build()?;
-            /// let certifier = Certifier::builder().time_limit(Duration::from_secs(10)).build()?;
-            /// assert!(net.certify_with(&certifier)?.is_stable());
-            /// # Ok::<(), neuronash::Error>(())
-            /// ```
-            pub fn certify_with(&self, certifier: &Certifier) -> Result<NetworkVerdict> {
-                certify(&self.circuit, certifier)
-            }
+    /// As [`certify`](Self::certify), with the limits, the threads and the observer of a [`Certifier`].
+    ///
+    /// # Errors
+    /// As [`certify`](Self::certify); more threads than the system grants.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use ndarray::array;
+    /// use neuronash::activation::Relu;
+    /// use neuronash::network::FiringRateNetwork;
+    /// use neuronash::stability::diagonal::Certifier;
+    /// let net = FiringRateNetwork::builder(array![[0.5, -4.0], [3.0, 0.0]]).activation(Relu).build()?;
+    /// let certifier = Certifier::builder().time_limit(Duration::from_secs(10)).build()?;
+    /// assert!(net.certify_with(&certifier)?.is_stable());
+    /// # Ok::<(), neuronash::Error>(())
+    /// ```
+    pub fn certify_with(&self, certifier: &Certifier) -> Result<NetworkVerdict> {
+        certify(&self.circuit, certifier)
+    }
 
-            /// Proves that the weights `d > 0`, shape `[n]`, certify `W - R^{-1}`, with a margin near the largest that they have.
-            /// They are kept up to a power of two common to all.
-            ///
-            /// Sparse weights are proved by the Metzler majorant or, up to 3,000 neurons, as dense ones.
-            ///
-            /// # Errors
-            /// [`Error::NotProved`] if they do not certify it, or it cannot be proved in `f64`; [`Error::NotCertified`] if no
-            /// margin above 0 can be proved for them; [`Error::Shape`], [`Error::NonFinite`] and [`Error::Invalid`] unless there is
-            /// one finite positive weight per neuron; an activation whose slopes are unbounded, or known from samples only, or all zero.
-            ///
-            /// ```
-            /// use ndarray::array;
-            /// use neuronash::activation::Relu;
-            /// use neuronash::network::FiringRateNetwork;
-            /// let net = FiringRateNetwork::builder(array![[0.5, -4.0], [2.0, 0.0]]).activation(Relu).build()?;
-            /// // The coupling cancels: 2 times -4 and 4 times 2.
-            /// let certificate = net.certify_weights(&array![2.0, 4.0])?;
-            /// assert!(certificate.margin() > 0.499 && net.verify(&certificate).is_ok());
-            /// # Ok::<(), neuronash::Error>(())
-            /// ```
-            pub fn certify_weights<B: Scalar, S: Data<Elem = B>>(
-                &self,
-                d: &ArrayBase<S, Ix1>,
-            ) -> Result<NetworkCertificate> {
-                let rho = self.circuit.proved_slopes(NEED)?;
-                let certificate = match self.circuit.weights.view() {
-                    WeightsView::Dense(w) => diagonal::Certificate::from_weights_shifted(&w, &rho, d)?,
-                    WeightsView::Sparse(w) => diagonal::Certificate::from_weights_sparse_shifted(w, &rho, d)?,
-                };
-                NetworkVerdict::of_matrix(&self.circuit, Verdict::Stable(certificate))?.into_certificate()
-            }
+    /// Proves that the weights `d > 0`, shape `[n]`, certify `W - R^{-1}`, with a margin near the largest that they have.
+    /// They are kept up to a power of two common to all.
+    ///
+    /// Sparse weights are proved by the Metzler majorant or, up to 3,000 neurons, as dense ones.
+    ///
+    /// # Errors
+    /// [`Error::NotProved`] if they do not certify it, or it cannot be proved in `f64`; [`Error::NotCertified`] if no
+    /// margin above 0 can be proved for them; [`Error::Shape`], [`Error::NonFinite`] and [`Error::Invalid`] unless there is
+    /// one finite positive weight per neuron; an activation whose slopes are unbounded, or known from samples only, or all zero.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use neuronash::activation::Relu;
+    /// use neuronash::network::FiringRateNetwork;
+    /// let net = FiringRateNetwork::builder(array![[0.5, -4.0], [2.0, 0.0]]).activation(Relu).build()?;
+    /// // The coupling cancels: 2 times -4 and 4 times 2.
+    /// let certificate = net.certify_weights(&array![2.0, 4.0])?;
+    /// assert!(certificate.margin() > 0.499 && net.verify(&certificate).is_ok());
+    /// # Ok::<(), neuronash::Error>(())
+    /// ```
+    pub fn certify_weights<B: Scalar, S: Data<Elem = B>>(&self, d: &ArrayBase<S, Ix1>) -> Result<NetworkCertificate> {
+        let rho = self.circuit.proved_slopes(NEED)?;
+        let certificate = match self.circuit.weights.view() {
+            WeightsView::Dense(w) => diagonal::Certificate::from_weights_shifted(&w, &rho, d)?,
+            WeightsView::Sparse(w) => diagonal::Certificate::from_weights_sparse_shifted(w, &rho, d)?,
+        };
+        NetworkVerdict::of_matrix(&self.circuit, Verdict::Stable(certificate))?.into_certificate()
+    }
 
-            /// The stability margin `delta*(W - R^{-1}; R)` (theory 3.3), bounded from both sides to 1e-9 relative: positive iff
-            /// the network is Lyapunov diagonally stable. As [`diagonal::margin_shifted`], for dense matrices.
-            ///
-            /// # Errors
-            /// More than 20,000 neurons, for whom dense matrices do not fit; an activation whose slopes are unbounded, or known
-            /// from samples only, or all zero.
-            ///
-            /// ```
-            /// use ndarray::array;
-            /// use neuronash::activation::Relu;
-            /// use neuronash::network::FiringRateNetwork;
-            /// let net = FiringRateNetwork::builder(array![[0.5, -4.0], [3.0, 0.0]]).activation(Relu).build()?;
-            /// let margin = net.margin()?;
-            /// assert!(margin.lower() <= 0.5 && 0.5 <= margin.upper());
-            /// # Ok::<(), neuronash::Error>(())
-            /// ```
-            pub fn margin(&self) -> Result<Margin> {
-                self.margin_with(&Certifier::default())
-            }
+    /// The stability margin `delta*(W - R^{-1}; R)` (theory 3.3), bounded from both sides to 1e-9 relative: positive iff
+    /// the network is Lyapunov diagonally stable. As [`diagonal::margin_shifted`], for dense matrices.
+    ///
+    /// # Errors
+    /// More than 20,000 neurons, for whom dense matrices do not fit; an activation whose slopes are unbounded, or known
+    /// from samples only, or all zero.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use neuronash::activation::Relu;
+    /// use neuronash::network::FiringRateNetwork;
+    /// let net = FiringRateNetwork::builder(array![[0.5, -4.0], [3.0, 0.0]]).activation(Relu).build()?;
+    /// let margin = net.margin()?;
+    /// assert!(margin.lower() <= 0.5 && 0.5 <= margin.upper());
+    /// # Ok::<(), neuronash::Error>(())
+    /// ```
+    pub fn margin(&self) -> Result<Margin> {
+        self.margin_with(&Certifier::default())
+    }
 
-            /// As [`margin`](Self::margin), to the tolerance and with the limits of a [`Certifier`].
-            ///
-            /// # Errors
-            /// As [`margin`](Self::margin); more threads than the system grants.
-            pub fn margin_with(&self, certifier: &Certifier) -> Result<Margin> {
-                fits_densely(self.len(), "a stability margin")?;
-                let rho = self.circuit.proved_slopes(NEED)?;
-                match self.circuit.weights.view() {
-                    WeightsView::Dense(w) => certifier.margin_shifted(&w, &rho),
-                    WeightsView::Sparse(w) => certifier.margin_shifted(&w.to_dense(), &rho),
-                }
-            }
-
-            /// The largest gain `g` for which the network with the weights `g W` is diagonally stable, bounded from both sides to
-            /// 1e-9 relative. That of a [`Certifier`] is `margin_with(&certifier)?.max_gain()`.
-            ///
-            /// # Errors
-            /// As [`margin`](Self::margin).
-            ///
-            /// ```
-            /// use ndarray::array;
-            /// use neuronash::activation::Tanh;
-            /// use neuronash::network::FiringRateNetwork;
-            /// let net = FiringRateNetwork::builder(array![[0.5, -3.0], [2.0, 0.0]]).activation(Tanh::new()).build()?;
-            /// let gain = net.max_gain()?;
-            /// assert!(gain.lower() <= 2.0 && 2.0 <= gain.upper());
-            /// # Ok::<(), neuronash::Error>(())
-            /// ```
-            pub fn max_gain(&self) -> Result<Gain> {
-                Ok(self.margin()?.max_gain())
-            }
-
-            /// What a margin of this network decides about it, without another search: a certificate whose own margin, on which
-            /// rates and error bounds rest, is at least nine tenths of the best where rounding errors leave so much.
-            ///
-            /// # Errors
-            /// As [`margin`](Self::margin); [`Error::NotProved`] for a margin that cannot be one of this network.
-            ///
-            /// ```
-            /// use ndarray::array;
-            /// use neuronash::activation::Relu;
-            /// use neuronash::network::FiringRateNetwork;
-            /// let w = array![[0.0, 0.0, -1.5], [1.5, 0.0, 0.0], [0.0, 1.5, 0.0]];
-            /// let net = FiringRateNetwork::builder(w).activation(Relu).build()?;
-            /// let certificate = net.certify_by_margin(&net.margin()?)?.into_certificate()?;
-            /// assert!(certificate.margin() > 0.22); // of 0.25
-            /// # Ok::<(), neuronash::Error>(())
-            /// ```
-            pub fn certify_by_margin(&self, margin: &Margin) -> Result<NetworkVerdict> {
-                fits_densely(self.len(), "a stability margin")?;
-                let rho = self.circuit.proved_slopes(NEED)?;
-                let verdict = match self.circuit.weights.view() {
-                    WeightsView::Dense(w) => margin.verdict_shifted(&w, &rho)?,
-                    WeightsView::Sparse(w) => margin.verdict_shifted(&w.to_dense(), &rho)?,
-                };
-                NetworkVerdict::of_matrix(&self.circuit, verdict)
-            }
-
-            /// Proves again that no diagonal weights certify this network.
-            ///
-            /// # Errors
-            /// [`Error::NotProved`] if the refutation is not one of this network; an activation whose slopes are unbounded, or
-            /// known from samples only, or all zero.
-            ///
-            /// ```
-            /// use ndarray::array;
-            /// use neuronash::activation::Relu;
-            /// use neuronash::network::FiringRateNetwork;
-            /// use neuronash::stability::NetworkVerdict;
-            /// let net = |w| FiringRateNetwork::builder(array![[w, -1.0], [1.0, 0.0]]).activation(Relu).build();
-            /// let NetworkVerdict::NotStable(refutation) = net(1.5)?.certify()? else { panic!("1.5 exceeds 1") };
-            /// net(1.5)?.verify_refutation(&refutation)?;
-            /// assert!(net(0.5)?.verify_refutation(&refutation).is_err());
-            /// # Ok::<(), neuronash::Error>(())
-            /// ```
-            pub fn verify_refutation(&self, refutation: &Refutation) -> Result<()> {
-                let rho = self.circuit.proved_slopes(NEED)?;
-                match self.circuit.weights.view() {
-                    WeightsView::Dense(w) => refutation.verify_shifted(&w, &rho),
-                    WeightsView::Sparse(w) => refutation.verify_sparse_shifted(w, &rho),
-                }
-            }
-
-            /// Proves the weights and the margin of a certificate again for this network, without trusting where it came
-            /// from; a stored one for example.
-            ///
-            /// # Errors
-            /// [`Error::NotProved`] if they do not hold or cannot be proved in `f64`; [`Error::Invalid`] if it is for other
-            /// weights or smaller slopes.
-            ///
-            /// ```
-            /// use ndarray::array;
-            /// use neuronash::activation::Relu;
-            /// use neuronash::network::FiringRateNetwork;
-            /// let net = FiringRateNetwork::builder(array![[0.5, -4.0], [3.0, 0.0]]).activation(Relu).build()?;
-            /// let certificate = net.certify()?.into_certificate()?;
-            /// net.verify(&certificate)?;
-            /// # Ok::<(), neuronash::Error>(())
-            /// ```
-            pub fn verify(&self, certificate: &NetworkCertificate) -> Result<()> {
-                certificate.verify(&self.circuit)
-            }
+    /// As [`margin`](Self::margin), to the tolerance and with the limits of a [`Certifier`].
+    ///
+    /// # Errors
+    /// As [`margin`](Self::margin); more threads than the system grants.
+    pub fn margin_with(&self, certifier: &Certifier) -> Result<Margin> {
+        fits_densely(self.len(), "a stability margin")?;
+        let rho = self.circuit.proved_slopes(NEED)?;
+        match self.circuit.weights.view() {
+            WeightsView::Dense(w) => certifier.margin_shifted(&w, &rho),
+            WeightsView::Sparse(w) => certifier.margin_shifted(&w.to_dense(), &rho),
         }
-    };
-}
+    }
 
-certify!(FiringRateNetwork);
-certify!(HopfieldNetwork);
+    /// The largest gain `g` for which the network with the weights `g W` is diagonally stable, bounded from both sides to
+    /// 1e-9 relative. That of a [`Certifier`] is `margin_with(&certifier)?.max_gain()`.
+    ///
+    /// # Errors
+    /// As [`margin`](Self::margin).
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use neuronash::activation::Tanh;
+    /// use neuronash::network::FiringRateNetwork;
+    /// let net = FiringRateNetwork::builder(array![[0.5, -3.0], [2.0, 0.0]]).activation(Tanh::new()).build()?;
+    /// let gain = net.max_gain()?;
+    /// assert!(gain.lower() <= 2.0 && 2.0 <= gain.upper());
+    /// # Ok::<(), neuronash::Error>(())
+    /// ```
+    pub fn max_gain(&self) -> Result<Gain> {
+        Ok(self.margin()?.max_gain())
+    }
+
+    /// What a margin of this network decides about it, without another search: a certificate whose own margin, on which
+    /// rates and error bounds rest, is at least nine tenths of the best where rounding errors leave so much.
+    ///
+    /// # Errors
+    /// As [`margin`](Self::margin); [`Error::NotProved`] for a margin that cannot be one of this network.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use neuronash::activation::Relu;
+    /// use neuronash::network::FiringRateNetwork;
+    /// let w = array![[0.0, 0.0, -1.5], [1.5, 0.0, 0.0], [0.0, 1.5, 0.0]];
+    /// let net = FiringRateNetwork::builder(w).activation(Relu).build()?;
+    /// let certificate = net.certify_by_margin(&net.margin()?)?.into_certificate()?;
+    /// assert!(certificate.margin() > 0.22); // of 0.25
+    /// # Ok::<(), neuronash::Error>(())
+    /// ```
+    pub fn certify_by_margin(&self, margin: &Margin) -> Result<NetworkVerdict> {
+        fits_densely(self.len(), "a stability margin")?;
+        let rho = self.circuit.proved_slopes(NEED)?;
+        let verdict = match self.circuit.weights.view() {
+            WeightsView::Dense(w) => margin.verdict_shifted(&w, &rho)?,
+            WeightsView::Sparse(w) => margin.verdict_shifted(&w.to_dense(), &rho)?,
+        };
+        NetworkVerdict::of_matrix(&self.circuit, verdict)
+    }
+
+    /// Proves again that no diagonal weights certify this network.
+    ///
+    /// # Errors
+    /// [`Error::NotProved`] if the refutation is not one of this network; an activation whose slopes are unbounded, or
+    /// known from samples only, or all zero.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use neuronash::activation::Relu;
+    /// use neuronash::network::FiringRateNetwork;
+    /// use neuronash::stability::NetworkVerdict;
+    /// let net = |w| FiringRateNetwork::builder(array![[w, -1.0], [1.0, 0.0]]).activation(Relu).build();
+    /// let NetworkVerdict::NotStable(refutation) = net(1.5)?.certify()? else { panic!("1.5 exceeds 1") };
+    /// net(1.5)?.verify_refutation(&refutation)?;
+    /// assert!(net(0.5)?.verify_refutation(&refutation).is_err());
+    /// # Ok::<(), neuronash::Error>(())
+    /// ```
+    pub fn verify_refutation(&self, refutation: &Refutation) -> Result<()> {
+        let rho = self.circuit.proved_slopes(NEED)?;
+        match self.circuit.weights.view() {
+            WeightsView::Dense(w) => refutation.verify_shifted(&w, &rho),
+            WeightsView::Sparse(w) => refutation.verify_sparse_shifted(w, &rho),
+        }
+    }
+
+    /// Proves the weights and the margin of a certificate again for this network, without trusting where it came
+    /// from; a stored one for example.
+    ///
+    /// # Errors
+    /// [`Error::NotProved`] if they do not hold or cannot be proved in `f64`; [`Error::Invalid`] if it is for other
+    /// weights or smaller slopes.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use neuronash::activation::Relu;
+    /// use neuronash::network::FiringRateNetwork;
+    /// let net = FiringRateNetwork::builder(array![[0.5, -4.0], [3.0, 0.0]]).activation(Relu).build()?;
+    /// let certificate = net.certify()?.into_certificate()?;
+    /// net.verify(&certificate)?;
+    /// # Ok::<(), neuronash::Error>(())
+    /// ```
+    pub fn verify(&self, certificate: &NetworkCertificate) -> Result<()> {
+        certificate.verify(&self.circuit)
+    }
+}
 
 /// The answer to "does this network settle, whatever its input?".
 #[derive(Debug, Clone, PartialEq)]
