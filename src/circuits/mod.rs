@@ -8,10 +8,12 @@
 pub mod balance;
 pub mod cortical_column;
 pub mod lateral_inhibition;
+pub mod lattice;
 mod parameters;
 pub mod wilson_cowan;
 
 pub use balance::Balance;
 pub use cortical_column::{ColumnDesign, CorticalColumn};
 pub use lateral_inhibition::LateralInhibition;
+pub use lattice::{HexagonalLattice, LatticeCircuit};
 pub use wilson_cowan::WilsonCowan;

@@ -3,6 +3,7 @@
 mod balance;
 mod cortical_column;
 mod lateral_inhibition;
+mod lattice;
 mod slopes;
 mod wilson_cowan;
 
