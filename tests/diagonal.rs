@@ -1,6 +1,9 @@
 //! Lyapunov diagonal stability: verdicts against closed forms, proofs against exact rational arithmetic.
 
 mod connectome;
+mod diagonal {
+    mod verified;
+}
 
 use std::ops::ControlFlow;
 

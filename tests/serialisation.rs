@@ -246,8 +246,11 @@ fn margins_whose_parts_do_not_fit_are_refused() {
     survives_as_printed(margin);
     serde_json::from_value::<Margin>(stored.clone()).unwrap().verify(&a, &rho).unwrap();
     let refuse = |path: &[&str], value: Value| refused::<Margin>(with(&stored, path, value));
-    assert!(refuse(&["lower"], json!("NaN")).contains("`lower` is NaN"));
-    assert!(refuse(&["lower"], json!("inf")).contains("`lower` is inf"));
+    for lower in ["NaN", "inf"] {
+        let mut wrong = stored.clone();
+        wrong["blocks"][0]["lower"] = json!(lower);
+        assert!(refused::<Margin>(wrong).contains(&format!("`lower` is {lower}")));
+    }
     refuse(&["origin"], json!(null));
     assert!(refuse(&["origin"], json!(-100.0)).contains("`origin`"));
     let other_question: Margin = serde_json::from_value(with(&stored, &["origin"], json!(-1.0))).unwrap();

@@ -7,6 +7,7 @@ use ndarray::{Array1, Array2, ArrayBase, Data, Ix1};
 use crate::Scalar;
 use crate::check::finite_vector;
 use crate::error::{Error, Result};
+use crate::linalg::decimal::AtMost;
 use crate::linalg::magnitude::{Magnitude, weighted_norm};
 use crate::linalg::rounding::div_up;
 use crate::network::{FiringRateNetwork, Population, WeightsView, neurons};
@@ -249,7 +250,8 @@ impl fmt::Display for RegulationBound {
         write!(
             f,
             "gain at most {:.4} in the certificate's norm; between populations {:.4}",
-            self.gain, self.populations
+            AtMost(self.gain),
+            self.populations.mapv(AtMost)
         )
     }
 }

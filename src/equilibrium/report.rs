@@ -10,6 +10,7 @@ use crate::Scalar;
 #[cfg(feature = "serde")]
 use crate::check::finite_vector;
 use crate::error::{Error, Result};
+use crate::linalg::decimal::AtMost;
 use crate::network::neurons;
 use crate::stability::ErrorBound;
 
@@ -277,7 +278,7 @@ impl fmt::Display for SolveReport {
             (None, Uniqueness::Proved) => write!(f, "; uniqueness proved"),
             (None, Uniqueness::NotProved) => write!(f, "; uniqueness not proved"),
         }?;
-        self.potential_error_bound.map_or(Ok(()), |bound| write!(f, ", its potentials within {bound:.1e}"))
+        self.potential_error_bound.map_or(Ok(()), |bound| write!(f, ", its potentials within {:.1e}", AtMost(bound)))
     }
 }
 

@@ -99,9 +99,8 @@ macro_rules! backend {
                     run(MatMut::from_row_major_slice_mut(slice, rows, cols));
                 } else {
                     let mut copy = c.as_standard_layout().into_owned();
-                    if let Some(slice) = copy.as_slice_mut() {
-                        run(MatMut::from_row_major_slice_mut(slice, rows, cols));
-                    }
+                    let slice = copy.as_slice_mut().expect("a copy in standard layout");
+                    run(MatMut::from_row_major_slice_mut(slice, rows, cols));
                     c.assign(&copy);
                 }
             }

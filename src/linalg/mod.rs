@@ -4,6 +4,7 @@
 //! functions below where errors need a name.
 
 pub(crate) mod balance;
+pub(crate) mod decimal;
 #[cfg(not(feature = "lapack"))]
 mod faer;
 #[cfg(feature = "lapack")]

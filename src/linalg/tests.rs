@@ -140,3 +140,25 @@ fn spectra_of_huge_and_tiny_matrices() {
     scales::<f64>(&[1015, 800, 520, 300, -300, -520, -800, -960]);
     scales::<f32>(&[120, 80, 40, -40, -80, -96]);
 }
+
+/// A proof that is found on some threads is found again on others.
+#[cfg(feature = "rayon")]
+#[test]
+fn products_and_factors_do_not_depend_on_the_number_of_threads() {
+    let n = 600;
+    let b = sample(n, n);
+    let a = product(b.view(), b.t()) + 10.0 * Array2::<f64>::eye(n);
+    let computed = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            let mut factor = a.clone();
+            assert!(f64::cholesky_in_place(factor.view_mut()));
+            let upper = Array2::from_shape_fn((n, n), |(i, j)| if i <= j { factor[[i, j]] } else { 0.0 });
+            (product(a.view(), b.view()), upper)
+        })
+    };
+    let one = computed(1);
+    for threads in [2, 3, 8] {
+        assert!(computed(threads) == one, "{threads} threads");
+    }
+}

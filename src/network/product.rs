@@ -55,7 +55,7 @@ impl<A: Scalar> Weights<A> {
     pub(crate) fn dot_into(&self, x: ArrayView1<'_, A>, mut out: ArrayViewMut1<'_, A>) {
         let x = CowArray::from(x);
         let x = x.as_standard_layout();
-        let Some(x) = x.as_slice() else { return };
+        let x = x.as_slice().expect("a vector in standard layout");
         match out.as_slice_mut() {
             Some(target) => self.dot_slices(x, target),
             None => {
@@ -90,10 +90,10 @@ impl<A: Scalar> Weights<A> {
         let mut out = Array1::zeros(self.len());
         match self.view() {
             WeightsView::Dense(w) => {
-                let (n, all) = (w.ncols(), w.as_slice().unwrap_or_default());
+                let (n, all) = (w.ncols(), w.to_slice().expect("dense weights in standard layout"));
                 let x = CowArray::from(x);
                 let x = x.as_standard_layout();
-                let x = x.as_slice().unwrap_or_default();
+                let x = x.as_slice().expect("a vector in standard layout");
                 for part in by_blocks(x.len(), self.stored(), |rows| combine(&all[rows.start * n..], &x[rows], n)) {
                     out += &ArrayView1::from(&part);
                 }
@@ -192,8 +192,8 @@ impl RoundedWeights {
         let (outward, underflow) = ((1.0 - roundings).recip(), n * (8.0 * f64::from(f32::MIN_POSITIVE) + lost));
         let mut product = vec![0.0; m.len()];
         by_rows(&mut product, self.entries.len(), |i| {
-            let row = self.entries.row(i);
-            let sum = absolute_inner(row.as_slice().unwrap_or_default(), &unit);
+            let row = self.entries.row(i).to_slice().expect("rows that lie one after the other");
+            let sum = absolute_inner(row, &unit);
             mul_up(f64::from(sum) * outward + underflow, size)
         });
         product

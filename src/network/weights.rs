@@ -182,7 +182,7 @@ impl<A: Scalar> Weights<A> {
     pub fn row(&self, i: usize) -> impl Iterator<Item = (usize, A)> + Clone + '_ {
         let (indices, values): (Option<&[usize]>, &[A]) = match &self.storage {
             _ if i >= self.len() => (None, &[]),
-            Storage::Dense(w) => (None, w.as_slice().map_or(&[], |all| &all[i * w.ncols()..(i + 1) * w.ncols()])),
+            Storage::Dense(w) => (None, w.row(i).to_slice().expect("rows of dense weights lie one after the other")),
             Storage::Sparse(w) => {
                 let range = w.indptr().outer_inds_sz(i);
                 (Some(&w.indices()[range.clone()]), &w.data()[range])

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::linalg::decimal::{AtLeast, AtMost};
+
 /// A real number that lies in `[lower, upper]`, proved where its owner does not say otherwise; an end that is not known is infinite.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -26,12 +28,13 @@ impl Bounds {
     }
 }
 
+/// The printed numbers are rounded outward, to the precision that is asked for.
 impl fmt::Display for Bounds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (lower, upper) = (AtLeast(self.lower), AtMost(self.upper));
         match f.precision() {
-            Some(digits) => write!(f, "[{:.digits$}, {:.digits$}]", self.lower, self.upper),
-            // Rounded digits would be no bounds.
-            None => write!(f, "[{:?}, {:?}]", self.lower, self.upper),
+            Some(digits) => write!(f, "[{lower:.digits$}, {upper:.digits$}]"),
+            None => write!(f, "[{lower}, {upper}]"),
         }
     }
 }

@@ -15,6 +15,7 @@ use ndarray::{Array1, Array2, ArrayView1};
 
 use super::NetworkCertificate;
 use crate::Scalar;
+use crate::linalg::decimal::AtMost;
 use crate::linalg::magnitude::{Magnitude, weighted_norm};
 use crate::linalg::rounding::{add_up, div_up, mul_up, sub_down, sub_up};
 use crate::network::{Circuit, Weights, WeightsView};
@@ -56,7 +57,7 @@ impl ErrorBound {
 
 impl fmt::Display for ErrorBound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "within {:.1e} of the true equilibrium", self.largest)
+        write!(f, "within {:.1e} of the true equilibrium", AtMost(self.largest))
     }
 }
 
@@ -103,10 +104,9 @@ fn row_by_row<A: Scalar>(weights: &Weights<A>, pairs: &[(&Array1<A>, Vec<f64>)])
     let mut rows = vec![(0.0, 0.0); n * pairs.len()];
     let fill = |i: usize, out: &mut [(f64, f64)]| match weights.view() {
         WeightsView::Dense(w) => {
-            if let Some(row) = w.row(i).to_slice() {
-                for (target, (y, m)) in out.iter_mut().zip(&pairs) {
-                    *target = dense_row(row, y, m);
-                }
+            let row = w.row(i).to_slice().expect("rows of dense weights lie one after the other");
+            for (target, (y, m)) in out.iter_mut().zip(&pairs) {
+                *target = dense_row(row, y, m);
             }
         }
         WeightsView::Sparse(w) => {

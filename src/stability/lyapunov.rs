@@ -19,6 +19,7 @@ use super::distance::{ErrorBound, bound_image};
 use crate::Scalar;
 use crate::check::finite_vector;
 use crate::error::{Error, Result};
+use crate::linalg::decimal::AtMost;
 use crate::linalg::magnitude::Magnitude;
 use crate::linalg::rounding::{div_down, mul_down, mul_up};
 use crate::network::{Circuit, FiringRateNetwork, HopfieldNetwork};
@@ -191,7 +192,7 @@ pub struct SensitivityBound {
 
 impl fmt::Display for SensitivityBound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the equilibrium moves by at most {:.3e} in any rate", self.largest)
+        write!(f, "the equilibrium moves by at most {:.3e} in any rate", AtMost(self.largest))
     }
 }
 

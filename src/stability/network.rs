@@ -10,6 +10,7 @@ use crate::Scalar;
 #[cfg(feature = "serde")]
 use crate::check::positive_vector;
 use crate::error::{Error, Result};
+use crate::linalg::decimal::AtLeast;
 use crate::linalg::magnitude::{Magnitude, weighted_norm};
 use crate::network::{Circuit, Form, Network, WeightsView, neurons};
 
@@ -32,7 +33,7 @@ impl<A: Scalar, F: Form> Network<A, F> {
     /// As [`certify`](Self::certify), with the limits, the threads and the observer of a [`Certifier`].
     ///
     /// # Errors
-    /// As [`certify`](Self::certify); more threads than the system grants.
+    /// As [`certify`](Self::certify).
     ///
     /// ```
     /// use std::time::Duration;
@@ -70,12 +71,7 @@ impl<A: Scalar, F: Form> Network<A, F> {
     /// # Ok::<(), neuronash::Error>(())
     /// ```
     pub fn certify_weights<B: Scalar, S: Data<Elem = B>>(&self, d: &ArrayBase<S, Ix1>) -> Result<NetworkCertificate> {
-        let rho = self.circuit.proved_slopes(NEED)?;
-        let certificate = match self.circuit.weights.view() {
-            WeightsView::Dense(w) => diagonal::Certificate::from_weights_shifted(&w, &rho, d)?,
-            WeightsView::Sparse(w) => diagonal::Certificate::from_weights_sparse_shifted(w, &rho, d)?,
-        };
-        NetworkVerdict::of_matrix(&self.circuit, Verdict::Stable(certificate))?.into_certificate()
+        NetworkCertificate::of_weights(&self.circuit, d)
     }
 
     /// The stability margin `delta*(W - R^{-1}; R)` (theory 3.3), bounded from both sides to 1e-9 relative: positive iff
@@ -101,7 +97,7 @@ impl<A: Scalar, F: Form> Network<A, F> {
     /// As [`margin`](Self::margin), to the tolerance and with the limits of a [`Certifier`].
     ///
     /// # Errors
-    /// As [`margin`](Self::margin); more threads than the system grants.
+    /// As [`margin`](Self::margin).
     pub fn margin_with(&self, certifier: &Certifier) -> Result<Margin> {
         fits_densely(self.len(), "a stability margin")?;
         let rho = self.circuit.proved_slopes(NEED)?;
@@ -363,10 +359,30 @@ impl NetworkCertificate {
         Ok(Self { weights, slope_bounds: proved_slopes(circuit)?, margin, method, fingerprint })
     }
 
+    /// The certificate that the weights `d` are, with a margin near the largest that they have.
+    fn of_weights<A: Scalar, B: Scalar, S: Data<Elem = B>>(
+        circuit: &Circuit<A>,
+        d: &ArrayBase<S, Ix1>,
+    ) -> Result<Self> {
+        let rho = circuit.proved_slopes(NEED)?;
+        let certificate = match circuit.weights.view() {
+            WeightsView::Dense(w) => diagonal::Certificate::from_weights_shifted(&w, &rho, d)?,
+            WeightsView::Sparse(w) => diagonal::Certificate::from_weights_sparse_shifted(w, &rho, d)?,
+        };
+        NetworkVerdict::of_matrix(circuit, Verdict::Stable(certificate))?.into_certificate()
+    }
+
     /// As [`proved`](Self::proved), from a circuit's closed form.
+    ///
+    /// A closed form can prove more than the check of any network's certificate, [`verify`](Self::verify). Where that does not
+    /// confirm the margin, the certificate has the one that it does confirm.
     pub(crate) fn of_closed_form<A: Scalar>(circuit: &Circuit<A>, weights: Array1<f64>, margin: f64) -> Result<Self> {
         if margin > 0.0 {
-            Self::proved(circuit, weights, margin, diagonal::Method::Given)
+            let certificate = Self::proved(circuit, weights, margin, diagonal::Method::Given)?;
+            match certificate.verify(circuit) {
+                Err(Error::NotProved { .. }) => Self::of_weights(circuit, &certificate.weights),
+                verified => verified.map(|()| certificate),
+            }
         } else {
             Err(Error::NotCertified { reason: "the circuit is proved stable, but with no margin above 0".into() })
         }
@@ -436,7 +452,7 @@ impl fmt::Display for NetworkCertificate {
             f,
             "network of {}: stable for every input, margin at least {:e} ({})",
             neurons(self.weights.len()),
-            self.margin,
+            AtLeast(self.margin),
             self.method
         )
     }

@@ -2,11 +2,13 @@
 
 use approx::assert_relative_eq;
 use ndarray::{Array1, Array2, array};
+use neuronash::Error;
 use neuronash::activation::{ClippedLinear, Tanh};
 use neuronash::circuits::LateralInhibition;
 use neuronash::circuits::lateral_inhibition::{Winner, contrast};
 use neuronash::stability::diagonal::certify;
 use proptest::prelude::*;
+use rand::{Rng, SeedableRng};
 
 use super::is_certified;
 
@@ -204,4 +206,39 @@ fn layers_needed_is_a_whole_number_when_the_powers_meet() {
     assert_eq!(triple.layers_needed(0.5, 0.5).unwrap(), Some(0));
     assert!(triple.layers_needed(0.0, 0.5).is_err());
     assert_eq!(circuit(2, [0.0, 2.0, 0.0, 1.0, 0.0]).layers_needed(0.01, 0.9).unwrap(), None);
+}
+
+#[test]
+fn certificates_near_the_boundary_are_proved_again_by_their_networks() {
+    let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(5);
+    let (mut proved, mut beyond) = (0, 0);
+    for case in 0..300 {
+        let k = 2 + case % 4;
+        let [own, c, e] = [(); 3].map(|()| rng.random_range(0.1..2.5));
+        let a = rng.random_range(0.0..0.9);
+        let of_lateral = |lateral: f64| circuit(k, [a, own, lateral, c, e]);
+        // Bisection to a margin that is far below 1.
+        let (mut stable, mut unstable) = (0.0, 1e3);
+        let least = 10f64.powi(-1 - case as i32 % 15);
+        for _ in 0..60 {
+            let middle = 0.5 * (stable + unstable);
+            if of_lateral(middle).margin().unwrap() > least { stable = middle } else { unstable = middle }
+        }
+        let circuit = of_lateral(stable);
+        let Some(certificate) = circuit.certify().unwrap() else { continue };
+        match certificate.network(&circuit) {
+            Ok(proof) => {
+                circuit.network(&Array1::zeros(k)).unwrap().verify(&proof).unwrap();
+                assert!(proof.margin() > 0.0 && proof.margin() < 1.0);
+                proved += 1;
+            }
+            // Nearer to the boundary than a proof for any network reaches.
+            Err(error) => {
+                assert!(matches!(error, Error::NotProved { .. } | Error::NotCertified { .. }), "{error}");
+                assert!(certificate.margin < 1e-13, "{error} for {circuit:?}");
+                beyond += 1;
+            }
+        }
+    }
+    assert!(proved > 250, "{proved} proved, {beyond} beyond");
 }

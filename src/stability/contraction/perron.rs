@@ -9,6 +9,7 @@ use ndarray::{Array1, ArrayView1};
 use super::majorant::Enclosed;
 use super::{Majorant, SquareMatrix};
 use crate::error::{Error, Result};
+use crate::linalg::decimal::{AtLeast, AtMost};
 use crate::linalg::rounding::{add_down, add_up};
 use crate::stability::Bounds;
 
@@ -47,6 +48,7 @@ impl Perron {
 impl fmt::Display for Perron {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Bounds { lower, upper } = self.abscissa;
+        let (lower, upper) = (AtLeast(lower), AtMost(upper));
         write!(f, "spectral abscissa in [{lower:e}, {upper:e}], both proved, after {} products", self.iterations)
     }
 }

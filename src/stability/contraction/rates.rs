@@ -9,6 +9,7 @@ use super::perron::{PerronOptions, search_vector};
 use super::{Majorant, Norm, NormKind};
 use crate::Scalar;
 use crate::error::{Error, Result};
+use crate::linalg::decimal::AtLeast;
 use crate::linalg::rounding::{add_down, add_up, div_down, div_up, mul_down, mul_up, sub_down, sub_up};
 use crate::network::{FiringRateNetwork, HopfieldNetwork, Weights};
 use crate::stability::Bounds;
@@ -48,7 +49,7 @@ impl Contraction {
 
 impl fmt::Display for Contraction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "contracts at rate {:e} in the {} norm", self.rate.lower, self.norm)
+        write!(f, "contracts at rate {:e} in the {} norm", AtLeast(self.rate.lower), self.norm)
     }
 }
 

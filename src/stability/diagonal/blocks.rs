@@ -21,15 +21,29 @@ pub(super) fn certify(pencil: &Pencil, delta: f64, control: &mut Control<'_>) ->
     let iterations = control.iterations;
     match outcome {
         Outcome::Stable { weights, method } => {
-            let margin = bounds::margin_of_weights(pencil, delta, &weights);
+            // They are proved for `delta` itself.
+            let margin = bounds::margin_of_weights(pencil, delta, &weights).unwrap_or(0.0);
             Verdict::Stable(Certificate::new(weights, margin, method, iterations))
         }
         Outcome::NotStable { witness, method } => Verdict::NotStable(Refutation::new(witness, method, iterations)),
         Outcome::Undecided { weights, witness, method, stop } => {
-            // Bounds on the pencil's margin, from which `delta` is subtracted.
-            let lower =
-                weights.and_then(|w| bounds::lower(pencil, &w)).map_or(f64::NEG_INFINITY, |v| sub_down(v, delta));
-            let upper = witness.and_then(|y| bounds::upper(pencil, &y)).map_or(f64::INFINITY, |v| sub_up(v, delta));
+            // Bounds on the pencil's margin, from which `delta` is subtracted; beyond it they decide.
+            let lower = weights.as_ref().and_then(|w| bounds::lower(pencil, w));
+            let upper = witness.as_ref().and_then(|y| bounds::upper(pencil, y));
+            if let Some(weights) = weights
+                && lower.is_some_and(|lower| lower >= delta)
+                && let Some(margin) = bounds::margin_of_weights(pencil, delta, &weights)
+            {
+                return Verdict::Stable(Certificate::new(weights, margin, method, iterations));
+            }
+            if let Some(witness) = witness
+                && upper.is_some_and(|upper| upper <= delta)
+                && bounds::proves_upper(pencil, delta, &witness)
+            {
+                return Verdict::NotStable(Refutation::new(witness, method, iterations));
+            }
+            let lower = lower.map_or(f64::NEG_INFINITY, |lower| sub_down(lower, delta));
+            let upper = upper.map_or(f64::INFINITY, |upper| sub_up(upper, delta));
             Verdict::Undecided(Undecided::new((lower, upper), method, iterations, stop))
         }
     }

@@ -6,11 +6,24 @@ use super::check::{self, Effort};
 use super::pencil::Pencil;
 use super::spectrum::{EXACT_ROWS, largest_eigenvalue};
 use super::weights::{Weights, ldexp};
-use crate::linalg::{self, rounding::add_up};
+use crate::linalg;
+use crate::linalg::rounding::{add_up, sub_down};
 
 /// Whether the weights prove `W + delta R^-1` diagonally stable.
 pub(super) fn proves_lower(pencil: &Pencil, delta: f64, weights: &Weights) -> bool {
-    check::proves_stable(pencil.matrix(), pencil.diagonal(delta).upper(), weights, Effort::Full)
+    proves_margin(pencil, delta, 0.0, weights, Effort::Full)
+}
+
+/// Whether the weights prove `W + (delta + margin) R^-1` diagonally stable: what a certificate for `delta` with this margin
+/// claims, when it is made and when it is verified.
+pub(super) fn proves_margin(pencil: &Pencil, delta: f64, margin: f64, weights: &Weights, effort: Effort) -> bool {
+    let diagonal = pencil.diagonal(add_up(delta, margin));
+    check::proves_stable(pencil.matrix(), diagonal.upper(), weights, effort)
+}
+
+/// Whether `W + delta R^-1` with one row is on the boundary or stable, so that it is stable for all that is below `delta`.
+pub(super) fn one_row_proves_lower(pencil: &Pencil, delta: f64) -> bool {
+    pencil.size() == 1 && pencil.diagonal(delta).upper[0] <= 0.0
 }
 
 /// Whether the witness proves `W + delta R^-1` not diagonally stable.
@@ -58,20 +71,16 @@ pub(super) fn upper(pencil: &Pencil, y: &Array2<f64>) -> Option<f64> {
     None
 }
 
-/// For weights that prove `W + delta R^-1` diagonally stable: a proved `m >= 0` such that they do so for
-/// `delta + m`, near the largest; 0 where that is lost in rounding errors.
-pub(super) fn margin_of_weights(pencil: &Pencil, delta: f64, weights: &Weights) -> f64 {
+/// An `m >= 0`, near the largest, such that the weights prove `W + (delta + m) R^-1` diagonally stable; 0 where it is lost in
+/// rounding errors, `None` where nothing is proved.
+pub(super) fn margin_of_weights(pencil: &Pencil, delta: f64, weights: &Weights) -> Option<f64> {
     let similar = weighted_symmetric_part(pencil, weights);
     let estimate = -largest_eigenvalue(similar.view()) - delta;
-    // As `Certificate::verify` does it, so that what is found here is proved again there.
-    let proved = |margin: f64, effort| {
-        let shifted = add_up(delta, margin);
-        margin > 0.0 && check::proves_stable(pencil.matrix(), pencil.diagonal(shifted).upper(), weights, effort)
-    };
+    let proved = |margin: f64, effort| margin > 0.0 && proves_margin(pencil, delta, margin, weights, effort);
     // Lanczos errs on the side that a proof cannot follow.
     let exact = (pencil.size() <= EXACT_ROWS).then_some(1.0 - 1e-9);
     if let Some(part) = exact.into_iter().chain([0.99, 0.8, 0.3]).find(|part| proved(part * estimate, Effort::Quick)) {
-        return part * estimate;
+        return Some(part * estimate);
     }
     // Near the boundary the estimate itself is lost in rounding errors, from a tenth of one to n of them in size.
     let rounding = f64::EPSILON * similar.diag().fold(delta.abs(), |m: f64, v| m.max(v.abs()));
@@ -79,7 +88,13 @@ pub(super) fn margin_of_weights(pencil: &Pencil, delta: f64, weights: &Weights) 
     let multiples = std::iter::successors(Some(pencil.size() as f64), |k| (k * 0.3 > 0.1).then_some(k * 0.3));
     let mut candidates: Vec<f64> = parts.into_iter().chain(multiples.map(|k| k * rounding)).collect();
     candidates.sort_by(|a, b| b.total_cmp(a));
-    candidates.into_iter().find(|&margin| proved(margin, Effort::Full)).unwrap_or(0.0)
+    // Of two proofs this near to the boundary, that of more can be the one that rounding errors spare.
+    let of_bound = || lower(pencil, weights).map(|bound| sub_down(bound, delta));
+    candidates
+        .into_iter()
+        .find(|&margin| proved(margin, Effort::Full))
+        .or_else(|| proves_lower(pencil, delta, weights).then_some(0.0))
+        .or_else(|| of_bound().filter(|&margin| proved(margin, Effort::Full)))
 }
 
 /// `G W G^-1 R` made symmetric, with `G = (D R)^(1/2)`: its largest eigenvalue is minus the margin for `D`.

@@ -43,9 +43,19 @@ type Observer = dyn Fn(&Progress) -> ControlFlow<()> + Send + Sync;
 /// assert!(certifier.certify(&array![[-1.0, -4.0], [1.0, -1.0]])?.is_stable());
 /// # Ok::<(), neuronash::Error>(())
 /// ```
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default)]
 pub struct Certifier {
     options: CertifierBuilder,
+    /// The threads that were asked for, started once for all searches of this certifier and its copies.
+    #[cfg(feature = "rayon")]
+    pool: Option<Arc<rayon::ThreadPool>>,
+}
+
+/// Two certifiers are equal if their options are.
+impl PartialEq for Certifier {
+    fn eq(&self, other: &Self) -> bool {
+        self.options == other.options
+    }
 }
 
 /// Options of a [`Certifier`]; each has a default.
@@ -116,7 +126,8 @@ impl CertifierBuilder {
         self
     }
 
-    /// Threads for products and factorisations, from 1 to 256; more than there are cores slow a search down. Default: those of the surrounding rayon pool. Without the feature
+    /// Threads for products and factorisations, from 1 to 256; more than there are cores slow a search down. They are started
+    /// by [`build`](Self::build), once for all searches. Default: those of the surrounding rayon pool. Without the feature
     /// `rayon`, and with the feature `lapack`, the backend's own setting counts.
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = Some(threads);
@@ -133,7 +144,8 @@ impl CertifierBuilder {
     /// Checks the options.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a tolerance outside `[1e-14, 1)`, no iterations, or a number of threads outside 1 to 256.
+    /// [`Error::Invalid`] for a tolerance outside `[1e-14, 1)`, no iterations, a number of threads outside 1 to 256, or more
+    /// threads than the system grants.
     pub fn build(self) -> Result<Certifier> {
         if !(1e-14..1.0).contains(&self.tolerance) {
             return Err(Error::invalid("tolerance", self.tolerance, "1e-14 <= tolerance < 1"));
@@ -146,7 +158,13 @@ impl CertifierBuilder {
         {
             return Err(Error::invalid("threads", threads, format!("from 1 to {MOST_THREADS}")));
         }
-        Ok(Certifier { options: self })
+        #[cfg(feature = "rayon")]
+        let pool = self.threads.map(pool).transpose()?;
+        Ok(Certifier {
+            options: self,
+            #[cfg(feature = "rayon")]
+            pool,
+        })
     }
 }
 
@@ -162,7 +180,7 @@ impl Certifier {
     /// As [`certify`](super::certify).
     pub fn certify<A: Scalar, S: Data<Elem = A>>(&self, a: &ArrayBase<S, Ix2>) -> Result<Verdict> {
         let pencil = Pencil::new(a, "a")?;
-        self.run(|control| blocks::certify(&pencil, OF_MATRIX, control))
+        Ok(self.run(|control| blocks::certify(&pencil, OF_MATRIX, control)))
     }
 
     /// As [`certify_shifted`](super::certify_shifted).
@@ -175,7 +193,7 @@ impl Certifier {
         rho: &ArrayBase<T, Ix1>,
     ) -> Result<Verdict> {
         let pencil = Pencil::new(w, "w")?.with_slopes(rho)?;
-        self.run(|control| blocks::certify(&pencil, OF_SHIFTED, control))
+        Ok(self.run(|control| blocks::certify(&pencil, OF_SHIFTED, control)))
     }
 
     /// As [`certify_sparse`](super::certify_sparse).
@@ -183,7 +201,7 @@ impl Certifier {
     /// # Errors
     /// As [`certify_sparse`](super::certify_sparse).
     pub fn certify_sparse<A: Scalar>(&self, a: &CsMat<A>) -> Result<Verdict> {
-        self.run(|control| sparse::certify(a, None, control))?
+        self.run(|control| sparse::certify(a, None, control))
     }
 
     /// As [`certify_sparse_shifted`](super::certify_sparse_shifted).
@@ -196,7 +214,7 @@ impl Certifier {
         rho: &ArrayBase<T, Ix1>,
     ) -> Result<Verdict> {
         let rho = rho.mapv(Scalar::to_double);
-        self.run(|control| sparse::certify(w, Some(&rho), control))?
+        self.run(|control| sparse::certify(w, Some(&rho), control))
     }
 
     /// As [`margin`](super::margin()).
@@ -209,7 +227,7 @@ impl Certifier {
         rho: &ArrayBase<T, Ix1>,
     ) -> Result<Margin> {
         let pencil = Pencil::new(a, "a")?.with_slopes(rho)?;
-        self.run(|control| margin::compute(&pencil, OF_MATRIX, control))
+        Ok(self.run(|control| margin::compute(&pencil, OF_MATRIX, control)))
     }
 
     /// As [`margin_shifted`](super::margin_shifted).
@@ -222,7 +240,7 @@ impl Certifier {
         rho: &ArrayBase<T, Ix1>,
     ) -> Result<Margin> {
         let pencil = Pencil::new(w, "w")?.with_slopes(rho)?;
-        self.run(|control| margin::compute(&pencil, OF_SHIFTED, control))
+        Ok(self.run(|control| margin::compute(&pencil, OF_SHIFTED, control)))
     }
 
     /// As [`max_gain`](super::max_gain).
@@ -238,18 +256,20 @@ impl Certifier {
     }
 
     /// Runs a search with this certifier's limits and threads.
-    pub(super) fn run<T: Send>(&self, search: impl FnOnce(&mut Control<'_>) -> T + Send) -> Result<T> {
+    pub(super) fn run<T: Send>(&self, search: impl FnOnce(&mut Control<'_>) -> T + Send) -> T {
         let mut control = Control::new(&self.options);
         #[cfg(feature = "rayon")]
-        if let Some(threads) = self.options.threads {
-            let pool = rayon::ThreadPoolBuilder::new()
-                .num_threads(threads)
-                .build()
-                .map_err(|e| Error::invalid("threads", threads, format!("what the system grants ({e})")))?;
-            return Ok(pool.install(|| search(&mut control)));
+        if let Some(pool) = &self.pool {
+            return pool.install(|| search(&mut control));
         }
-        Ok(search(&mut control))
+        search(&mut control)
     }
+}
+
+#[cfg(feature = "rayon")]
+fn pool(threads: usize) -> Result<Arc<rayon::ThreadPool>> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    pool.map(Arc::new).map_err(|e| Error::invalid("threads", threads, format!("what the system grants ({e})")))
 }
 
 /// Limits and counts of one search.

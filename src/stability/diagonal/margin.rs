@@ -13,7 +13,7 @@ use super::balance::Balanced;
 use super::blocks::{self, padded, strong_components};
 use super::bounds;
 use super::certifier::Control;
-use super::check::{self, Effort};
+use super::check::Effort;
 use super::interior_point::{Goal, InteriorPoint, Step, Waypoint};
 use super::pencil::{OF_MATRIX, OF_SHIFTED, Pencil};
 use super::structure;
@@ -22,7 +22,8 @@ use super::weights::Weights;
 use super::witness;
 use crate::Scalar;
 use crate::error::{Error, Result};
-use crate::linalg::rounding::{sub_down, sub_up};
+use crate::linalg::decimal::{AtLeast, AtMost};
+use crate::linalg::rounding::{add_up, sub_down, sub_up};
 use crate::stability::Bounds;
 
 /// Proved bounds on the stability margin `delta*(A; R) = sup{delta : A + delta R^-1 is LDS}` (theory 3.3).
@@ -33,13 +34,11 @@ use crate::stability::Bounds;
 pub struct Margin {
     /// The question was about `W + (delta + origin) R^-1`.
     origin: f64,
-    /// Bounds for the pencil `W + delta R^-1`.
-    #[cfg_attr(feature = "serde", serde(with = "crate::extended"))]
-    lower: f64,
+    /// A bound from above for the pencil `W + delta R^-1`.
     #[cfg_attr(feature = "serde", serde(with = "crate::extended"))]
     upper: f64,
-    /// Weights of the strongly connected blocks, in an order in which the matrix is block lower triangular.
-    blocks: Vec<BlockWeights>,
+    /// What is proved from below of the strongly connected blocks, in an order in which the matrix is block lower triangular.
+    blocks: Vec<BlockBound>,
     witness: Array2<f64>,
     iterations: usize,
     stop: Option<Stop>,
@@ -47,16 +46,35 @@ pub struct Margin {
 
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(try_from = "stored::StoredBlock"))]
-struct BlockWeights {
+struct BlockBound {
     indices: Vec<usize>,
+    /// For the block's part of the pencil: as it was proved, so that the same is proved again.
+    #[cfg_attr(feature = "serde", serde(with = "crate::extended"))]
+    lower: f64,
     /// Weights that prove the lower bound; none for a block of one row, where nothing is to choose.
     weights: Option<Weights>,
 }
 
+impl BlockBound {
+    fn is_proved(&self, pencil: &Pencil) -> bool {
+        let part = pencil.block(&self.indices);
+        match &self.weights {
+            _ if self.lower == f64::NEG_INFINITY => true,
+            None => bounds::one_row_proves_lower(&part, self.lower),
+            Some(weights) => bounds::proves_lower(&part, self.lower, weights),
+        }
+    }
+}
+
 impl Margin {
+    /// A bound from below for the pencil `W + delta R^-1`.
+    fn lower_of_pencil(&self) -> f64 {
+        self.blocks.iter().fold(f64::INFINITY, |least, block| least.min(block.lower))
+    }
+
     /// A proved lower bound: `A + delta R^-1` is diagonally stable for every `delta` below it.
     pub fn lower(&self) -> f64 {
-        sub_down(self.lower, self.origin)
+        sub_down(self.lower_of_pencil(), self.origin)
     }
 
     /// A proved upper bound: `A + delta R^-1` is diagonally stable for no `delta` above it.
@@ -118,7 +136,8 @@ impl Margin {
 
     /// What the bounds decide about the matrix `A` of shape `(n, n)` with slopes `rho` of shape `(n,)` that the margin is of:
     /// a certificate whose own margin is at least nine tenths of the lower bound where rounding errors leave so much, or a
-    /// refutation. The arguments are those that the margin was asked about; another search is not needed.
+    /// refutation. The arguments are those that the margin was asked about; another search is not needed. With slopes other
+    /// than 1 the weights have such a margin, but the certificate, which is one of `A` alone, has that for `R = I`.
     ///
     /// # Errors
     /// [`Error::NotProved`] for a matrix that the margin cannot be of; the errors of [`margin`](super::margin()) for bad
@@ -157,7 +176,7 @@ impl Margin {
 
     fn verify_pencil(&self, pencil: &Pencil, origin: f64) -> Result<()> {
         self.fits(pencil, origin)?;
-        if !self.proves_lower(pencil) {
+        if !self.blocks.iter().all(|block| block.is_proved(pencil)) {
             return not_proved("the lower bound is not proved");
         }
         if !self.proves_upper(pencil) {
@@ -166,40 +185,36 @@ impl Margin {
         Ok(())
     }
 
-    fn proves_lower(&self, pencil: &Pencil) -> bool {
-        self.lower == f64::NEG_INFINITY
-            || self.blocks.iter().all(|block| {
-                let part = pencil.block(&block.indices);
-                match &block.weights {
-                    None => part.size() == 1 && part.diagonal(self.lower).upper[0] <= 0.0,
-                    Some(weights) => bounds::proves_lower(&part, self.lower, weights),
-                }
-            })
-    }
-
     fn proves_upper(&self, pencil: &Pencil) -> bool {
         self.upper == f64::INFINITY || bounds::proves_upper(pencil, self.upper, &self.witness)
     }
 
     fn verdict_of_pencil(&self, pencil: &Pencil, origin: f64) -> Result<Verdict> {
         self.fits(pencil, origin)?;
-        let (method, asked) = (Method::Margin, pencil.diagonal(self.origin));
-        if self.upper <= self.origin && check::proves_not_stable(pencil.matrix(), asked.lower(), self.witness.view()) {
+        let method = Method::Margin;
+        if self.upper <= self.origin && bounds::proves_upper(pencil, self.origin, &self.witness) {
             return Ok(Verdict::NotStable(Refutation::new(self.witness.clone(), method, self.iterations)));
         }
         // Blocks at their own margins would leave no room for the couplings between them, and little room spreads weights.
         // The first part is above the promised nine tenths since `delta` is rounded on the scale of the diagonal.
+        let margin = self.lower();
         let whole = (self.blocks.len() == 1).then_some(1.0);
-        let parts = whole.into_iter().chain([0.91, 0.7, 0.3]).take_while(|_| self.lower > self.origin);
-        let mut certificates = parts.filter_map(|part| {
-            let delta = self.origin + part * (self.lower - self.origin);
-            let weights = self.weights_at(pencil, delta)?;
-            Some(Certificate::new(weights, sub_down(delta, self.origin), method, self.iterations))
+        let parts = whole.into_iter().chain([0.91, 0.7, 0.3]).map(|part| part * margin).take_while(|_| margin > 0.0);
+        let mut certificates = parts.filter_map(|margin| {
+            let weights = self.weights_with(pencil, margin)?;
+            self.certificate(pencil, weights, margin)
         });
         if let Some(first) = certificates.next() {
             let in_range = first.weights_are_representable();
             let other = if in_range { None } else { certificates.find(Certificate::weights_are_representable) };
             return Ok(Verdict::Stable(other.unwrap_or(first)));
+        }
+        if margin > 0.0
+            && let Some(weights) = self.weights_with(pencil, 0.0)
+            && let Some(margin) = bounds::margin_of_weights(pencil, self.origin, &weights)
+            && let Some(certificate) = self.certificate(pencil, weights, margin)
+        {
+            return Ok(Verdict::Stable(certificate));
         }
         // What is handed over undecided are bounds on the margin of this matrix.
         self.verify_pencil(pencil, origin)?;
@@ -207,11 +222,22 @@ impl Margin {
         Ok(Verdict::Undecided(Undecided::new((self.lower(), self.upper()), method, self.iterations, stop)))
     }
 
-    /// Weights that are proved to certify `W + delta R^-1`, put together from those of the blocks.
-    fn weights_at(&self, pencil: &Pencil, delta: f64) -> Option<Weights> {
-        let diagonal = pencil.diagonal(delta);
-        let of_block = |block: &BlockWeights| block.weights.clone().or_else(|| Weights::new([1.0], [0]));
-        let proves = |weights: &Weights| check::proves_stable(pencil.matrix(), diagonal.upper(), weights, Effort::Full);
+    /// The certificate that weights and a margin in terms of `R` are. One of a matrix itself knows no slopes: it has the margin
+    /// that is proved for `R = I`.
+    fn certificate(&self, pencil: &Pencil, weights: Weights, margin: f64) -> Option<Certificate> {
+        if self.origin == OF_SHIFTED || pencil.rho.iter().all(|&rho| rho == 1.0) {
+            return Some(Certificate::new(weights, margin, Method::Margin, self.iterations));
+        }
+        let plain = Pencil { w: pencil.w.clone(), rho: Array1::ones(pencil.size()) };
+        let margin = bounds::margin_of_weights(&plain, OF_MATRIX, &weights)?;
+        Some(Certificate::new(weights, margin, Method::Margin, self.iterations))
+    }
+
+    /// Weights that are proved to certify the matrix with the given margin, put together from those of the blocks.
+    fn weights_with(&self, pencil: &Pencil, margin: f64) -> Option<Weights> {
+        let diagonal = pencil.diagonal(add_up(self.origin, margin));
+        let of_block = |block: &BlockBound| block.weights.clone().or_else(|| Weights::new([1.0], [0]));
+        let proves = |weights: &Weights| bounds::proves_margin(pencil, self.origin, margin, weights, Effort::Full);
         if let [block] = self.blocks.as_slice() {
             return of_block(block).filter(proves);
         }
@@ -258,7 +284,7 @@ fn not_proved(reason: &str) -> Result<()> {
 
 impl fmt::Display for Margin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "margin in [{:e}, {:e}], both proved", self.lower(), self.upper())?;
+        write!(f, "margin in [{:e}, {:e}], both proved", AtLeast(self.lower()), AtMost(self.upper()))?;
         self.stop.map_or(Ok(()), |stop| write!(f, " (the search ended early: {stop})"))
     }
 }
@@ -298,7 +324,7 @@ impl Gain {
     /// gain is `-1/delta*(W; R)`, or infinite if that is not negative.
     fn margin_of_w(&self) -> (f64, f64) {
         let m = &self.margin;
-        (sub_down(m.lower, 1.0 + m.origin), sub_up(m.upper, 1.0 + m.origin))
+        (sub_down(m.lower_of_pencil(), 1.0 + m.origin), sub_up(m.upper, 1.0 + m.origin))
     }
 
     /// The margin of `A = W - R^-1` that both bounds come from, and that re-checks itself.
@@ -312,7 +338,8 @@ impl fmt::Display for Gain {
         if self.is_unbounded() {
             f.write_str("every gain is diagonally stable, proved")
         } else {
-            write!(f, "largest diagonally stable gain in [{:e}, {:e}], both proved", self.lower(), self.upper())
+            let (lower, upper) = (AtLeast(self.lower()), AtMost(self.upper()));
+            write!(f, "largest diagonally stable gain in [{lower:e}, {upper:e}], both proved")
         }
     }
 }
@@ -375,7 +402,6 @@ impl Wanted {
 /// Bounds on the margin of `W + (delta + origin) R^-1`.
 pub(super) fn compute(pencil: &Pencil, origin: f64, control: &mut Control<'_>) -> Margin {
     let n = pencil.size();
-    let mut lower = f64::INFINITY;
     let mut upper = f64::INFINITY;
     let mut witness = Array2::zeros((n, 1));
     let mut blocks = Vec::new();
@@ -393,11 +419,10 @@ pub(super) fn compute(pencil: &Pencil, origin: f64, control: &mut Control<'_>) -
                 witness = padded(y, &indices, n);
             }
         }
-        lower = lower.min(proved.lower);
         stop = stop.or(stopped);
-        blocks.push(BlockWeights { indices, weights: proved.weights });
+        blocks.push(BlockBound { indices, lower: proved.lower, weights: proved.weights });
     }
-    Margin { origin, lower, upper, blocks, witness, iterations: control.iterations, stop }
+    Margin { origin, upper, blocks, witness, iterations: control.iterations, stop }
 }
 
 /// Bounds for one strongly connected block; those above `enough`, the margin of another block, need not be tight.
@@ -412,10 +437,11 @@ fn block(pencil: &Pencil, enough: f64, wanted: &Wanted, control: &mut Control<'_
     };
     let mut y = Array2::zeros((n, 1));
     y[[tightest, 0]] = 1.0;
-    proved.upper = high;
-    proved.witness = Some(y);
+    proved.cut(pencil, high, &y);
     if n == 1 {
-        proved.lower = low;
+        if bounds::one_row_proves_lower(pencil, low) {
+            proved.lower = low;
+        }
         return (proved, None);
     }
     let done = |proved: &Proved| proved.within(wanted) || proved.lower >= enough;

@@ -2,9 +2,12 @@
 
 use ndarray::{Array1, Array2, ArrayBase, ArrayView1, ArrayView2, Axis, Data, Ix1, Ix2};
 
+use super::exact::Expansion;
+use super::weights::{frexp, ldexp};
 use crate::Scalar;
 use crate::check::{finite_matrix, positive_vector, square};
 use crate::error::Result;
+use crate::linalg::rounding::{add_down, add_up, div_down, div_up, mul_down, mul_up};
 
 /// `W + delta R^-1` with `R = diag(rho)`: a matrix whose diagonal moves with `delta`.
 ///
@@ -59,11 +62,7 @@ impl Pencil {
 
     /// Bounds on `-w_ii rho_i`, the `delta` at which each diagonal entry is zero.
     pub(super) fn zero_crossings(&self) -> Vec<(f64, f64)> {
-        let bounds = |(&w, &rho): (&f64, &f64)| {
-            let product = -w * rho;
-            let exact = w == 0.0 || ((1e-280..1e280).contains(&product.abs()) && w.mul_add(rho, product) == 0.0);
-            if exact { (product, product) } else { (product.next_down(), product.next_up()) }
-        };
+        let bounds = |(&w, &rho): (&f64, &f64)| (mul_down(0.0 - w, rho), mul_up(0.0 - w, rho));
         self.w.diag().iter().zip(&self.rho).map(bounds).collect()
     }
 
@@ -94,29 +93,106 @@ impl Diagonal {
 }
 
 /// An interval that contains `w + delta / rho`, a single point if the floating-point result is exact.
+///
+/// It is a few units in the last place of its own ends wide, however much cancels, and its ends have the sign of the exact
+/// number or are 0: what [`Pencil::zero_crossings`] bounds is confirmed here.
 fn shifted(w: f64, delta: f64, rho: f64) -> (f64, f64) {
     if delta == 0.0 {
         return (w, w);
     }
-    let quotient = delta / rho;
-    let sum = w + quotient;
-    // The remainder delta - quotient rho and the error of the sum are exact in f64 (barring underflow).
-    let remainder = quotient.mul_add(-rho, delta);
-    let part = sum - w;
-    let sum_error = (w - (sum - part)) + (quotient - part);
-    let safe = |v: f64| v == 0.0 || (1e-280..1e280).contains(&v.abs());
-    if remainder == 0.0 && sum_error == 0.0 && safe(quotient) && safe(w) && safe(rho) && safe(delta) {
-        return (sum, sum);
+    let (low, high) = (add_down(w, div_down(delta, rho)), add_up(w, div_up(delta, rho)));
+    if low == high {
+        return (low, high);
     }
-    // Two roundings to nearest, each off by at most half a unit in the last place of its result.
-    let slack = f64::EPSILON * (quotient.abs() + sum.abs()) + 1e-290;
-    ((sum - slack).next_down(), (sum + slack).next_up())
+    match over_common_denominator(w, delta, rho) {
+        Some((lower, upper)) => (low.max(lower), high.min(upper)),
+        None => (low, high),
+    }
+}
+
+/// Bounds on `(w rho + delta) / rho` from the exact numerator; `None` where nothing cancels, because one of its terms is far
+/// larger than the other.
+fn over_common_denominator(w: f64, delta: f64, rho: f64) -> Option<(f64, f64)> {
+    const FAR: i32 = 200;
+    if w == 0.0 {
+        return None;
+    }
+    let ((m_w, e_w), (m_delta, e_delta), (m_rho, e_rho)) = (frexp(w), frexp(delta), frexp(rho));
+    let (product, top) = (e_w + e_rho, e_delta.max(e_w + e_rho));
+    if e_delta < top - FAR || product < top - FAR {
+        return None;
+    }
+    let mut numerator = Expansion::default();
+    numerator.add_product(ldexp(m_w, product - top), m_rho)?;
+    numerator.add(ldexp(m_delta, e_delta - top));
+    let (low, high) = numerator.bounds();
+    let exponent = top - e_rho;
+    Some((-scaled_up(div_up(-low, m_rho), exponent), scaled_up(div_up(high, m_rho), exponent)))
+}
+
+/// A bound from above on `x 2^e`; not above 0 unless `x` is.
+fn scaled_up(x: f64, e: i32) -> f64 {
+    let scaled = ldexp(x, e);
+    if x == 0.0 || (scaled.abs() > f64::MIN_POSITIVE && scaled.is_finite()) {
+        return scaled;
+    }
+    if scaled.is_infinite() {
+        return if x < 0.0 { f64::MIN } else { scaled };
+    }
+    // Off by at most two of the smallest numbers.
+    let above = scaled.next_up().next_up();
+    if x < 0.0 { above.min(0.0) } else { above }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use num_rational::BigRational;
+    use num_traits::Signed;
+    use proptest::prelude::*;
+
+    /// Positive numbers of moderate and of every size.
+    fn positive() -> impl Strategy<Value = f64> {
+        use proptest::num::f64::{NORMAL, POSITIVE, SUBNORMAL};
+        prop_oneof![
+            0.2..3.0,
+            POSITIVE | NORMAL | SUBNORMAL,
+            (0.5..2.0f64).prop_map(|x| x * 1e-310),
+            (1..9u8).prop_map(f64::from)
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(3000))]
+        #[test]
+        fn diagonals_are_enclosed_and_vanish_where_their_zero_crossings_say(
+            size in positive(), rho in positive(), delta in positive(), signs in any::<[bool; 2]>(), near in -2..3i32,
+        ) {
+            let exact = |x: f64| BigRational::from_float(x).unwrap();
+            let w = if signs[0] { size } else { -size };
+            let pencil = Pencil { w: Array2::from_elem((1, 1), w), rho: Array1::from_elem(1, rho) };
+            let (low, high) = pencil.zero_crossings()[0];
+            let crossing = -exact(w) * exact(rho);
+            prop_assert!(low == f64::NEG_INFINITY || exact(low) <= crossing);
+            prop_assert!(high == f64::INFINITY || exact(high) >= crossing);
+            let steps = |x: f64| (0..near.abs()).fold(x, |x, _| if near < 0 { x.next_down() } else { x.next_up() });
+            for delta in [if signs[1] { delta } else { -delta }, low, high, steps(low)] {
+                if !delta.is_finite() {
+                    continue;
+                }
+                let (lower, upper) = shifted(w, delta, rho);
+                let value = exact(w) + exact(delta) / exact(rho);
+                prop_assert!(lower == f64::NEG_INFINITY || exact(lower) <= value, "{lower:e} of {w:e} {delta:e} {rho:e}");
+                prop_assert!(upper == f64::INFINITY || exact(upper) >= value, "{upper:e} of {w:e} {delta:e} {rho:e}");
+                prop_assert!(upper <= 0.0 || value.is_positive(), "{upper:e} of {w:e} {delta:e} {rho:e}");
+                prop_assert!(lower >= 0.0 || value.is_negative(), "{lower:e} of {w:e} {delta:e} {rho:e}");
+                // Narrow, wherever the numbers are normal ones.
+                if lower.is_normal() && upper.is_normal() {
+                    prop_assert!(upper - lower <= 8.0 * f64::EPSILON * upper.abs(), "{lower:e} {upper:e}");
+                }
+            }
+        }
+    }
 
     #[test]
     fn shifted_diagonals_are_enclosed_and_exact_where_f64_is() {

@@ -22,11 +22,9 @@ impl Rows for CsMatView<'_, f64> {
     }
 
     fn off_diagonal(&self, i: usize, mut visit: impl FnMut(usize, f64)) {
-        if let Some(row) = self.outer_view(i) {
-            for (j, &v) in row.iter() {
-                if v != 0.0 && i != j {
-                    visit(j, v);
-                }
+        for (j, &v) in self.outer_view(i).expect("a row of the matrix").iter() {
+            if v != 0.0 && i != j {
+                visit(j, v);
             }
         }
     }
@@ -130,8 +128,9 @@ pub(super) fn certify<A: Scalar>(
         ControlFlow::Continue(Some([v, l])) => {
             let refined = a.towards_perron(&v, &l);
             let proved = |(v, l): (Array1<f64>, Array1<f64>)| {
-                let d = l / &v;
-                Some((a.proved_margin(&d, &v)?, Weights::new(d, std::iter::repeat_n(0, n))?))
+                // The weights as they are handed out, which differ by a power of two.
+                let weights = Weights::new(l / &v, std::iter::repeat_n(0, n))?;
+                Some((a.proved_margin(&weights.values(), &v)?, weights))
             };
             let best = [refined, (v, l)].into_iter().filter_map(proved).max_by(|p, q| p.0.total_cmp(&q.0));
             if let Some((margin, weights)) = best {

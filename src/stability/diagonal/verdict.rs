@@ -16,7 +16,7 @@ use super::sparse;
 use super::weights::Weights;
 use crate::Scalar;
 use crate::error::{Error, Result};
-use crate::linalg::rounding::add_up;
+use crate::linalg::decimal::{AtLeast, AtMost};
 use crate::stability::Bounds;
 
 /// The answer to "is this matrix Lyapunov diagonally stable?".
@@ -230,11 +230,7 @@ impl Certificate {
     /// The certificate that weights are for `W + delta R^-1`.
     pub(super) fn of_weights(weights: Weights, pencil: &Pencil, delta: f64) -> Result<Self> {
         weights.fit(pencil.size())?;
-        let diagonal = pencil.diagonal(delta);
-        if !check::proves_stable(pencil.matrix(), diagonal.upper(), &weights, Effort::Full) {
-            return Err(not_negative_definite());
-        }
-        let margin = bounds::margin_of_weights(pencil, delta, &weights);
+        let margin = bounds::margin_of_weights(pencil, delta, &weights).ok_or_else(not_negative_definite)?;
         Ok(Self::new(weights, margin, Method::Given, 0))
     }
 
@@ -333,14 +329,10 @@ impl Certificate {
     pub(super) fn verify_pencil(&self, pencil: &Pencil, delta: f64) -> Result<()> {
         self.fits(pencil.size())?;
         let fails = |reason: String| Err(Error::NotProved { reason });
-        let proves = |delta: f64| {
-            let diagonal = pencil.diagonal(delta);
-            check::proves_stable(pencil.matrix(), diagonal.upper(), &self.weights, Effort::Full)
-        };
-        if proves(add_up(delta, self.margin_lower)) {
+        if bounds::proves_margin(pencil, delta, self.margin_lower, &self.weights, Effort::Full) {
             return Ok(());
         }
-        if !proves(delta) {
+        if !bounds::proves_lower(pencil, delta, &self.weights) {
             return Err(not_negative_definite());
         }
         // The majorant's margin can be the exact one, which no factorisation proves.
@@ -348,7 +340,8 @@ impl Certificate {
         match majorant::margin_of_weights(&a, &a.reversed_axes(), &diagonal, &pencil.rho, &self.values) {
             Some(margin) if margin >= self.margin_lower => Ok(()),
             _ => {
-                fails(format!("D A + A'D is proved negative definite, but not with the margin {:e}", self.margin_lower))
+                let margin = AtLeast(self.margin_lower);
+                fails(format!("D A + A'D is proved negative definite, but not with the margin {margin:e}"))
             }
         }
     }
@@ -367,7 +360,7 @@ impl fmt::Display for Certificate {
         write!(
             f,
             "stable: diagonally stable with margin at least {:e}, proved by {} weights ({})",
-            self.margin_lower,
+            AtLeast(self.margin_lower),
             self.weights.len(),
             self.method
         )
@@ -568,11 +561,13 @@ impl fmt::Display for Stop {
 }
 
 impl Undecided {
+    /// Bounds beyond 0 are moved to it: the margins on both sides of it are for those who make a certificate or a refutation
+    /// of them.
     pub(super) fn new((lower, upper): (f64, f64), method: Method, iterations: usize, reason: Stop) -> Self {
-        Self { lower, upper, method, iterations, reason }
+        Self { lower: lower.min(0.0), upper: upper.max(0.0), method, iterations, reason }
     }
 
-    /// Proved bounds on the margin: `lower <= 0 <= upper` unless the search was cut short. Infinite where nothing is proved.
+    /// Proved bounds on the margin, `lower <= 0 <= upper`. Infinite where nothing is proved.
     pub fn bounds(&self) -> Bounds {
         Bounds { lower: self.lower, upper: self.upper }
     }
@@ -595,6 +590,7 @@ impl Undecided {
 
 impl fmt::Display for Undecided {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "undecided ({}): the margin lies in [{:e}, {:e}]", self.reason, self.lower, self.upper)
+        let (lower, upper) = (AtLeast(self.lower), AtMost(self.upper));
+        write!(f, "undecided ({}): the margin lies in [{lower:e}, {upper:e}]", self.reason)
     }
 }

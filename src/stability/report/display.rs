@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::{Answer, Condition, Finding, Measure, StabilityReport};
+use crate::linalg::decimal::AtLeast;
 use crate::network::neurons;
 use crate::stability::Bounds;
 
@@ -77,8 +78,8 @@ fn number(bounds: Option<Bounds>, numerical: bool) -> String {
     match bounds {
         None => "-".into(),
         Some(b) if b.lower == f64::INFINITY => format!("{mark}any"),
-        Some(b) if b.lower == 0.0 || (1e-4..1e4).contains(&b.lower.abs()) => format!("{mark}{:.6}", b.lower),
-        Some(b) => format!("{mark}{:.3e}", b.lower),
+        Some(b) if b.lower == 0.0 || (1e-4..1e4).contains(&b.lower.abs()) => format!("{mark}{:.6}", AtLeast(b.lower)),
+        Some(b) => format!("{mark}{:.3e}", AtLeast(b.lower)),
     }
 }
 

@@ -30,6 +30,7 @@ use crate::Scalar;
 use crate::check::{finite_matrix, square};
 use crate::error::{Error, Result};
 use crate::linalg;
+use crate::linalg::decimal::{AtLeast, AtMost};
 use crate::linalg::rounding::{add_up, div_up, mul_up, sub_up};
 use crate::network::{FiringRateNetwork, HopfieldNetwork};
 use crate::stability::Bounds;
@@ -200,7 +201,8 @@ impl SContraction {
 
 impl fmt::Display for SContraction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "S-contracts at rate {:e} (no certificate exceeds {:e})", self.rate, self.upper)
+        let (rate, upper) = (AtLeast(self.rate), AtMost(self.upper));
+        write!(f, "S-contracts at rate {rate:e} (no certificate exceeds {upper:e})")
     }
 }
 

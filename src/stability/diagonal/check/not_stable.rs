@@ -2,24 +2,26 @@
 
 use std::cmp::Ordering;
 
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
+use ndarray::{Array2, ArrayView1, ArrayView2};
 
-use super::EXACT;
 use crate::linalg::rounding::gamma;
 use crate::linalg::split::Split;
 use crate::linalg::verified::{U, UNDERFLOW};
 use crate::linalg::{self, Backend};
-use crate::stability::diagonal::exact;
+use crate::stability::diagonal::exact::{self, LongSum};
 use crate::stability::diagonal::majorant::Rows;
 use crate::stability::diagonal::weights::{frexp, ldexp};
 
 /// Rows of `A Y` that are computed at a time.
 const BLOCK: usize = 256;
 
+/// Products that are added up exactly for a dense matrix and a `Y` of more than one column: a second's work or so.
+const EXACT_PRODUCTS: usize = 100_000_000;
+
 /// Proves that `X = Y Y'` is not zero and has `(A X)_ii >= 0` for all diagonals of `A` from `diagonal` upwards.
 ///
 /// Each row is proved by a bound on its rounding errors that is known beforehand or, nearer to zero, by products that are
-/// nearly exact; if those fail too and `Y` has one column, its sign is found exactly.
+/// nearly exact; if those fail too, its sign is found exactly unless that takes too long.
 pub(in super::super) fn proves_not_stable(
     a: ArrayView2<'_, f64>,
     diagonal: ArrayView1<'_, f64>,
@@ -35,7 +37,7 @@ pub(in super::super) fn proves_not_stable(
     }
     let scaled = Scaled::new(a, diagonal, y, support);
     let uncertain = scaled.not_proved_by_bound();
-    uncertain.is_empty() || scaled.proved_by_splitting(&uncertain) || scaled.proved_exactly(&uncertain)
+    uncertain.is_empty() || scaled.proved_by_splitting(&uncertain) || scaled.proved_exactly(&uncertain, y)
 }
 
 /// As [`proves_not_stable`] for a matrix that is known row by row: each row is summed over its own nonzeros, and exactly where
@@ -72,9 +74,12 @@ pub(in super::super) fn proves_not_stable_by_rows(
         a.off_diagonal(i, gather);
         let row: Vec<(usize, f64)> = entries
             .iter()
-            .map(|&(j, value)| (j, ldexp(value, -exponents[j].unwrap_or(0).saturating_add(exponent))))
+            .map(|&(j, value)| {
+                let of_y = exponents[j].expect("only rows of Y that are not zero were gathered");
+                (j, ldexp(value, -of_y.saturating_add(exponent)))
+            })
             .collect();
-        row_is_proved_by_bound(&row, &scaled, i) || row_is_proved_exactly(&row, y, &scaled, i)
+        row_is_proved_by_bound(&row, &scaled, i) || row_is_proved_exactly(entries.iter().copied(), y, i)
     };
     let support: Vec<usize> = (0..y.nrows()).filter(|&i| exponents[i].is_some()).collect();
     !support.is_empty() && support.into_iter().all(proved)
@@ -96,20 +101,15 @@ fn row_is_proved_by_bound(row: &[(usize, f64)], y: &Array2<f64>, i: usize) -> bo
         >= 0.0
 }
 
-/// Whether the exact `(A Y Y')_ii`, from the scaled entries of row `i`, is proved not to be negative.
-fn row_is_proved_exactly(row: &[(usize, f64)], unscaled: ArrayView2<'_, f64>, y: &Array2<f64>, i: usize) -> bool {
-    // Scaling is exact unless it underflows, which results of this size do not.
-    let exact = |(before, after): (&f64, &f64)| *before == 0.0 || EXACT.contains(&after.abs());
-    let exact_row = |j: usize| unscaled.row(j).iter().zip(y.row(j)).all(exact);
-    if !exact_row(i) || !row.iter().all(|&(j, entry)| EXACT.contains(&entry.abs()) && exact_row(j)) {
-        return false;
+/// Whether the exact `(A Y Y')_ii`, from the nonzeros of row `i` of `A`, is not negative.
+fn row_is_proved_exactly(row: impl Iterator<Item = (usize, f64)>, y: ArrayView2<'_, f64>, i: usize) -> bool {
+    let mut sum = LongSum::zero();
+    for (j, entry) in row {
+        for (&own, &other) in y.row(i).iter().zip(y.row(j)) {
+            sum.add_product(entry, other, own);
+        }
     }
-    let mut sum = exact::Expansion::default();
-    let add = |c: usize| {
-        let column = exact::dot(row.iter().map(|&(_, entry)| entry), row.iter().map(|&(j, _)| y[[j, c]]))?;
-        sum.add_multiple(&column, y[[i, c]])
-    };
-    (0..y.ncols()).try_for_each(add).is_some() && sum.sign() != Ordering::Less
+    sum.sign() != Ordering::Less
 }
 
 /// The similarity by powers of two that brings the rows of `Y` to size 1 and leaves the signs of `(A Y Y')_ii`; a power of two
@@ -220,23 +220,14 @@ impl<'a> Scaled<'a> {
         })
     }
 
-    /// Whether the exact signs of the rows prove them, for a `Y` of one column.
-    fn proved_exactly(&self, uncertain: &[usize]) -> bool {
-        if self.y.ncols() != 1 {
+    /// Whether the exact signs of the rows, from the whole `Y`, prove them.
+    fn proved_exactly(&self, uncertain: &[usize], y: ArrayView2<'_, f64>) -> bool {
+        if y.ncols() > 1 && uncertain.len() * self.size() * y.ncols() > EXACT_PRODUCTS {
             return false;
         }
-        let x: Array1<f64> = self.y.column(0).to_owned();
-        uncertain.iter().all(|&i| {
-            let row = (0..self.size()).map(|j| {
-                let scaled = self.scaled_entry(i, j);
-                // NaN makes the sum refuse to answer where underflow would silently change it.
-                if self.entry(i, j) != 0.0 && !EXACT.contains(&scaled.abs()) { f64::NAN } else { scaled }
-            });
-            exact::dot(row, x.iter().copied()).is_some_and(|sum| match sum.sign() {
-                Ordering::Equal => true,
-                Ordering::Greater => x[i] > 0.0,
-                Ordering::Less => x[i] < 0.0,
-            })
+        uncertain.iter().all(|&k| {
+            let row = (0..self.size()).map(|j| (self.support[j], self.entry(k, j)));
+            row_is_proved_exactly(row, y, self.support[k])
         })
     }
 }

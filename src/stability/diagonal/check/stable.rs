@@ -50,13 +50,13 @@ struct Scale<'a> {
 
 impl<'a> Scale<'a> {
     fn new(diagonal: ArrayView1<'_, f64>, weights: &'a Weights) -> Self {
-        let column: Vec<i32> = diagonal
-            .iter()
-            .zip(&weights.exponent)
-            .map(|(&v, &e)| -(e.saturating_add(frexp(v).1) + 1).div_euclid(2))
-            .collect();
-        let row = column.iter().zip(&weights.exponent).map(|(&c, &e)| c.saturating_add(e)).collect();
-        Self { mantissa: weights.mantissa.as_slice().unwrap_or(&[]), row, column }
+        // A power of two common to all weights makes no difference: what is proved for some is proved for the others.
+        let least = weights.exponent.iter().copied().min().unwrap_or(0);
+        let exponents = || weights.exponent.iter().map(|e| e - least);
+        let column: Vec<i32> =
+            diagonal.iter().zip(exponents()).map(|(&v, e)| -(e + frexp(v).1 + 1).div_euclid(2)).collect();
+        let row = column.iter().zip(exponents()).map(|(&c, e)| c + e).collect();
+        Self { mantissa: weights.mantissa.as_slice().expect("mantissas lie one after the other"), row, column }
     }
 
     /// Entry `(i, j)` of the scaled `DA`: relative error at most `u`, plus underflow.

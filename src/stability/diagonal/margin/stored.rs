@@ -2,7 +2,7 @@
 
 use ndarray::Array2;
 
-use super::{BlockWeights, Margin};
+use super::{BlockBound, Margin};
 use crate::error::{Error, Result};
 use crate::stability::diagonal::pencil::{OF_MATRIX, OF_SHIFTED};
 use crate::stability::diagonal::verdict::Stop;
@@ -13,10 +13,8 @@ use crate::stability::diagonal::weights::Weights;
 pub(super) struct StoredMargin {
     origin: f64,
     #[serde(with = "crate::extended")]
-    lower: f64,
-    #[serde(with = "crate::extended")]
     upper: f64,
-    blocks: Vec<BlockWeights>,
+    blocks: Vec<BlockBound>,
     witness: Array2<f64>,
     iterations: usize,
     stop: Option<Stop>,
@@ -25,6 +23,8 @@ pub(super) struct StoredMargin {
 #[derive(serde::Deserialize)]
 pub(super) struct StoredBlock {
     indices: Vec<usize>,
+    #[serde(with = "crate::extended")]
+    lower: f64,
     weights: Option<Weights>,
 }
 
@@ -32,11 +32,10 @@ impl TryFrom<StoredMargin> for Margin {
     type Error = Error;
 
     fn try_from(stored: StoredMargin) -> Result<Self> {
-        let StoredMargin { origin, lower, upper, blocks, witness, iterations, stop } = stored;
+        let StoredMargin { origin, upper, blocks, witness, iterations, stop } = stored;
         if ![OF_MATRIX, OF_SHIFTED].contains(&origin) {
             return Err(Error::invalid("origin", origin, "0 for a matrix, -1 for `W - R^-1`"));
         }
-        check_bounds(lower, upper)?;
         check_witness(&witness)?;
         let n = witness.nrows();
         let mut rows: Vec<usize> = blocks.iter().flat_map(|block| block.indices.iter().copied()).collect();
@@ -48,20 +47,26 @@ impl TryFrom<StoredMargin> for Margin {
                 format!("each of the rows 0..{n} once"),
             ));
         }
-        Ok(Self { origin, lower, upper, blocks, witness, iterations, stop })
+        let least = blocks.iter().fold(f64::INFINITY, |least, block| least.min(block.lower));
+        check_bounds(least, upper)?;
+        Ok(Self { origin, upper, blocks, witness, iterations, stop })
     }
 }
 
-impl TryFrom<StoredBlock> for BlockWeights {
+impl TryFrom<StoredBlock> for BlockBound {
     type Error = Error;
 
     fn try_from(stored: StoredBlock) -> Result<Self> {
-        let rows = stored.indices.len();
-        if let Some(weights) = &stored.weights
+        let StoredBlock { indices, lower, weights } = stored;
+        let rows = indices.len();
+        if lower.is_nan() {
+            return Err(Error::invalid("lower", lower, "numbers"));
+        }
+        if let Some(weights) = &weights
             && weights.len() != rows
         {
             return Err(Error::shape("weights", format!("[{rows}]"), &[weights.len()]));
         }
-        Ok(Self { indices: stored.indices, weights: stored.weights })
+        Ok(Self { indices, lower, weights })
     }
 }
