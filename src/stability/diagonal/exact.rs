@@ -77,14 +77,30 @@ impl Expansion {
         result
     }
 
-    /// The nearest floating-point numbers below and above the number, or itself twice; all but the last of its parts come to
-    /// less than a unit in the last place of that one.
+    /// Neighbouring floating-point numbers below and above the number, or the number itself twice.
     pub(crate) fn bounds(&self) -> (f64, f64) {
-        match *self.0.as_slice() {
-            [] => (0.0, 0.0),
-            [number] => (number, number),
-            [.., rest, number] if rest < 0.0 => (number.next_down(), number),
-            [.., number] => (number, number.next_up()),
+        let Some((&largest, smaller)) = self.0.split_last() else { return (0.0, 0.0) };
+        // Compressed (Shewchuk, theorem 23), so that all but the largest part come to less than its last place.
+        let (mut bottom, mut above) = (largest, Vec::with_capacity(smaller.len()));
+        for &part in smaller.iter().rev() {
+            let (sum, error) = two_sum(bottom, part);
+            if error == 0.0 {
+                bottom = sum;
+            } else {
+                above.push(sum);
+                bottom = error;
+            }
+        }
+        let (mut number, mut rest) = (bottom, 0.0);
+        for part in above.into_iter().rev() {
+            let (sum, error) = two_sum(part, number);
+            number = sum;
+            rest = if error == 0.0 { rest } else { error };
+        }
+        match rest {
+            _ if rest < 0.0 => (number.next_down(), number),
+            _ if rest > 0.0 => (number, number.next_up()),
+            _ => (number, number),
         }
     }
 
