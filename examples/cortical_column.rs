@@ -27,7 +27,7 @@ fn main() -> Outcome {
         Ok(_) => println!("with margin 0.7 as well\n"),
     }
 
-    let predicted = column.predicted_contrast(&input)?;
+    let predicted = column.predicted_contrast(&input)?.layers;
     let response = column.respond(&input)?;
     let solved = response.contrasts()?;
     let run = column.network(&input)?.simulate().until_converged(1e-9).record_ends().run()?;
@@ -46,6 +46,18 @@ fn main() -> Outcome {
         column.layers_needed(&input, target)?,
         response.layers_needed(target)?
     );
+
+    println!(
+        "if two columns of a layer differ by 1 % from each other, inputs are told apart that differ by {:.2} % or more",
+        100.0 * column.precision_floor(0.01)?
+    );
+    println!("\ncolumns, one of which stands out by 1 %: layers to 90 % contrast at gain 1.5, designed and solved");
+    for columns in [2, 3, 5, 10, 20] {
+        let input = Array1::from_shape_fn(columns, |j| if j == 0 { 1.01 } else { 1.0 });
+        let designed = ColumnDesign::new(columns).contrast_gain(1.5).margin(0.1).input(&input, target).solve()?;
+        let solved = designed.column.respond(&input)?.layers_needed(target)?;
+        println!("{columns:7} {:9} {solved:>9?}", designed.column.depth());
+    }
 
     let depth = column.depth() as f64;
     let with_input = |values: &[f64]| -> Vec<[f64; 2]> {

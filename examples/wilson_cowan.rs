@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 use ndarray::{Array1, array};
 use neuronash::activation::{Logistic, Tanh};
 use neuronash::circuits::WilsonCowan;
-use neuronash::circuits::wilson_cowan::{Parameter, Regime, RegimeMap, Window};
+use neuronash::circuits::wilson_cowan::{MapCell, Parameter, Regime, RegimeMap, Window};
 use plot::{Axis, BLACK, BLUE, Dash, Figure, GREEN, GREY, ORANGE, Outcome, PURPLE, Panel, RED, SKY, YELLOW};
 
 const BELOW: f64 = 0.6;
@@ -166,57 +166,85 @@ fn lyapunov() -> Outcome<String> {
 
 fn regime_map() -> Outcome<String> {
     let (w_ie, w_ii, tau_e, tau_i) = (1.5, 0.5, 10.0, 10.0);
-    let circuit = WilsonCowan::builder()
-        .w_ie(w_ie)
-        .w_ii(w_ii)
-        .tau_e(tau_e)
-        .tau_i(tau_i)
-        .excitatory(Tanh::new())
-        .inhibitory(Tanh::new())
-        .build()?;
-    let (n, top) = (157, 4.0);
+    let (n, top) = (121, 4.0);
     let values: Vec<f64> = (0..n).map(|i| top * (i as f64 + 0.5) / n as f64).collect();
-    let started = std::time::Instant::now();
-    let map = circuit
-        .sweep(Parameter::WEe, &values, Parameter::WEi, &values)
-        .observer(|progress| {
-            if progress.done % 40 == 0 {
-                eprintln!("regime map: row {} of {}", progress.done, progress.total);
-            }
-            ControlFlow::Continue(())
-        })
-        .run()?;
-    println!("regime map: {} circuits in {:.2} s", n * n, started.elapsed().as_secs_f64());
+    let mut figure = Figure::new("regime_map", 1100, 700);
+    for (u_e, title) in [(0.0, "Regimes without input (tanh neurons)"), (1.0, "Regimes with input u_{E} = 1")] {
+        let circuit = WilsonCowan::builder()
+            .w_ie(w_ie)
+            .w_ii(w_ii)
+            .tau_e(tau_e)
+            .tau_i(tau_i)
+            .u_e(u_e)
+            .excitatory(Tanh::new())
+            .inhibitory(Tanh::new())
+            .build()?;
+        let started = std::time::Instant::now();
+        let map = circuit
+            .sweep(Parameter::WEe, &values, Parameter::WEi, &values)
+            .observer(|progress| {
+                if progress.done % 40 == 0 {
+                    eprintln!("regime map: row {} of {}", progress.done, progress.total);
+                }
+                ControlFlow::Continue(())
+            })
+            .run()?;
+        println!("regime map: {} circuits in {:.2} s", n * n, started.elapsed().as_secs_f64());
 
-    let mut panel = Panel::new(
-        "Regimes of the Wilson-Cowan circuit (tanh neurons, no input)",
-        Axis::new("self-excitation w_{EE} (dimensionless)", 0.0..top),
-        Axis::new("inhibition w_{EI} (dimensionless)", 0.0..top),
-    );
-    for (regime, color, label) in [
-        (Regime::Monostable, SKY, "one stable equilibrium, proved"),
-        (Regime::InhibitionStabilised, GREEN, "inhibition-stabilised"),
-        (Regime::Oscillatory, ORANGE, "oscillatory"),
-        (Regime::Bistable, PURPLE, "bistable"),
-        (Regime::Critical, YELLOW, "critical"),
-    ] {
-        for corners in runs(&map, regime, top) {
-            panel = panel.area(corners, color, 0.65, label);
+        let mut panel = Panel::new(
+            title,
+            Axis::new("self-excitation w_{EE} (dimensionless)", 0.0..top),
+            Axis::new("inhibition w_{EI} (dimensionless)", 0.0..top),
+        );
+        let regime = |regime| move |cell: &MapCell| cell.regime == Some(regime);
+        let beside =
+            |regime, excluded| move |cell: &MapCell| cell.regime == Some(regime) && cell.excludes_cycles == excluded;
+        let kinds: [(Box<dyn Fn(&MapCell) -> bool>, _, _, _); 9] = [
+            (Box::new(regime(Regime::Monostable)), SKY, 0.65, "one equilibrium that attracts every state: proved"),
+            (Box::new(beside(Regime::LocallyStable, true)), BLUE, 0.6, "locally stable, no cycle: proved"),
+            (Box::new(beside(Regime::LocallyStable, false)), BLUE, 0.25, "locally stable, cycles not excluded"),
+            (
+                Box::new(beside(Regime::InhibitionStabilised, true)),
+                GREEN,
+                0.75,
+                "inhibition-stabilised, no cycle: proved",
+            ),
+            (
+                Box::new(beside(Regime::InhibitionStabilised, false)),
+                GREEN,
+                0.3,
+                "inhibition-stabilised, cycles not excluded",
+            ),
+            (Box::new(regime(Regime::Oscillatory)), ORANGE, 0.65, "oscillatory"),
+            (Box::new(regime(Regime::Bistable)), PURPLE, 0.65, "bistable"),
+            (Box::new(regime(Regime::Critical)), YELLOW, 0.65, "critical"),
+            (Box::new(regime(Regime::Undecided)), GREY, 0.65, "undecided"),
+        ];
+        for (belongs, color, strength, label) in kinds {
+            for corners in runs(&map, belongs, top) {
+                panel = panel.area(corners, color, strength, label);
+            }
         }
+        panel = panel.styled(vec![[1.0, 0.0], [1.0, top]], BLACK, 3, Dash::Solid, "switch, w_{EE} = 1 / ρ_{E}");
+        if u_e == 0.0 {
+            let fold = |w_ee: f64| [w_ee, (w_ee - 1.0) * (1.0 + w_ii) / w_ie];
+            let fold = (0..=100).map(|i| fold(top * i as f64 / 100.0)).collect();
+            let hopf = 1.0 + tau_e * (1.0 + w_ii) / tau_i;
+            panel = panel.styled(fold, BLACK, 2, Dash::Dashed, "determinant 0 at the origin").styled(
+                vec![[hopf, 0.0], [hopf, top]],
+                BLACK,
+                2,
+                Dash::Dotted,
+                "trace 0 at the origin",
+            );
+        }
+        figure = figure.panel(panel);
     }
-    let switch = vec![[1.0, 0.0], [1.0, top]];
-    let fold =
-        (0..=100).map(|i| top * i as f64 / 100.0).map(|w_ee| [w_ee, (w_ee - 1.0) * (1.0 + w_ii) / w_ie]).collect();
-    let hopf = 1.0 + tau_e * (1.0 + w_ii) / tau_i;
-    let panel = panel
-        .styled(switch, BLACK, 3, Dash::Solid, "switch, w_{EE} = 1 / ρ_{E}")
-        .styled(fold, BLACK, 2, Dash::Dashed, "determinant 0 at the origin")
-        .styled(vec![[hopf, 0.0], [hopf, top]], BLACK, 2, Dash::Dotted, "trace 0 at the origin");
-    Ok(Figure::new("regime_map", 900, 680).panel(panel).save()?.display().to_string())
+    Ok(figure.save()?.display().to_string())
 }
 
-/// The cells of one regime, neighbours in a column joined to one rectangle.
-fn runs(map: &RegimeMap<f64>, regime: Regime, top: f64) -> Vec<[[f64; 2]; 2]> {
+/// The cells of one kind, neighbours in a column joined to one rectangle.
+fn runs(map: &RegimeMap<f64>, belongs: impl Fn(&MapCell) -> bool, top: f64) -> Vec<[[f64; 2]; 2]> {
     let (columns, rows) = map.cells.dim();
     let (width, height) = (top / columns as f64, top / rows as f64);
     let mut rectangles = Vec::new();
@@ -224,7 +252,7 @@ fn runs(map: &RegimeMap<f64>, regime: Regime, top: f64) -> Vec<[[f64; 2]; 2]> {
         let mut j = 0;
         while j < rows {
             let first = j;
-            while j < rows && column[j].regime == Some(regime) {
+            while j < rows && belongs(&column[j]) {
                 j += 1;
             }
             if j > first {

@@ -12,7 +12,7 @@ use neuronash::activation::{
     Softplus, Tanh,
 };
 use neuronash::circuits::cortical_column::Coupling;
-use neuronash::circuits::lateral_inhibition::contrast;
+use neuronash::circuits::lateral_inhibition::{contrast, contrast_after, variation};
 use neuronash::circuits::wilson_cowan::Parameter;
 use neuronash::circuits::{ColumnDesign, CorticalColumn, LateralInhibition, WilsonCowan};
 use neuronash::dynamics::{Move, Simulation};
@@ -268,7 +268,8 @@ proptest! {
         let layer = LateralInhibition::builder(columns).w_ee(a).w_ei(b).w_ei_lateral(c).w_ie(d).w_ii(e).build();
         if let Ok(layer) = layer && columns < 4 {
             let _ = (layer.network(&input), layer.margin(), layer.certifying_ratio(a), layer.contrast_gain());
-            let _ = (layer.layers_needed(a, b), layer.predicted_winner(&input, c), contrast(&input));
+            let _ = (layer.precision_floor(a), layer.predicted_winner(&input, c), contrast(&input));
+            let _ = (contrast_after(&input, a, depth), variation(&input));
             if let Ok(Some(certificate)) = layer.certify() {
                 certificate.verify(&layer).unwrap();
                 prop_assert!(certificate.weights(usize::MAX).is_err());
@@ -283,7 +284,11 @@ proptest! {
             }
         }
         let design = ColumnDesign::new(columns).contrast_gain(a).margin(b).w_ee(c).w_ii(d).w_ie(e);
-        let _ = (design.largest_contrast_gain(), design.layers(depth).solve());
+        let _ = (design.largest_contrast_gain(), design.clone().layers(depth).solve());
+        // Gains next to 1 ask for as many layers as memory holds.
+        if a > 1.5 {
+            let _ = (design.clone().contrasts(b, c).solve(), design.input(&input, c).solve());
+        }
     }
 
     #[test]

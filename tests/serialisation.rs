@@ -116,7 +116,7 @@ fn circuits() {
     survives(layer.certify().unwrap());
     survives(layer.respond(&array![1.0, 0.5, 0.2]).unwrap());
     let design = ColumnDesign::<f64>::new(2).contrast_gain(3.0).margin(0.2).contrasts(0.01, 0.9);
-    survives(design);
+    survives(design.clone());
     let designed = design.solve().unwrap();
     survives(designed.certificate);
     // A line of equilibria, and a determinant of zero.

@@ -10,6 +10,7 @@ pub mod cortical_column;
 pub mod lateral_inhibition;
 pub mod lattice;
 mod parameters;
+mod proof;
 pub mod wilson_cowan;
 
 pub use balance::Balance;

@@ -5,7 +5,9 @@ use std::ops::ControlFlow;
 use approx::assert_relative_eq;
 use ndarray::{Array1, Array2, array};
 use neuronash::Error;
-use neuronash::activation::{ClippedLinear, Identity, NakaRushton, PowerLaw, Relu, Tanh};
+use neuronash::activation::{
+    ClippedLinear, Identity, LeakyRelu, Logistic, NakaRushton, PowerLaw, Relu, Softplus, Tanh, from_fn,
+};
 use neuronash::circuits::WilsonCowan;
 use neuronash::circuits::wilson_cowan::{OperatingPoint, Parameter, Regime, Relation, SweepProgress, Window};
 use neuronash::dynamics::StopReason;
@@ -128,7 +130,8 @@ proptest! {
         prop_assert_eq!(point.is_paradoxical(), own < 0.0);
         if determinant > 1e-9 && (w[0] - 1.0).abs() > 1e-9 {
             prop_assert_eq!(point.is_paradoxical(), w[0] > 1.0);
-            prop_assert_eq!(point.relation() == Relation::Antagonistic, w[0] > 1.0);
+            let relation = if w[0] > 1.0 { Relation::Antagonistic } else { Relation::Cooperative };
+            prop_assert_eq!(point.relation(), point.is_stable().then_some(relation));
         }
     }
 }
@@ -182,9 +185,9 @@ proptest! {
         let change = (energies(1.0) - energies(-1.0)) / (2.0 * h);
         prop_assert!(change[1] < 0.0);
         match point.relation() {
-            Relation::Cooperative => prop_assert!(change[0] < 0.0),
-            Relation::Antagonistic => prop_assert!(change[0] > 0.0),
-            other => prop_assert!(false, "{}", other),
+            Some(Relation::Cooperative) => prop_assert!(change[0] < 0.0),
+            Some(Relation::Antagonistic) => prop_assert!(change[0] > 0.0),
+            other => prop_assert!(false, "{:?}", other),
         }
     }
 }
@@ -234,10 +237,10 @@ fn the_paradoxical_sign_flips_exactly_at_the_switch() {
         assert_eq!(equilibria.points().len(), 1, "{equilibria}");
         equilibria.points()[0]
     };
-    assert_eq!(at(1.0f64.next_down()).relation(), Relation::Cooperative);
-    assert_eq!(at(1.0).relation(), Relation::Neutral);
-    assert_eq!(at(1.0f64.next_up()).relation(), Relation::Antagonistic);
-    assert_eq!(at(0.9).regime(), Regime::Monostable);
+    assert_eq!(at(1.0f64.next_down()).relation(), Some(Relation::Cooperative));
+    assert_eq!(at(1.0).relation(), Some(Relation::Neutral));
+    assert_eq!(at(1.0f64.next_up()).relation(), Some(Relation::Antagonistic));
+    assert_eq!(at(0.9).regime(), Regime::LocallyStable);
     assert_eq!(at(1.1).regime(), Regime::InhibitionStabilised);
     // With gain 2 the switch is at 1/2.
     let circuit = WilsonCowan::builder().excitatory(Tanh::with_gain(2.0).unwrap()).w_ei(2.0).w_ie(2.0);
@@ -387,7 +390,7 @@ fn silence_at_the_threshold_of_a_smooth_power_is_stable() {
         let ratios = pair().excitatory(phi()).inhibitory(phi()).build().unwrap();
         for circuit in [powers, ratios] {
             let silence = circuit.linearise([0.0, 0.0]).unwrap();
-            assert_eq!(silence.regime(), Regime::Monostable, "{circuit}");
+            assert_eq!(silence.regime(), Regime::LocallyStable, "{circuit}");
             assert!(silence.is_stable());
             assert!(circuit.network().linearise(&array![0.0, 0.0]).unwrap().is_stable());
             assert!(circuit.equilibria().unwrap().stable().any(|point| point.rates() == [0.0, 0.0]));
@@ -419,4 +422,140 @@ fn the_rate_of_a_steep_population_that_inhibits_itself_solves_its_equation() {
     let [only] = equilibria.points() else { panic!("{equilibria}") };
     let residual = pair.network().residual(&Array1::from(only.rates().to_vec())).unwrap();
     assert!(residual.iter().all(|r| r.abs() < 1e-9), "{residual}");
+}
+
+/// A resting state beside a cycle: what is stable nearby is not said to be all there is.
+#[test]
+fn a_rest_state_beside_a_cycle_is_not_called_monostable() {
+    let neuron = || Logistic::with_gain_and_threshold(1.0, 0.0).unwrap();
+    for (w, u, tau_i, period) in [
+        ([19.2435, 10.4252, 19.9402, 0.8148], [-3.6365, -5.0142], 1.5762, 24.72),
+        ([17.5623, 10.6407, 21.9829, 4.4204], [-4.1107, -9.2291], 0.7075, 3.168),
+    ] {
+        let circuit =
+            tanh_circuit(w, u).to_builder().tau_i(tau_i).excitatory(neuron()).inhibitory(neuron()).build().unwrap();
+        let equilibria = circuit.equilibria().unwrap();
+        assert!(equilibria.is_complete() && equilibria.stable().count() == 1, "{equilibria}");
+        assert_eq!(equilibria.regime(), Some(Regime::LocallyStable), "{equilibria}");
+        assert!(!circuit.excludes_cycles() && !circuit.is_globally_stable());
+        let net = circuit.network();
+        let (mut rests, mut cycles) = (0, 0);
+        for i in 0..6 {
+            for j in 0..6 {
+                let start = array![f64::from(i) / 5.0, f64::from(j) / 5.0];
+                match net.simulate().initial(&start).until_converged(1e-9).record_ends().run().unwrap().stop() {
+                    StopReason::Converged => rests += 1,
+                    StopReason::CycleDetected { period: seen } => {
+                        cycles += 1;
+                        assert_relative_eq!(seen, period, max_relative = 2e-3);
+                    }
+                    other => panic!("{other}"),
+                }
+            }
+        }
+        assert!(rests > 0 && cycles > 0, "{rests} {cycles}");
+        let map = circuit.sweep(Parameter::WEe, &[1.0, w[0]], Parameter::UE, &u[..1]).run().unwrap();
+        let seen: Vec<_> = map.cells.iter().map(|c| (c.regime.unwrap(), c.excludes_cycles, c.complete)).collect();
+        assert_eq!(seen, [(Regime::Monostable, true, true), (Regime::LocallyStable, false, true)]);
+        assert!(map.to_string().contains("ml"), "{map}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// 3.12 c: what is proved to attract every state does, and the conditions are those of every slope in the range.
+    #[test]
+    fn global_stability_above_the_switch(
+        w in [0.0..3.0, 0.0..4.0, 0.0..4.0, 0.0..2.0f64], tau_i in 0.1..3.0f64, u in [-1.0..1.0, -1.0..1.0f64],
+        mu in 0.0..1.0f64,
+    ) {
+        let circuit = tanh_circuit(w, u)
+            .to_builder()
+            .tau_i(tau_i)
+            .inhibitory(LeakyRelu::new(mu).unwrap())
+            .build()
+            .unwrap();
+        let slopes = || (0..=20).flat_map(|i| [mu, 1.0].map(|l_i| (f64::from(i) / 20.0, l_i)));
+        let determinant = |(l_e, l_i): (f64, f64)| (1.0 - l_e * w[0]) * (1.0 + l_i * w[3]) + l_e * l_i * w[1] * w[2];
+        let trace = |(l_e, l_i): (f64, f64)| (l_e * w[0] - 1.0) - (1.0 + l_i * w[3]) / tau_i;
+        prop_assert_eq!(circuit.has_one_equilibrium(), slopes().all(|s| determinant(s) > 0.0));
+        prop_assert_eq!(circuit.excludes_cycles(), slopes().all(|s| trace(s) < 0.0));
+        prop_assert_eq!(circuit.is_globally_stable(), circuit.has_one_equilibrium() && circuit.excludes_cycles());
+        let equilibria = circuit.equilibria().unwrap();
+        if circuit.is_globally_stable() {
+            prop_assert_eq!(equilibria.regime(), Some(Regime::Monostable));
+            prop_assert!(equilibria.is_complete() && equilibria.points().len() == 1, "{}", equilibria);
+            let rest = equilibria.points()[0].rates();
+            let net = circuit.network();
+            for start in [[1.0, 3.0], [-1.0, -3.0], [0.9, -2.0]] {
+                let run = net.simulate().initial(&array![start[0], start[1]]).until_converged(1e-9);
+                let run = run.record_ends().run().unwrap();
+                prop_assert!(run.converged(), "{}", run.stop());
+                prop_assert!((run.final_state()[0] - rest[0]).abs() < 1e-5);
+            }
+        } else {
+            prop_assert!(equilibria.regime() != Some(Regime::Monostable));
+        }
+    }
+}
+
+/// The example of 3.12 c.
+#[test]
+fn inhibition_that_answers_everywhere_leaves_one_equilibrium() {
+    let circuit = |mu: f64, u: [f64; 2]| {
+        let tanh = tanh_circuit([2.0, 2.0, 2.0, 0.5], u).to_builder().tau_i(0.5);
+        tanh.inhibitory(LeakyRelu::new(mu).unwrap()).build().unwrap()
+    };
+    let mut most = [0, 0];
+    for i in -10..=10 {
+        for j in -10..=10 {
+            let u = [0.2 * f64::from(i), 0.2 * f64::from(j)];
+            for (most, mu) in most.iter_mut().zip([0.5, 0.0]) {
+                *most = circuit(mu, u).equilibria().unwrap().points().len().max(*most);
+            }
+        }
+    }
+    assert_eq!(most, [1, 3]);
+    assert!(circuit(0.5, [0.0; 2]).is_globally_stable() && !circuit(0.0, [0.0; 2]).has_one_equilibrium());
+    // Slopes that were only sampled prove nothing.
+    let sampled =
+        circuit(0.5, [0.0; 2]).to_builder().inhibitory(from_fn("bend", |z: f64| if z > 0.0 { z } else { 0.5 * z }));
+    assert!(!sampled.build().unwrap().has_one_equilibrium());
+}
+
+#[test]
+fn a_search_that_leaves_something_open_says_so() {
+    // Just short of a fold: no sign change, and nearer to 0 than the search can tell.
+    let x = 0.5f64.sqrt();
+    let u = x.atanh() - 2.0 * x;
+    let fold = |u: f64| tanh_circuit([2.0, 0.0, 0.0, 0.0], [u, 0.0]).equilibria().unwrap();
+    for (u, complete, regime) in [(u - 1e-3, true, Regime::LocallyStable), (u - 1e-9, false, Regime::Undecided)] {
+        let near = fold(u);
+        assert_eq!((near.is_complete(), near.regime()), (complete, Some(regime)), "{near}");
+        assert_eq!(near.to_string().contains("there may be more"), !complete);
+    }
+    // Two stable states are two, whatever else there is.
+    let bistable = tanh_circuit([2.0, 0.0, 0.0, 0.0], [0.0; 2]);
+    assert_eq!(bistable.equilibria().unwrap().regime(), Some(Regime::Bistable));
+    let part = bistable.equilibria_within(0.5, 1.0).unwrap();
+    assert!(!part.is_complete() && part.points().len() == 1);
+    assert_eq!(part.regime(), Some(Regime::Undecided));
+    // Unbounded rates: beyond the searched interval inhibition outweighs, or E alone runs away, and nothing is left open.
+    let power = || PowerLaw::new(2.0).unwrap();
+    let ssn = |u: f64| {
+        let weights = WilsonCowan::builder().w_ee(0.375).w_ei(0.195).w_ie(0.36).w_ii(0.15).tau_i(0.5).u_e(u).u_i(u);
+        weights.excitatory(power()).inhibitory(power()).build().unwrap()
+    };
+    for u in [0.3, 1.0, 4.5] {
+        let equilibria = ssn(u).equilibria().unwrap();
+        assert!(equilibria.is_complete(), "{equilibria}");
+        assert_eq!(equilibria.stable().count(), 1, "{equilibria}");
+    }
+    let runaway =
+        WilsonCowan::builder().w_ee(2.0).w_ei(0.5).w_ie(1.0).u_e(1.0).excitatory(Softplus::new()).build().unwrap();
+    let equilibria = runaway.equilibria().unwrap();
+    assert!(equilibria.is_complete() && equilibria.regime().is_none(), "{equilibria}");
+    let saturating = runaway.to_builder().w_ee(1.5).w_ei(2.0).excitatory(from_fn("cube root", |z: f64| z.cbrt()));
+    assert!(!saturating.build().unwrap().equilibria().unwrap().is_complete());
 }

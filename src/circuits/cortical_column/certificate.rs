@@ -12,6 +12,7 @@ use ndarray::Array1;
 
 use super::super::lateral_inhibition::RatioCertificate;
 use super::super::parameters::{countable, magnitude};
+use super::super::proof::of_network;
 use super::CorticalColumn;
 use crate::Scalar;
 use crate::error::{Error, Result};
@@ -168,11 +169,13 @@ impl ColumnCertificate {
         Ok(Some(Array1::from_vec(weights)))
     }
 
-    /// This proof as a certificate of the column's [`network`](CorticalColumn::network), whatever its input.
+    /// This proof as a certificate of the column's [`network`](CorticalColumn::network), whatever its input, which
+    /// [`FiringRateNetwork::verify`](crate::network::FiringRateNetwork::verify) proves again. Its margin is this one, or next to the
+    /// border of stability what of it survives the rounding errors of that check.
     ///
     /// # Errors
-    /// As [`verify`](Self::verify), and [`Error::NotCertified`] if the margin is 0 or the weights of the last layers are too small
-    /// for `f64`.
+    /// As [`verify`](Self::verify), and [`Error::NotCertified`] if the margin is 0, the weights of the last layers are too small for
+    /// `f64`, or the network's check proves no margin above 0, as for networks that are too large for it.
     ///
     /// ```
     /// use ndarray::array;
@@ -193,7 +196,7 @@ impl ColumnCertificate {
             return Err(Error::NotCertified { reason });
         };
         let network = column.network(&Array1::zeros(column.columns()))?;
-        NetworkCertificate::of_closed_form(network.circuit(), weights, self.margin)
+        of_network(&network, weights, self.margin)
     }
 
     /// Proves the column stable from this certificate alone, in `O(L)` operations with outward rounding: the inequalities

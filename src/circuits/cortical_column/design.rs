@@ -9,7 +9,10 @@
 
 use std::fmt;
 
+use ndarray::{Array1, ArrayBase, Data, Ix1};
+
 use super::super::LateralInhibition;
+use super::super::lateral_inhibition::{Pattern, contrast};
 use super::super::parameters::{magnitude, positive};
 use super::{ColumnCertificate, CorticalColumn, Coupling};
 use crate::Scalar;
@@ -26,11 +29,15 @@ use crate::error::{Error, Result};
 /// assert_eq!(designed.column.depth(), 5);
 /// designed.certificate.verify(&designed.column)?;
 ///
+/// // With more columns contrast grows more slowly: this many for one column that stands out among ten.
+/// let ten = ColumnDesign::new(10).contrast_gain(3.0).margin(0.2).contrasts(0.01, 0.9).solve()?;
+/// assert_eq!(ten.column.depth(), 6);
+///
 /// let impossible = ColumnDesign::new(2).contrast_gain(20.0).margin(0.2).solve();
 /// assert!(impossible.unwrap_err().to_string().contains("at most 9"));
 /// # Ok::<(), neuronash::Error>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[must_use]
 pub struct ColumnDesign<A> {
@@ -43,11 +50,12 @@ pub struct ColumnDesign<A> {
     depth: Depth<A>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 enum Depth<A> {
     Layers(usize),
     Contrasts { initial: A, target: A },
+    Input { input: Array1<A>, target: A },
 }
 
 /// A column and the proof that it is stable.
@@ -115,9 +123,28 @@ impl<A: Scalar> ColumnDesign<A> {
         self
     }
 
-    /// As many layers as raise a contrast from `initial` to `target` (theory 7.2).
+    /// As many layers as raise the Michelson contrast from `initial` to `target` or more for *every* input of this contrast, whatever
+    /// its pattern. For two columns there is only one pattern; for more, contrast grows most slowly where one column is above
+    /// all others, from `c` to `G c/(1 + (G - 1)(1 - 2/k) c)` in layers whose gains multiply to `G` (theory 6.1, 7.2).
     pub fn contrasts(mut self, initial: A, target: A) -> Self {
         self.depth = Depth::Contrasts { initial, target };
+        self
+    }
+
+    /// As many layers as raise the Michelson contrast of this one input, shape `[columns]`, to `target` or more.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use neuronash::circuits::ColumnDesign;
+    /// // Contrast 0.01 in all three; the more columns are above the mean, the sooner the others fall silent.
+    /// let layers = |input| ColumnDesign::new(4).contrast_gain(1.5).input(input, 0.9).solve().map(|d| d.column.depth());
+    /// assert_eq!(layers(&array![1.01, 0.99, 0.99, 0.99])?, 13);
+    /// assert_eq!(layers(&array![1.01, 1.01, 0.99, 0.99])?, 12);
+    /// assert_eq!(layers(&array![1.01, 1.01, 1.01, 0.99])?, 11);
+    /// # Ok::<(), neuronash::Error>(())
+    /// ```
+    pub fn input<S: Data<Elem = A>>(mut self, input: &ArrayBase<S, Ix1>, target: A) -> Self {
+        self.depth = Depth::Input { input: input.to_owned(), target };
         self
     }
 
@@ -142,29 +169,42 @@ impl<A: Scalar> ColumnDesign<A> {
     /// # Errors
     /// [`Error::Infeasible`] with the reason, the largest gain at this margin and the largest margin at this gain, if no
     /// weights have both; parameters outside what their setters allow.
-    pub fn solve(self) -> Result<DesignedColumn<A>> {
+    pub fn solve(&self) -> Result<DesignedColumn<A>> {
         self.check()?;
         let layer = self.best_layer()?;
         let largest_margin = layer.margin()?;
         if largest_margin <= self.margin {
             return self.infeasible(largest_margin);
         }
-        let depth = match self.depth {
-            Depth::Layers(depth) => depth,
-            Depth::Contrasts { initial, target } => {
-                layer.layers_needed(initial, target)?.map(|layers| layers.max(1)).ok_or_else(|| Error::Infeasible {
-                    wanted: format!("a contrast of {target} from {initial}"),
-                    reason: format!("with a contrast gain of {} no number of layers is enough", self.gain),
-                })?
-            }
-        };
-        let coupling = Coupling { gain: A::one() / layer.gains()?.common, offset: A::zero() };
         let contrast_gain = layer.contrast_gain()?.unwrap_or_else(A::one);
+        let depth = self.layers_needed(contrast_gain)?;
+        let coupling = Coupling { gain: A::one() / layer.gains()?.common, offset: A::zero() };
         let column = CorticalColumn::uniform(layer, depth, coupling)?;
         match column.certify_margin(self.margin.to_double())? {
             Some(certificate) => Ok(DesignedColumn { column, certificate, largest_margin, contrast_gain }),
             None => self.infeasible(largest_margin),
         }
+    }
+
+    /// The depth that was asked for, with layers of this contrast gain.
+    fn layers_needed(&self, gain: A) -> Result<usize> {
+        let (pattern, initial, target) = match &self.depth {
+            Depth::Layers(depth) => return Ok(*depth),
+            &Depth::Contrasts { initial, target } => {
+                if !(initial > A::zero() && initial <= A::one()) {
+                    return Err(Error::invalid("initial", initial, "contrasts above 0 and at most 1"));
+                }
+                (Pattern::slowest(initial, self.columns), initial, target)
+            }
+            Depth::Input { input, target } => {
+                crate::check::length("input", input.len(), self.columns)?;
+                (Pattern::of("input", input)?, contrast(input)?, *target)
+            }
+        };
+        pattern.layers_needed(gain, target)?.map(|layers| layers.max(1)).ok_or_else(|| Error::Infeasible {
+            wanted: format!("a contrast of {target} from {initial}"),
+            reason: format!("with a contrast gain of {gain} no number of layers is enough"),
+        })
     }
 
     /// The layer of the wanted gain with the largest margin.

@@ -2,10 +2,12 @@
 
 mod certificate;
 mod design;
+mod prediction;
 mod response;
 
 pub use certificate::{ColumnCertificate, ColumnRefutation, ColumnVerdict};
 pub use design::{ColumnDesign, DesignedColumn};
+pub use prediction::{LawEnd, PredictedContrast};
 pub use response::ColumnResponse;
 
 use std::fmt;
@@ -14,7 +16,6 @@ use ndarray::{Array1, ArrayBase, Data, Ix1};
 use sprs::TriMat;
 
 use super::LateralInhibition;
-use super::lateral_inhibition::contrast;
 use super::parameters::{countable, positive};
 use crate::Scalar;
 use crate::check::finite;
@@ -45,7 +46,7 @@ pub struct Coupling<A> {
 /// let column = CorticalColumn::uniform(layer, 4, Coupling { gain: 2.0, offset: 0.0 })?;
 /// // Each layer doubles the contrast: from 1 % to 16 %.
 /// let predicted = column.predicted_contrast(&array![1.01, 0.99])?;
-/// assert!((predicted[3] - 0.16).abs() < 1e-12);
+/// assert!((predicted.layers[3] - 0.16).abs() < 1e-12);
 /// let ColumnVerdict::Stable(certificate) = column.certify()? else { panic!("every layer is stable") };
 /// certificate.verify(&column)?;
 /// # Ok::<(), neuronash::Error>(())
@@ -176,57 +177,6 @@ impl<A: Scalar> CorticalColumn<A> {
     /// An activation whose slopes are unbounded, known from samples only, or all zero.
     pub fn margin(&self) -> Result<A> {
         self.layers.iter().try_fold(A::infinity(), |least, layer| Ok(least.min(layer.margin()?)))
-    }
-
-    /// The contrast of the E rates, layer by layer, as the modal gains predict it while all columns are active: common and
-    /// difference mode pass each layer on their own. A layer whose weakest column would fall silent has contrast 1, one
-    /// whose columns all get no input above 0 is silent and has contrast 0; the list ends with either.
-    ///
-    /// For two columns and no offsets this is theory 7.2: each layer multiplies the contrast by its gain.
-    ///
-    /// # Errors
-    /// An input of the wrong length or with entries that are negative or not finite, a silent input, a layer with an
-    /// unstable mode, an activation whose slopes are unbounded.
-    pub fn predicted_contrast<S: Data<Elem = A>>(&self, input: &ArrayBase<S, Ix1>) -> Result<Vec<A>> {
-        let k = self.columns();
-        crate::check::finite_vector("input", input.view(), k)?;
-        contrast(input)?;
-        if input.iter().all(|u| *u == A::zero()) {
-            return Err(Error::invalid("input", "zero in every column", "at least one positive entry"));
-        }
-        let mut u = input.to_owned();
-        let mut contrasts = Vec::with_capacity(self.depth());
-        for (l, layer) in self.layers.iter().enumerate() {
-            if layer.contrast_gain()?.is_none() {
-                return Err(Error::invalid(format!("layers[{l}]"), layer, "circuits whose modes are stable"));
-            }
-            let gains = layer.gains()?;
-            let mean = u.sum() / A::of(k as f64);
-            let rates = u.mapv(|v| gains.common * mean + gains.difference * (v - mean));
-            if rates.iter().any(|x| *x <= A::zero()) {
-                // Some column fires iff one is driven: without that nobody inhibits anybody.
-                contrasts.push(if u.iter().any(|v| *v > A::zero()) { A::one() } else { A::zero() });
-                break;
-            }
-            contrasts.push(contrast(&rates)?);
-            if let Some(coupling) = self.couplings.get(l) {
-                u = rates.mapv(|x| coupling.gain * x + coupling.offset);
-            }
-        }
-        Ok(contrasts)
-    }
-
-    /// Number of layers after which the predicted contrast reaches `target`; `None` if this column is not deep enough.
-    ///
-    /// # Errors
-    /// As [`predicted_contrast`](Self::predicted_contrast), or a target outside `(0, 1]`.
-    pub fn layers_needed<S: Data<Elem = A>>(&self, input: &ArrayBase<S, Ix1>, target: A) -> Result<Option<usize>> {
-        if !(target > A::zero() && target <= A::one()) {
-            return Err(Error::invalid("target", target, "contrasts above 0 and at most 1"));
-        }
-        let slack = A::one() - A::of(64.0) * A::epsilon();
-        let contrasts = self.predicted_contrast(input)?;
-        Ok(contrasts.iter().position(|c| *c >= target * slack).map(|l| l + 1))
     }
 }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use ndarray::Array1;
 
 use super::super::parameters::{countable, magnitude};
+use super::super::proof::of_network;
 use super::LateralInhibition;
 use crate::Scalar;
 use crate::error::{Error, Result};
@@ -54,10 +55,12 @@ impl RatioCertificate {
         Ok(Array1::from_shape_fn(n, |i| if i % 2 == 0 { 1.0 } else { self.ratio }))
     }
 
-    /// This proof as a certificate of the circuit's [`network`](LateralInhibition::network), whatever its input.
+    /// This proof as a certificate of the circuit's [`network`](LateralInhibition::network), whatever its input, which
+    /// [`FiringRateNetwork::verify`](crate::network::FiringRateNetwork::verify) proves again in `O(k^3)`. Its margin is this one, or next
+    /// to the border of stability what of it survives the rounding errors of that check.
     ///
     /// # Errors
-    /// As [`verify`](Self::verify), and [`Error::NotCertified`] if the margin is 0.
+    /// As [`verify`](Self::verify), and [`Error::NotCertified`] if the margin is 0, or the network's check proves none above 0.
     ///
     /// ```
     /// use ndarray::array;
@@ -72,7 +75,7 @@ impl RatioCertificate {
     pub fn network<A: Scalar>(&self, circuit: &LateralInhibition<A>) -> Result<NetworkCertificate> {
         self.verify(circuit)?;
         let network = circuit.network(&Array1::zeros(circuit.columns()))?;
-        NetworkCertificate::of_closed_form(network.circuit(), self.weights(circuit.columns())?, self.margin)
+        of_network(&network, self.weights(circuit.columns())?, self.margin)
     }
 
     /// Proves `sym(D (R^{-1} - W)) >= margin D R^{-1}` for the exact numbers that the circuit's parameters are, and that both sides

@@ -3,10 +3,13 @@
 
 mod certificate;
 mod condition;
+mod contrast;
 mod response;
 mod winner;
 
 pub use certificate::RatioCertificate;
+pub(super) use contrast::Pattern;
+pub use contrast::{contrast, contrast_after, variation};
 pub use response::LateralResponse;
 pub use winner::Winner;
 
@@ -16,6 +19,7 @@ use std::sync::Arc;
 use ndarray::{Array1, Array2, ArrayBase, Data, Ix1};
 
 use self::condition::{Exact, Modes};
+use super::WilsonCowan;
 use super::parameters::{magnitude, positive, two_activations};
 use crate::Scalar;
 use crate::activation::{ActivationCost, Relu};
@@ -261,8 +265,10 @@ impl<A: Scalar> LateralInhibition<A> {
         ModalGains { common: gain(self.common_inhibition()), difference: gain(self.difference_inhibition()) }
     }
 
-    /// `G_d/G_c = (p + B c)/(p + beta c)`: what one pass through the circuit does to the contrast of its input while all
-    /// columns stay active. `None` where a mode is unstable and no such gain exists.
+    /// `Gamma = G_d/G_c = (p + B c)/(p + beta c)`: by this factor one pass through the circuit multiplies the differences between
+    /// columns, relative to their mean, while all columns are at their steepest (active, for ReLU). Standard deviation over mean
+    /// ([`variation`]) is multiplied by `Gamma` for any number of columns, Michelson [`contrast`] for two; [`contrast_after`] has the law
+    /// for more. `None` where a mode is unstable and no such gain exists.
     ///
     /// # Errors
     /// An activation whose slopes are unbounded.
@@ -270,29 +276,6 @@ impl<A: Scalar> LateralInhibition<A> {
         let modes = self.modes(self.steepest_slopes()?);
         let [common, difference] = [modes.common, modes.difference].map(|b| modes.p(A::zero()) + b * modes.c);
         Ok((common > A::zero() && difference > A::zero()).then(|| common / difference))
-    }
-
-    /// Layers of this circuit, one behind the other, that raise a contrast from `initial` to `target`:
-    /// `ceil(ln(target/initial)/ln(gain))` (theory 7.2). `None` if the gain is 1 or less, or does not exist.
-    ///
-    /// # Errors
-    /// Contrasts outside `(0, 1]`, or an activation whose slopes are unbounded.
-    pub fn layers_needed(&self, initial: A, target: A) -> Result<Option<usize>> {
-        for (name, contrast) in [("initial", initial), ("target", target)] {
-            if !(contrast > A::zero() && contrast <= A::one()) {
-                return Err(Error::invalid(name, contrast, "contrasts above 0 and at most 1"));
-            }
-        }
-        if initial >= target {
-            return Ok(Some(0));
-        }
-        Ok(self.contrast_gain()?.filter(|gain| *gain > A::one()).and_then(|gain| {
-            let layers = (target / initial).ln() / gain.ln();
-            // A quotient that is a whole number up to rounding is that number.
-            let whole = layers.round();
-            let slack = A::of(8.0) * A::epsilon() * layers;
-            (if (layers - whole).abs() <= slack { whole } else { layers.ceil() }).to_usize()
-        }))
     }
 
     /// `B = b_s + (k - 1) b_l`, the inhibition that an E gets when all I fire alike.
@@ -303,6 +286,21 @@ impl<A: Scalar> LateralInhibition<A> {
     /// `beta = b_s - b_l`, the inhibition that differences between columns feel.
     pub fn difference_inhibition(&self) -> A {
         self.parts.w_ei - self.parts.w_ei_lateral
+    }
+
+    /// The pair of populations that all columns are when they move together: a Wilson-Cowan circuit with the inhibition `B`.
+    pub(super) fn common_mode(&self, input: A) -> Result<WilsonCowan<A>> {
+        let p = &self.parts;
+        WilsonCowan::builder()
+            .w_ee(p.w_ee)
+            .w_ei(self.common_inhibition())
+            .w_ie(p.w_ie)
+            .w_ii(p.w_ii)
+            .tau_e(p.tau_e)
+            .tau_i(p.tau_i)
+            .u_e(input)
+            .shared_activations(p.phi_e.clone(), p.phi_i.clone())
+            .build()
     }
 
     /// The activations, to be shared.
@@ -413,23 +411,6 @@ impl<A: Scalar> LateralInhibitionBuilder<A> {
         positive("tau_i", self.tau_i)?;
         Ok(LateralInhibition { parts: self })
     }
-}
-
-/// Michelson contrast `(max - min)/(max + min)` of non-negative rates; 0 for silence.
-///
-/// # Errors
-/// No rates at all, or rates that are negative or not finite.
-pub fn contrast<A: Scalar, S: Data<Elem = A>>(rates: &ArrayBase<S, Ix1>) -> Result<A> {
-    if rates.is_empty() {
-        return Err(Error::Empty { argument: "rates".into() });
-    }
-    crate::check::finite_vector("rates", rates.view(), rates.len())?;
-    let max = rates.iter().copied().fold(A::neg_infinity(), A::max);
-    let min = rates.iter().copied().fold(A::infinity(), A::min);
-    if min < A::zero() {
-        return Err(Error::invalid("rates", min, "rates of 0 or above; contrast has no meaning for negative ones"));
-    }
-    Ok(if max == A::zero() { A::zero() } else { (max - min) / (max + min) })
 }
 
 impl<A: Scalar> fmt::Display for LateralInhibition<A> {

@@ -1,29 +1,19 @@
 //! All equilibria of a Wilson-Cowan circuit. If both activations are piecewise linear, the supports are enumerated; other
 //! circuits are searched exhaustively on one scalar equation.
-//!
-//! `w_II >= 0` makes the I nullcline the graph of a nondecreasing function `x_I = g(x_E)`. What is left is
-//! `F(x) = x - phi_E(h(x)) = 0`, `h(x) = w_EE x - w_EI g(x) + u_E`. On an interval `[a, b]` the monotone parts bound `h`, and with it `F`, from both sides:
-//! `a - phi_E(w_EE b - w_EI g(a) + u_E) <= F <= b - phi_E(w_EE a - w_EI g(b) + u_E)`; where the slopes are bounded,
-//! `1 - rho_E w_EE <= F' <= 1 + rho_E max(0, w_EI G - w_EE)`, `G = rho_I w_IE/(1 + rho_I w_II)`, bounds it again. An interval goes only
-//! when a bound excludes a root, rounding included; the rest are halved until they are as short as the resolution.
 
 use std::fmt;
 
+use super::global::Proved;
+use super::search::ScalarEquation;
 use super::{OperatingPoint, Regime, WilsonCowan};
 use crate::Scalar;
-use crate::activation::ActivationCost;
 use crate::equilibrium::Continuum;
 use crate::error::{Error, Result};
-use crate::game::root;
-
-/// The intervals that the search begins with, and the number at which it stops to halve them.
-const FIRST: usize = 64;
-const MOST: usize = 8192;
 
 /// All equilibria of a circuit whose E rate lies in the searched interval, in order of growing E rate.
 ///
-/// Every equilibrium there is within `resolution` of a listed point or of a listed continuum; equilibria closer together than the
-/// resolution may be listed as one.
+/// If the search is [complete](Self::is_complete), every equilibrium of the circuit is within [`resolution`](Self::resolution) of a listed
+/// point or of a listed continuum; equilibria closer together than the resolution may be listed as one.
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(
@@ -32,13 +22,14 @@ const MOST: usize = 8192;
 )]
 #[non_exhaustive]
 pub struct Equilibria<A> {
-    points: Vec<OperatingPoint<A>>,
+    pub(super) points: Vec<OperatingPoint<A>>,
     #[cfg_attr(feature = "serde", serde(with = "crate::extended::pairs"))]
-    continua: Vec<[A; 2]>,
+    pub(super) continua: Vec<[A; 2]>,
     #[cfg_attr(feature = "serde", serde(with = "crate::extended::pair"))]
-    searched: [A; 2],
-    resolution: A,
-    proved_unique: bool,
+    pub(super) searched: [A; 2],
+    pub(super) resolution: A,
+    pub(super) complete: bool,
+    pub(super) proved: Proved,
 }
 
 impl<A: Scalar> WilsonCowan<A> {
@@ -114,12 +105,16 @@ impl<A: Scalar> WilsonCowan<A> {
         let near = |p: A, q: A| (p - q).abs() <= A::of(tolerance) * (p.abs() + q.abs());
         rates.dedup_by(|p, q| near(p[0], q[0]) && near(p[1], q[1]));
         let domain = self.excitatory().domain();
+        let proved = self.proved();
+        let points: Vec<_> = rates.into_iter().map(|x| self.operating_point(x)).collect();
+        let decided = all.complete && all.continua.iter().all(|c| matches!(c, Continuum::Line { .. }));
         Ok(Equilibria {
-            points: rates.into_iter().map(|x| self.operating_point(x)).collect(),
+            complete: decided || (proved.one_equilibrium && points.len() == 1),
+            points,
             continua: merged(continua),
             searched: [domain.lower, domain.upper],
             resolution: A::of(tolerance),
-            proved_unique: ScalarEquation::new(self).least_slope > A::zero(),
+            proved,
         })
     }
 }
@@ -150,12 +145,30 @@ impl<A: Scalar> Equilibria<A> {
         self.points.iter().filter(|p| p.is_stable())
     }
 
-    /// The regime of the circuit as a whole. Below the switch it is [`Regime::Monostable`]. Above it: two or more stable equilibria make it
-    /// [`Regime::Bistable`]; a single one gives its own regime; none, with an unstable equilibrium that is no saddle,
-    /// makes it [`Regime::Oscillatory`]. A continuum, or a critical equilibrium beside fewer than two stable ones, makes
-    /// it [`Regime::Critical`]. `None` if there is no equilibrium, or nothing but saddles: rates grow without bound.
+    /// Whether no equilibrium of the circuit can have been missed: all E rates were searched, and everywhere it was decided whether
+    /// there is one. Not so if the searched interval ends where there may be more, if the function of which equilibria are the
+    /// roots comes so close to 0 without a sign change that rounding or the resolution hides whether it gets there, or if the
+    /// [enumeration](crate::equilibrium::EquilibriumSet::complete) of a piecewise-linear circuit leaves a support undecided.
+    pub fn is_complete(&self) -> bool {
+        self.complete
+    }
+
+    /// Whether it is proved that the circuit has no cycle, as [`WilsonCowan::excludes_cycles`] tells.
+    pub fn excludes_cycles(&self) -> bool {
+        self.proved.no_cycles
+    }
+
+    /// The regime of the circuit as a whole.
+    ///
+    /// [`Regime::Monostable`] iff one globally attracting equilibrium is proved ([`WilsonCowan::is_globally_stable`]), as it is below
+    /// the switch. Else two or more stable equilibria make it [`Regime::Bistable`], and a search that is not
+    /// [complete](Self::is_complete) and found fewer makes it [`Regime::Undecided`]. A single stable equilibrium gives its own
+    /// regime, [`Regime::LocallyStable`] or [`Regime::InhibitionStabilised`]; a cycle may exist beside it unless
+    /// [`excludes_cycles`](Self::excludes_cycles). None, with an unstable equilibrium that is no saddle, makes it
+    /// [`Regime::Oscillatory`]. A continuum, or a critical equilibrium beside fewer than two stable ones, makes it
+    /// [`Regime::Critical`]. `None` if there is no equilibrium, or nothing but saddles: rates grow without bound.
     pub fn regime(&self) -> Option<Regime> {
-        if self.proved_unique {
+        if self.proved.global {
             return Some(Regime::Monostable);
         }
         let has = |regime| self.points.iter().any(|p| p.regime() == regime);
@@ -164,6 +177,8 @@ impl<A: Scalar> Equilibria<A> {
             Some(Regime::Critical)
         } else if stable.len() >= 2 {
             Some(Regime::Bistable)
+        } else if !self.complete {
+            Some(Regime::Undecided)
         } else if has(Regime::Critical) {
             Some(Regime::Critical)
         } else if let [one] = stable[..] {
@@ -172,297 +187,6 @@ impl<A: Scalar> Equilibria<A> {
             has(Regime::Oscillatory).then_some(Regime::Oscillatory)
         }
     }
-}
-
-/// `F(x) = 0`, with bounds on `F'`.
-struct ScalarEquation<'a, A: Scalar> {
-    circuit: &'a WilsonCowan<A>,
-    /// `1 - rho_E w_EE <= F'`; minus infinity if the slopes are unbounded.
-    least_slope: A,
-    /// `F' <= 1 + rho_E max(0, w_EI G - w_EE)`.
-    largest_slope: A,
-    /// A rate of the size that the inputs give.
-    scale: A,
-}
-
-/// The functions at one E rate.
-#[derive(Clone, Copy)]
-struct Node<A> {
-    x: A,
-    g: A,
-    f: A,
-    /// `|F| <= noise` may be rounding.
-    noise: A,
-}
-
-impl<'a, A: Scalar> ScalarEquation<'a, A> {
-    fn new(circuit: &'a WilsonCowan<A>) -> Self {
-        let p = &circuit.parts;
-        let one = A::one();
-        // Bounds that were only sampled prove nothing.
-        let [rho_e, rho_i] = [&p.phi_e, &p.phi_i].map(|phi| {
-            let range = phi.slope_range();
-            if range.exact { range.max } else { A::infinity() }
-        });
-        let times = |rho: A, w: A| if w == A::zero() { A::zero() } else { rho * w };
-        let response = if p.w_ie == A::zero() {
-            A::zero()
-        } else if rho_i.is_finite() {
-            rho_i * p.w_ie / (one + rho_i * p.w_ii)
-        } else {
-            p.w_ie / p.w_ii
-        };
-        let scale = one + p.u_e.abs() + p.u_i.abs() + p.phi_e.activate(A::zero()).abs();
-        Self {
-            circuit,
-            least_slope: one - times(rho_e, p.w_ee),
-            largest_slope: one + times(rho_e, (times(response, p.w_ei) - p.w_ee).max(A::zero())),
-            scale,
-        }
-    }
-
-    /// The I rate that balances its own equation: the root of the increasing function `s - phi_I(c - w_II s)`.
-    fn g(&self, x: A) -> Result<A> {
-        let p = &self.circuit.parts;
-        let phi = &*p.phi_i;
-        let drive = p.w_ie * x + p.u_i;
-        let free = value(phi, drive)?;
-        if p.w_ii == A::zero() {
-            return Ok(free);
-        }
-        let residual = |s: A| {
-            let z = drive - p.w_ii * s;
-            (s - phi.activate(z), A::one() + p.w_ii * phi.derivative(z))
-        };
-        let start = free / (A::one() + p.w_ii * phi.derivative(drive));
-        let rate = root(residual, free.min(A::zero()), free.max(A::zero()), start, A::zero());
-        // The search ends where the activation gives no number.
-        value(phi, drive - p.w_ii * rate).map(|_| rate)
-    }
-
-    fn at(&self, x: A) -> Result<Node<A>> {
-        let p = &self.circuit.parts;
-        let phi = &*p.phi_e;
-        let g = self.g(x)?;
-        let h = p.w_ee * x - p.w_ei * g + p.u_e;
-        let spread = self.drive_noise(x, g);
-        let rate = value(phi, h)?;
-        let noise = A::of(4.0) * A::epsilon() * (x.abs() + rate.abs())
-            + (value(phi, h + spread)? - value(phi, h - spread)?).abs();
-        Ok(Node { x, g, f: x - rate, noise })
-    }
-
-    /// A bound on the rounding error of `h`, that of `g` included.
-    fn drive_noise(&self, x: A, g: A) -> A {
-        let p = &self.circuit.parts;
-        let inner = if p.w_ii > A::zero() {
-            g.abs() + (p.w_ie * x.abs() + p.u_i.abs() + p.w_ii * g.abs()) / p.w_ii.max(A::one())
-        } else {
-            g.abs()
-        };
-        A::of(16.0) * A::epsilon() * (p.w_ee * x.abs() + p.w_ei * inner + p.u_e.abs())
-    }
-
-    /// Whether `F` has no root between two nodes.
-    fn excludes(&self, a: &Node<A>, b: &Node<A>) -> Result<bool> {
-        let zero = A::zero();
-        if (a.f > a.noise) != (b.f > b.noise) || (a.f < -a.noise) != (b.f < -b.noise) {
-            return Ok(false);
-        }
-        if a.f.abs() <= a.noise {
-            return Ok(false);
-        }
-        let p = &self.circuit.parts;
-        let slack = self.drive_noise(a.x.abs().max(b.x.abs()), a.g.abs().max(b.g.abs()));
-        let rounding = |rate: A| A::of(8.0) * A::epsilon() * rate.abs();
-        if a.f > zero {
-            let rate = value(&*p.phi_e, p.w_ee * b.x - p.w_ei * a.g + p.u_e + slack)?;
-            if a.x - rate - rounding(rate) - rounding(a.x) > zero {
-                return Ok(true);
-            }
-        } else {
-            let rate = value(&*p.phi_e, p.w_ee * a.x - p.w_ei * b.g + p.u_e - slack)?;
-            if b.x - rate + rounding(rate) + rounding(b.x) < zero {
-                return Ok(true);
-            }
-        }
-        let (least, largest) = (self.least_slope, self.largest_slope);
-        if !(least.is_finite() && largest.is_finite()) {
-            return Ok(false);
-        }
-        let (width, steepness) = (b.x - a.x, largest - least);
-        // The extreme value that lines of the extreme slopes through both ends allow in between.
-        let (from_a, to_b) = if a.f > zero { (least, largest) } else { (largest, least) };
-        if steepness <= zero {
-            return Ok(true);
-        }
-        let t = (a.f - b.f + to_b * width) / (to_b - from_a);
-        let extreme = if t <= zero {
-            a.f
-        } else if t >= width {
-            b.f
-        } else {
-            a.f + from_a * t
-        };
-        Ok(extreme.abs() > a.noise + b.noise && (extreme > zero) == (a.f > zero))
-    }
-
-    fn search(&self, [lower, upper]: [A; 2]) -> Result<Equilibria<A>> {
-        let fineness = A::epsilon().sqrt() * A::of(4.0);
-        let span = upper - lower;
-        let resolution = fineness * span.min(self.scale.max(lower.abs().min(upper.abs())));
-        let mut live = Vec::with_capacity(FIRST);
-        let mut left = self.at(lower)?;
-        for i in 1..=FIRST {
-            let x = if i == FIRST { upper } else { lower + span * A::of(i as f64 / FIRST as f64) };
-            let right = self.at(x)?;
-            if !self.excludes(&left, &right)? {
-                live.push((left, right));
-            }
-            left = right;
-        }
-        while live.len() <= MOST && live.iter().any(|(a, b)| b.x - a.x > resolution) {
-            let mut halves = Vec::with_capacity(live.len() + 8);
-            let mut halved = false;
-            for (a, b) in live {
-                let x = a.x + (b.x - a.x) / A::of(2.0);
-                if b.x - a.x <= resolution || x <= a.x || x >= b.x {
-                    halves.push((a, b));
-                    continue;
-                }
-                halved = true;
-                let middle = self.at(x)?;
-                for (a, b) in [(a, middle), (middle, b)] {
-                    if !self.excludes(&a, &b)? {
-                        halves.push((a, b));
-                    }
-                }
-            }
-            live = halves;
-            if !halved || live.iter().all(|(a, b)| b.x - a.x <= A::of(4.0) * A::epsilon() * (a.x.abs() + b.x.abs())) {
-                break;
-            }
-        }
-        let resolution = live.iter().map(|(a, b)| b.x - a.x).fold(resolution, A::max);
-
-        let mut roots = Vec::new();
-        let mut continua = Vec::new();
-        for nodes in clusters(&live) {
-            self.roots_of_cluster(&nodes, &mut roots, &mut continua)?;
-        }
-        roots.sort_by(|p, q| p.partial_cmp(q).expect("roots are finite"));
-        let near =
-            |p: A, q: A| (p - q).abs() <= A::of(16.0) * A::epsilon() * (p.abs() + q.abs() + A::min_positive_value());
-        roots.dedup_by(|p, q| near(*p, *q));
-        let points =
-            roots.into_iter().map(|x| Ok(self.circuit.operating_point([x, self.g(x)?]))).collect::<Result<Vec<_>>>()?;
-        Ok(Equilibria {
-            points,
-            continua,
-            searched: [lower, upper],
-            resolution,
-            proved_unique: self.least_slope > A::zero(),
-        })
-    }
-
-    /// Roots between the nodes of one run of short intervals that no bound excluded.
-    fn roots_of_cluster(&self, nodes: &[Node<A>], roots: &mut Vec<A>, continua: &mut Vec<[A; 2]>) -> Result<()> {
-        let flat = |n: &Node<A>| n.f.abs() <= n.noise;
-        let mut i = 0;
-        while i < nodes.len() {
-            if flat(&nodes[i]) {
-                let first = i;
-                while i + 1 < nodes.len() && flat(&nodes[i + 1]) {
-                    i += 1;
-                }
-                // Neighbouring nodes a resolution apart that all vanish to rounding: a piece of curve, unless the
-                // function merely touches zero there.
-                if i > first + 8 {
-                    continua.push([nodes[first].x, nodes[i].x]);
-                    roots.extend([nodes[first].x, nodes[i].x]);
-                } else {
-                    let best =
-                        nodes[first..=i].iter().min_by(|p, q| p.f.abs().partial_cmp(&q.f.abs()).expect("finite"));
-                    roots.extend(best.map(|n| n.x));
-                }
-            } else if i + 1 < nodes.len() && !flat(&nodes[i + 1]) {
-                let (a, b) = (&nodes[i], &nodes[i + 1]);
-                if (a.f > A::zero()) != (b.f > A::zero()) {
-                    roots.push(self.bisect(*a, *b)?);
-                } else {
-                    let falls_into = i == 0 || nodes[i - 1].f.abs() >= a.f.abs() || nodes[i].f.abs() >= b.f.abs();
-                    let rises_out = i + 2 >= nodes.len() || nodes[i + 2].f.abs() >= b.f.abs();
-                    if falls_into && rises_out {
-                        self.touch(*a, *b, roots)?;
-                    }
-                }
-            }
-            i += 1;
-        }
-        Ok(())
-    }
-
-    /// The root between two nodes of opposite sign, to rounding.
-    fn bisect(&self, mut a: Node<A>, mut b: Node<A>) -> Result<A> {
-        loop {
-            let x = a.x + (b.x - a.x) / A::of(2.0);
-            if x <= a.x || x >= b.x {
-                return Ok(if a.f.abs() < b.f.abs() { a.x } else { b.x });
-            }
-            let middle = self.at(x)?;
-            if middle.f == A::zero() {
-                return Ok(x);
-            }
-            if (middle.f > A::zero()) == (a.f > A::zero()) { a = middle } else { b = middle }
-        }
-    }
-
-    /// Looks for a double root, or two close ones, between two nodes of the same sign: a golden-section search for the
-    /// smallest `|F|`.
-    fn touch(&self, a: Node<A>, b: Node<A>, roots: &mut Vec<A>) -> Result<()> {
-        let golden = A::of(0.618_033_988_749_894_9);
-        let (mut low, mut high) = (a, b);
-        let mut inner = self.at(high.x - golden * (high.x - low.x))?;
-        let mut outer = self.at(low.x + golden * (high.x - low.x))?;
-        for _ in 0..60 {
-            for n in [inner, outer] {
-                if n.f.abs() <= n.noise {
-                    roots.push(n.x);
-                    return Ok(());
-                }
-                if (n.f > A::zero()) != (a.f > A::zero()) {
-                    roots.push(self.bisect(a, n)?);
-                    roots.push(self.bisect(n, b)?);
-                    return Ok(());
-                }
-            }
-            if inner.f.abs() < outer.f.abs() {
-                high = outer;
-                outer = inner;
-                inner = self.at(high.x - golden * (high.x - low.x))?;
-            } else {
-                low = inner;
-                inner = outer;
-                outer = self.at(low.x + golden * (high.x - low.x))?;
-            }
-            if !(low.x < inner.x && inner.x < outer.x && outer.x < high.x) {
-                break;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Runs of intervals that share ends, as lists of nodes.
-fn clusters<A: Scalar>(live: &[(Node<A>, Node<A>)]) -> Vec<Vec<Node<A>>> {
-    let mut clusters: Vec<Vec<Node<A>>> = Vec::new();
-    for &(a, b) in live {
-        match clusters.last_mut() {
-            Some(run) if run.last().is_some_and(|n| n.x == a.x) => run.push(b),
-            _ => clusters.push(vec![a, b]),
-        }
-    }
-    clusters
 }
 
 /// Unions of intervals that overlap: a drive at a kink belongs to two pieces, and the same line is found twice.
@@ -478,22 +202,11 @@ fn merged<A: Scalar>(mut intervals: Vec<[A; 2]>) -> Vec<[A; 2]> {
     intervals
 }
 
-fn value<A: Scalar>(phi: &dyn ActivationCost<A>, z: A) -> Result<A> {
-    let x = phi.activate(z);
-    if x.is_finite() {
-        Ok(x)
-    } else {
-        Err(Error::NonFinite {
-            argument: format!("activation {} at {z}", phi.name()),
-            index: Vec::new(),
-            value: x.to_double(),
-        })
-    }
-}
-
 impl<A: Scalar> fmt::Display for Equilibria<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{} equilibria with E rates in [{}, {}]", self.points.len(), self.searched[0], self.searched[1])?;
+        let more = if self.complete { "" } else { "; there may be more" };
+        let [lower, upper] = self.searched;
+        writeln!(f, "{} equilibria with E rates in [{lower}, {upper}]{more}", self.points.len())?;
         for point in &self.points {
             writeln!(f, "  {point}")?;
         }

@@ -1,8 +1,10 @@
 //! The Wilson-Cowan model: one excitatory (E) and one inhibitory (I) population (theory 5).
 
 mod equilibria;
+mod global;
 mod nullclines;
 mod operating_point;
+mod search;
 mod sweep;
 
 pub use equilibria::Equilibria;
@@ -223,6 +225,16 @@ impl<A: Scalar> WilsonCowan<A> {
 }
 
 impl<A: Scalar> WilsonCowanBuilder<A> {
+    /// Activations that others hold too.
+    pub(in crate::circuits) fn shared_activations(
+        mut self,
+        phi_e: Arc<dyn ActivationCost<A>>,
+        phi_i: Arc<dyn ActivationCost<A>>,
+    ) -> Self {
+        (self.phi_e, self.phi_i) = (phi_e, phi_i);
+        self
+    }
+
     /// Self-excitation `w_EE >= 0`.
     pub fn w_ee(self, weight: A) -> Self {
         self.set(Parameter::WEe, weight)

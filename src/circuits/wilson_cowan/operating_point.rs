@@ -1,5 +1,6 @@
 //! One equilibrium and its linearisation: regime, responses, and who gains by them (theory 5.2, 5.3).
 
+use std::cmp::Ordering;
 use std::fmt;
 
 use ndarray::{Array2, array};
@@ -9,15 +10,19 @@ use super::WilsonCowan;
 use crate::Scalar;
 use crate::stability::local::has_kink;
 
-/// What the linearisation at an equilibrium says, with the slopes `lambda_E`, `lambda_I` there.
+/// What is known of an equilibrium by its linearisation, with the slopes `lambda_E`, `lambda_I` there, or of a circuit as a whole
+/// ([`Equilibria::regime`](super::Equilibria::regime)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Regime {
-    /// `lambda_E w_EE < 1`: E is stable even with I frozen. With `w_EE < 1/rho_E` this holds at every state, and the
-    /// equilibrium is the only one and globally stable for every input.
+    /// Of circuits only: one equilibrium, proved to be the only one and to attract every state, for every input.
     Monostable,
-    /// `lambda_E w_EE >= 1`, yet stable: E alone would not return, I holds it.
+    /// `lambda_E w_EE < 1`, which makes the linearisation stable: E returns even with I frozen. It says nothing about states
+    /// further away: a cycle, or another resting state, may exist beside this one.
+    LocallyStable,
+    /// `lambda_E w_EE >= 1`, yet the linearisation is stable: E alone would not return, I holds it. As for
+    /// [`LocallyStable`](Self::LocallyStable), a cycle may exist beside it.
     InhibitionStabilised,
     /// `lambda_E w_EE > 1`, positive determinant and trace: spirals or runs outward; with bounded activations onto a limit cycle
     /// (or another equilibrium).
@@ -26,9 +31,12 @@ pub enum Regime {
     Bistable,
     /// On a border to working precision: a trace or determinant of zero, or a kink of an activation at the equilibrium.
     Critical,
+    /// Of circuits only: the search for equilibria is not [complete](super::Equilibria::is_complete), and what it found does not
+    /// decide.
+    Undecided,
 }
 
-/// What the E-I relation is at an equilibrium.
+/// What the E-I relation is at a stable equilibrium.
 ///
 /// Let the input to E grow by `du`. By the envelope theorem the neurons' energies at equilibrium (theory 1.4) change by
 /// `dE_E = -x_E (1 - lambda_E w_EE)(1 + lambda_I w_II)/Delta du` and `dE_I = -w_IE x_I lambda_E (1 + lambda_I w_II)/Delta du`: at a
@@ -110,7 +118,7 @@ impl<A: Scalar> WilsonCowan<A> {
         let regime = if critical {
             Regime::Critical
         } else if excitation > A::zero() {
-            Regime::Monostable
+            Regime::LocallyStable
         } else if delta < A::zero() {
             Regime::Bistable
         } else if trace > A::zero() {
@@ -187,7 +195,7 @@ impl<A: Scalar> OperatingPoint<A> {
 
     /// Whether the linearisation is stable: negative trace, positive determinant, not [`Regime::Critical`].
     pub fn is_stable(&self) -> bool {
-        matches!(self.regime, Regime::Monostable | Regime::InhibitionStabilised)
+        matches!(self.regime, Regime::LocallyStable | Regime::InhibitionStabilised)
     }
 
     /// The regime.
@@ -207,16 +215,15 @@ impl<A: Scalar> OperatingPoint<A> {
         self.response[1][1] < A::zero()
     }
 
-    /// Whether E and I gain together or one at the cost of the other, by the sign of `dx_I/du_I`.
-    pub fn relation(&self) -> Relation {
+    /// Whether E and I gain together or one at the cost of the other, by the sign of `dx_I/du_I`. `None` unless the equilibrium is
+    /// [stable](Self::is_stable): the rates do not follow an equilibrium that they leave.
+    pub fn relation(&self) -> Option<Relation> {
         let follows = self.response[1][1];
-        if follows > A::zero() {
-            Relation::Cooperative
-        } else if follows < A::zero() {
-            Relation::Antagonistic
-        } else {
-            Relation::Neutral
-        }
+        self.is_stable().then(|| match follows.partial_cmp(&A::zero()) {
+            Some(Ordering::Greater) => Relation::Cooperative,
+            Some(Ordering::Less) => Relation::Antagonistic,
+            _ => Relation::Neutral,
+        })
     }
 }
 
@@ -224,10 +231,12 @@ impl fmt::Display for Regime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Regime::Monostable => "monostable",
+            Regime::LocallyStable => "locally stable",
             Regime::InhibitionStabilised => "inhibition-stabilised",
             Regime::Oscillatory => "oscillatory",
             Regime::Bistable => "bistable",
             Regime::Critical => "critical",
+            Regime::Undecided => "undecided",
         })
     }
 }
@@ -247,11 +256,10 @@ impl<A: Scalar> fmt::Display for OperatingPoint<A> {
         let precision = f.precision().unwrap_or(4);
         let [x_e, x_i] = self.rates;
         let [first, second] = self.eigenvalues();
-        write!(
-            f,
-            "x_E = {x_e:.precision$}, x_I = {x_i:.precision$}: {}, {}, eigenvalues {first:.precision$} and {second:.precision$}",
-            self.regime,
-            self.relation()
-        )
+        write!(f, "x_E = {x_e:.precision$}, x_I = {x_i:.precision$}: {}, ", self.regime)?;
+        if let Some(relation) = self.relation() {
+            write!(f, "{relation}, ")?;
+        }
+        write!(f, "eigenvalues {first:.precision$} and {second:.precision$}")
     }
 }

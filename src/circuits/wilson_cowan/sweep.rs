@@ -47,6 +47,11 @@ pub struct MapCell {
     pub stable: usize,
     /// Whether the response to input to I is paradoxical at some stable equilibrium.
     pub paradoxical: bool,
+    /// Whether it is proved that there is no cycle, as [`WilsonCowan::excludes_cycles`] tells; else a cycle may exist beside
+    /// the equilibria.
+    pub excludes_cycles: bool,
+    /// Whether no equilibrium can have been missed, as [`Equilibria::is_complete`](super::Equilibria::is_complete) tells.
+    pub complete: bool,
 }
 
 /// The regimes over a grid of two parameters.
@@ -153,6 +158,8 @@ fn cell<A: Scalar>(circuit: &WilsonCowan<A>) -> Result<MapCell> {
         equilibria: equilibria.points().len(),
         stable: equilibria.stable().count(),
         paradoxical: equilibria.stable().any(|p| p.is_paradoxical()),
+        excludes_cycles: equilibria.excludes_cycles(),
+        complete: equilibria.is_complete(),
     })
 }
 
@@ -172,7 +179,7 @@ impl fmt::Display for Parameter {
 }
 
 impl<A: Scalar> fmt::Display for RegimeMap<A> {
-    /// One letter per cell (m, i, o, b, c, and `-` for none), the first parameter to the right, the second upward.
+    /// One letter per cell (m, l, i, o, b, c, `?` for undecided and `-` for none), the first parameter to the right, the second upward.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let span = |(name, values): &(Parameter, Vec<A>)| match values.as_slice() {
             [] => format!("{name}, no values"),
@@ -191,10 +198,12 @@ impl<A: Scalar> fmt::Display for RegimeMap<A> {
 fn letter(regime: Option<Regime>) -> char {
     match regime {
         Some(Regime::Monostable) => 'm',
+        Some(Regime::LocallyStable) => 'l',
         Some(Regime::InhibitionStabilised) => 'i',
         Some(Regime::Oscillatory) => 'o',
         Some(Regime::Bistable) => 'b',
         Some(Regime::Critical) => 'c',
+        Some(Regime::Undecided) => '?',
         None => '-',
     }
 }
