@@ -259,7 +259,7 @@ fn a_column_is_stable_iff_its_layers_are_down_to_the_last_place() {
 #[test]
 fn designed_depths_are_reached_for_any_number_of_columns() {
     for (k, depth) in [(2, 13), (3, 14), (5, 15), (10, 16), (20, 17)] {
-        let input = Array1::from_shape_fn(k, |j| if j == 0 { 1.01 } else { 1.0 });
+        let input: Array1<f64> = Array1::from_shape_fn(k, |j| if j == 0 { 1.01 } else { 1.0 });
         let design = ColumnDesign::new(k).contrast_gain(1.5).margin(0.1);
         let designed = design.clone().contrasts(contrast(&input).unwrap(), 0.9).solve().unwrap();
         assert_eq!(designed.column.depth(), depth, "{k}");
@@ -332,11 +332,11 @@ proptest! {
         for (p, s) in predicted.layers.iter().zip(&solved) {
             prop_assert!((p - s).abs() < 1e-6, "{:?} {:?}", predicted, solved);
         }
-        prop_assert_eq!(predicted.layers.len() == 6, predicted.end.is_none() || predicted.layers.len() == 6);
+        prop_assert!(predicted.layers.len() == 6 || predicted.end.is_some());
         let needed = column.layers_needed(&input, 0.999);
         match solved.iter().take(predicted.layers.len()).position(|c| *c >= 0.999) {
             Some(l) => prop_assert_eq!(needed.unwrap(), Some(l + 1)),
-            None if predicted.end == Some(LawEnd::Bend) => prop_assert!(matches!(needed, Err(Error::Invalid { .. }))),
+            None if predicted.end == Some(LawEnd::Bend) => prop_assert!(needed.is_err()),
             None => prop_assert_eq!(needed.unwrap(), None),
         }
     }
