@@ -2,6 +2,7 @@
 
 use neuronash::Scalar;
 use neuronash::activation::*;
+use neuronash::network::FiringRateNetwork;
 use proptest::prelude::*;
 
 type Shared<A> = Box<dyn ActivationCost<A>>;
@@ -473,4 +474,135 @@ fn stored_activations_are_checked_like_new_ones() {
     let clipped = ClippedLinear::new(0.0, 1.0).unwrap();
     let back = serde_json::from_str::<ClippedLinear<f64>>(&serde_json::to_string(&clipped).unwrap()).unwrap();
     assert_eq!(back, clipped);
+}
+
+/// Whether a network takes an activation, or why not.
+fn taken<A: Scalar>(phi: impl ActivationCost<A> + 'static) -> Result<(), String> {
+    let weights = ndarray::Array2::<A>::zeros((2, 2));
+    let builder = FiringRateNetwork::builder(weights).population("quiet", 0..1, Identity).population("E", 1..2, phi);
+    builder.build().map(|_| ()).map_err(|error| error.to_string())
+}
+
+fn decreasing<A: Scalar>() {
+    let one = A::one();
+    let silu = move |z: A| z / (one + (-z).exp());
+    let silu_refused = |result: Result<(), String>| {
+        let message = result.unwrap_err();
+        assert!(message.contains("`population E`") && message.contains("SiLU"), "{message}");
+        assert!(message.contains("do not decrease") && message.contains("phi(-"), "{message}");
+    };
+    silu_refused(taken(from_fn("SiLU", silu)));
+    // The steepest slope is 1.0998, so the upper bound is one; the lower bound is none.
+    silu_refused(taken(from_fn("SiLU", silu).with_slope_range(A::zero(), A::of(1.1)).unwrap()));
+    let gelu = move |z: A| z / (one + (A::of(-1.702) * z).exp());
+    let mish = |z: A| z * z.exp().ln_1p().tanh();
+    let scaled = move |z: A| A::of(0.1) * silu(A::of(100.0) * z);
+    let cubic = |z: A| z * z * z - z;
+    for refused in [
+        taken(from_fn("gelu", gelu)),
+        taken(from_fn("mish", mish)),
+        taken(from_fn("scaled SiLU", scaled)),
+        taken(from_fn("sine", A::sin)),
+        taken(from_fn("falling", |z: A| -z)),
+        taken(from_fn("cubic", cubic)),
+    ] {
+        assert!(refused.unwrap_err().contains("do not decrease"));
+    }
+}
+
+#[test]
+fn activations_that_decrease_are_refused() {
+    decreasing::<f32>();
+    decreasing::<f64>();
+}
+
+fn contradictory<A: Scalar>() {
+    let a = A::of;
+    let declared = |min: f64, max: f64, phi: fn(A) -> A| {
+        taken(from_fn("phi", phi).with_slope_range(a(min), a(max)).unwrap()).unwrap_err()
+    };
+    let steep = declared(0.0, 1.0, |z| A::of(1.01) * z);
+    assert!(steep.contains("`population E`") && steep.contains("outside its declared slopes [0, 1]"), "{steep}");
+    assert!(steep.contains("the slope from z = "), "{steep}");
+    assert!(declared(0.0, 1.0, |z| (z + z).tanh()).contains("declared slopes"));
+    assert!(declared(0.5, 1.0, A::tanh).contains("declared slopes"));
+    let outside = taken(from_fn("tanh", A::tanh).with_domain(A::zero(), A::one()).unwrap()).unwrap_err();
+    assert!(outside.contains("declared range [0, 1]") && outside.contains("phi(-"), "{outside}");
+    assert!(taken(from_fn("tanh", A::tanh).with_domain(-A::one(), a(0.75)).unwrap()).is_err());
+}
+
+#[test]
+fn declarations_that_samples_contradict_are_refused() {
+    contradictory::<f32>();
+    contradictory::<f64>();
+}
+
+/// Formulas that lose digits, overflow or are not monotone in the last place, as they are written by hand.
+fn rough<A: Scalar>(gain: f64) {
+    let (one, two, b) = (A::one(), A::of(2.0), A::of(gain));
+    let named = |name: &str, phi: Result<(), String>| {
+        if let Err(message) = phi {
+            panic!("{name}, gain {gain:e}: {message}");
+        }
+    };
+    // As much above the exact slope bound as the formula may err.
+    let declared = |name: &'static str, slope: A, phi: Box<dyn Fn(A) -> A + Send + Sync>| {
+        named(name, taken(from_fn(name, phi).with_slope_range(A::zero(), slope).unwrap()));
+    };
+    declared(
+        "tanh by exponentials",
+        b,
+        Box::new(move |z| {
+            let (p, q) = ((b * z).exp(), (-b * z).exp());
+            (p - q) / (p + q)
+        }),
+    );
+    declared("tanh by one exponential", b, Box::new(move |z| one - two / ((two * b * z).exp() + one)));
+    declared("logistic by tanh", b / A::of(4.0), Box::new(move |z| (one + (b * z / two).tanh()) / two));
+    declared("softplus", one, Box::new(move |z| (one + (b * z).exp()).ln() / b));
+    declared("saturating", b, Box::new(move |z| if z > A::zero() { one - (-b * z).exp() } else { A::zero() }));
+    declared("shifted", one, Box::new(move |z| (z + A::of(300.0)) - A::of(300.0)));
+    declared("quotient", one, Box::new(move |z| if z > A::zero() { z * z / (b + z) } else { A::zero() }));
+    declared("hyperbola", one, Box::new(move |z| (z + (z * z + b).sqrt()) / two));
+    declared("arctan", b, Box::new(move |z| (b * z).atan()));
+    named("exponential", taken(from_fn("exponential", move |z: A| (b * z).exp())));
+    named("logarithm", taken(from_fn("logarithm", move |z: A| z.signum() * (b * z.abs()).ln_1p())));
+}
+
+#[test]
+fn honest_activations_are_taken() {
+    for j in -12..=12 {
+        let gain = 10f64.powf(f64::from(j) / 2.0);
+        rough::<f32>(gain);
+        rough::<f64>(gain);
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    for row in reference() {
+        if seen.insert(format!("{} {:?}", row.activation, row.parameters)) {
+            taken::<f64>(Bare(built_in(row.activation, &row.parameters))).unwrap();
+            taken::<f32>(Bare(built_in(row.activation, &row.parameters))).unwrap();
+            taken::<f64>(Seen(built_in(row.activation, &row.parameters))).unwrap();
+            taken::<f32>(Seen(built_in(row.activation, &row.parameters))).unwrap();
+        }
+    }
+    assert!(seen.len() > 20, "{}", seen.len());
+}
+
+/// A boxed activation with all that it declares.
+#[derive(Debug)]
+struct Seen<A>(Shared<A>);
+
+impl<A: Scalar> ActivationCost<A> for Seen<A> {
+    fn name(&self) -> String {
+        self.0.name()
+    }
+    fn activate(&self, z: A) -> A {
+        self.0.activate(z)
+    }
+    fn domain(&self) -> Domain<A> {
+        self.0.domain()
+    }
+    fn slope_range(&self) -> SlopeRange<A> {
+        self.0.slope_range()
+    }
 }

@@ -241,12 +241,32 @@ impl ActivationCost<f64> for Falling {
     }
 }
 
+/// Decreases between two neighbouring samples only.
+#[derive(Debug)]
+struct Secretive;
+
+impl ActivationCost<f64> for Secretive {
+    fn name(&self) -> String {
+        "secretive".into()
+    }
+    fn activate(&self, z: f64) -> f64 {
+        z - 2.0 * (z - 1.05).clamp(0.0, 1e-3) + 2.0 * (z - 1.06).clamp(0.0, 1e-3)
+    }
+    fn slope_range(&self) -> SlopeRange<f64> {
+        SlopeRange::exact(-1.0, 3.0)
+    }
+}
+
 #[test]
 fn decreasing_activations_are_not_certified() {
-    // Two stable equilibria, at x = tanh(3 x).
-    let net = FiringRateNetwork::builder(array![[-3.0]]).activation(Falling).build().unwrap();
-    let error = net.certify().unwrap_err().to_string();
+    // It would have two stable equilibria, at x = tanh(3 x).
+    let built = FiringRateNetwork::builder(array![[-3.0]]).activation(Falling).build();
+    let error = built.unwrap_err().to_string();
     assert!(error.contains("falling") && error.contains("do not decrease"), "{error}");
+    // One that samples do not show to decrease is refused by what it says of itself.
+    let net = FiringRateNetwork::builder(array![[-3.0]]).activation(Secretive).build().unwrap();
+    let error = net.certify().unwrap_err().to_string();
+    assert!(error.contains("secretive") && error.contains("do not decrease"), "{error}");
     assert!(net.contraction_rate_in(&Norm::linf()).is_err());
 }
 

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use ndarray::{Array1, Array2, array};
 use neuronash::activation::{
     ActivationCost, Algebraic, Arctan, ClippedLinear, Domain, Identity, LeakyRelu, Logistic, NakaRushton, PowerLaw,
-    RectifiedThreshold, Relu, SlopeRange, SoftThreshold, Softplus, Tanh,
+    RectifiedThreshold, Relu, SlopeRange, SoftThreshold, Softplus, Tail, Tanh, from_fn,
 };
+use neuronash::dynamics::StopReason;
 use neuronash::game::{BestResponse, Game, Obstruction, split, symmetrizing_weights, zero_sum_weights};
 use neuronash::network::{FiringRateNetwork, Weights};
 use neuronash::{Error, Scalar};
@@ -648,4 +649,126 @@ fn a_neuron_that_inhibits_itself_strongly_stays_where_it_is_best() {
         let test = net.game().is_nash(&array![s], 1e-12).unwrap();
         assert!(test.holds(), "self-weight {w}, gain {gain}: {test}");
     }
+}
+
+/// That a neuron alone with this self-weight and input has no best response, whatever is asked.
+fn falls_for_ever<A: Scalar>(w: A, u: A, phi: Arc<dyn ActivationCost<A>>) {
+    let what = format!("{}, self-weight {w}, input {u}", phi.name());
+    let net = alone_with(w, u, phi);
+    let x = Array1::from_elem(1, A::one());
+    let response = net.game().best_response(0, &x).unwrap();
+    assert_eq!(response, BestResponse::Unbounded { towards: A::infinity() }, "{what}");
+    assert_eq!(net.game().exploitability(&x).unwrap().max(), A::infinity(), "{what}");
+    let test = net.game().is_nash(&x, A::of(1e6)).unwrap();
+    assert!(!test.holds() && test.best_response == A::infinity(), "{what}");
+    let play = net.game().play().initial(&x).max_rounds(100).run().unwrap();
+    assert_eq!(play.stop(), StopReason::Diverged, "{what}");
+}
+
+#[test]
+fn energies_of_self_exciting_power_laws_fall_for_ever() {
+    let exponents = [1.001, 1.5, 2.0, 2.04, 2.1, 2.5, 3.0, 3.7, 4.0, 5.0, 6.0, 40.0];
+    for k in exponents {
+        for w in [1e-8, 1e-3, 0.5, 1.0, 7.0, 1e5] {
+            for u in [-1e3, -0.5, 0.0, 2.0] {
+                falls_for_ever::<f64>(w, u, Arc::new(PowerLaw::new(k).unwrap()));
+                falls_for_ever::<f32>(w as f32, u as f32, Arc::new(PowerLaw::new(k as f32).unwrap()));
+                // The energy k/(k+1) s^{1+1/k} - w s^2/2 - u s where its second term is a million times its first.
+                let s = (1e6 / w).powf(k / (k - 1.0)).max(1e6 * u.abs() / w);
+                if s < 1e150 {
+                    let energy = k / (k + 1.0) * s.powf(1.0 + 1.0 / k) - 0.5 * w * s * s - u * s;
+                    assert!(energy < -1e6, "{k} {w} {u}: {energy}");
+                }
+            }
+        }
+    }
+    // Below 1 the cost outgrows every multiple of the square.
+    let calm = respond(1e3f64, 0.0, PowerLaw::new(0.5).unwrap());
+    assert!((calm.rate().unwrap() / 1e3 - 1.0).abs() < 1e-12, "{calm}");
+}
+
+#[test]
+fn energies_of_closures_fall_for_ever_or_not() {
+    // With the slopes undeclared, everything at infinity is judged by values.
+    for w in [1e-3, 0.5, 1.0, 7.0] {
+        for k in [1.5, 2.0, 2.1, 3.0, 6.0, 40.0] {
+            falls_for_ever::<f64>(w, -0.5, Arc::new(from_fn("power", move |z: f64| z.max(0.0).powf(k))));
+            falls_for_ever::<f32>(w as f32, -0.5, Arc::new(from_fn("power", move |z: f32| z.max(0.0).powf(k as f32))));
+        }
+        falls_for_ever::<f64>(w, -0.5, Arc::new(from_fn("exponential", f64::exp)));
+        falls_for_ever::<f64>(w, -0.5, Arc::new(from_fn("sinh", f64::sinh)));
+        let logarithmic = |z: f64| if z > 0.0 { z * z.ln_1p() } else { 0.0 };
+        falls_for_ever::<f64>(w, -0.5, Arc::new(from_fn("z ln(1 + z)", logarithmic)));
+    }
+    // z^2/(1 + z) approaches z - 1, and overflows on the way: with w = 1 the slope of the energy tends to 1 - c.
+    let bend = || from_fn("bend", |z: f64| if z > 0.0 { z * z / (1.0 + z) } else { 0.0 });
+    let rate = |z: f64| z * z / (1.0 + z);
+    for (w, c) in [(2.0, -5.0), (1.0, 1.5), (1.0 + 1e-9, -1.0)] {
+        falls_for_ever::<f64>(w, c, Arc::new(bend()));
+    }
+    for c in [0.5f64, 0.9, 0.25] {
+        let found = respond(1.0, c, bend()).rate().unwrap();
+        assert!((found - rate(c / (1.0 - c))).abs() < 1e-8, "{c}: {found}");
+    }
+    for (w, c) in [(0.5f64, 3.0f64), (0.9, 1.0), (0.999, 5.0)] {
+        // (1 - w) z^2 + (1 - c) z - c = 0.
+        let (p, q) = (1.0 - w, 1.0 - c);
+        let z = (-q + (q * q + 4.0 * p * c).sqrt()) / (2.0 * p);
+        let found = respond(w, c, bend()).rate().unwrap();
+        assert!((found / rate(z) - 1.0).abs() < 1e-9, "{w} {c}: {found}");
+    }
+    // The same overflow in a proximal step of 2: y^2 + (2 - z) y - z = 0.
+    for z in [0.5f64, 3.0, 40.0] {
+        let y = (z - 2.0 + ((z - 2.0) * (z - 2.0) + 4.0 * z).sqrt()) / 2.0;
+        assert!((bend().prox(z, 2.0) / rate(y) - 1.0).abs() < 1e-9, "{z}: {}", bend().prox(z, 2.0));
+    }
+    assert_eq!(PowerLaw::new(1.001).unwrap().prox(1.0, 1.0005), f64::INFINITY);
+    // sqrt(1 + |z|) - 1 grows more slowly than any line.
+    let slow = || from_fn("slow", |z: f64| z.signum() * ((1.0 + z.abs()).sqrt() - 1.0));
+    for (w, c) in [(3.0f64, 1.0f64), (100.0, 0.0), (0.1, -4.0)] {
+        let response = respond(w, c, slow());
+        let s = response.rate().unwrap();
+        assert!((slow().activate(w * s + c) - s).abs() < 1e-9 * (1.0 + w), "{w} {c}: {response}");
+        let net = alone(w, c, slow());
+        let advantage = advantage(net.game(), 0, &array![s], response.energy(), 5);
+        assert!(advantage <= 1e-9, "{w} {c}: {response}, beaten by {advantage}");
+    }
+}
+
+#[test]
+fn the_switch_is_exact_where_the_slope_at_infinity_is_known() {
+    let steep = 1f64.next_up();
+    assert_eq!(respond(steep, -1.0, Relu), BestResponse::Unbounded { towards: f64::INFINITY });
+    assert_eq!(respond(steep, -1e12, Identity), BestResponse::Unbounded { towards: f64::INFINITY });
+    let calm = respond(1f64.next_down(), 1.0, Relu).rate().unwrap();
+    assert!((calm * (1.0 - 1f64.next_down()) - 1.0).abs() < 1e-9, "{calm}");
+    // Shifted lines: at w = 1 the slope of the energy tends to the threshold less the drive.
+    let shifted = |c: f64| respond(1.0, c, RectifiedThreshold::new(0.5).unwrap());
+    assert_eq!(shifted(0.5f64.next_up()), BestResponse::Unbounded { towards: f64::INFINITY });
+    assert_eq!(shifted(0.5f64.next_down()).rate(), Some(0.0));
+    assert_eq!(shifted(0.5).minimisers(), [Domain::new(0.0, f64::INFINITY)]);
+    assert_eq!(respond(1.0, 1e-12, Softplus::new()), BestResponse::Unbounded { towards: f64::INFINITY });
+    assert!(respond(1.0, -1e-3, Softplus::new()).rate().is_some());
+}
+
+#[test]
+fn growths_of_the_families() {
+    let quadratic = |slope: f64, intercept: f64| Tail::Quadratic { slope, intercept };
+    for (name, phi) in family::<f64>() {
+        let (lower, upper) = match name {
+            "identity" => (quadratic(1.0, 0.0), quadratic(1.0, 0.0)),
+            "leaky ReLU" => (quadratic(0.25, 0.0), quadratic(1.0, 0.0)),
+            "soft threshold" => (quadratic(1.0, 0.5), quadratic(1.0, -0.5)),
+            "ReLU" | "softplus" => (Tail::Bounded, quadratic(1.0, 0.0)),
+            "rectified threshold" => (Tail::Bounded, quadratic(1.0, -0.5)),
+            "power law" => (Tail::Bounded, Tail::Subquadratic),
+            _ => (Tail::Bounded, Tail::Bounded),
+        };
+        let growth = phi.growth();
+        assert_eq!((growth.lower, growth.upper), (lower, upper), "{name}");
+        if let Tail::Quadratic { slope, intercept } = growth.upper {
+            assert!((phi.activate(1e6) - (slope * 1e6 + intercept)).abs() < 1e-9, "{name}");
+        }
+    }
+    assert_eq!(from_fn("line", |z: f64| z).growth().upper, Tail::Unknown);
 }

@@ -215,7 +215,8 @@ fn csv_numbers() {
     assert_eq!(w.to_dense(), array![[1.0, -0.25], [0.0, 3.0]]);
     assert_eq!(refused(read("1,2\r\n3,x\r\n")), "w.csv:2: \"x\" is not a number");
     assert_eq!(refused(read("1,2\n3,x y\n")), "w.csv:2: \"x y\" is not a number");
-    assert_eq!(refused(read("1,2\n\n# c\n3,nan\n")), "w.csv:4: \"nan\" is not a finite number");
+    assert_eq!(refused(read("1,2\n\n3,nan\n")), "w.csv:3: \"nan\" is not a finite number");
+    assert_eq!(refused(read("\r\n# a\n\n#b\r\n1,2\n3,nan\n")), "w.csv:6: \"nan\" is not a finite number");
     assert_eq!(refused(read("1,2\n\n3\n")), "w.csv:3: 1 fields where the first row has 2");
     assert_eq!(refused(read("1,2\n3,4\n5,6\n")), "w.csv:3: more than 2 rows of 2 fields; weights are square");
     assert_eq!(refused(read("1,2\n")), "w.csv:1: the text ends after 1 rows of 2 fields; weights are square");
@@ -227,6 +228,54 @@ fn csv_numbers() {
     );
     assert!(refused(read::csv::<f64>("no/such/file.csv")).starts_with("no/such/file.csv: "));
     assert!(refused(read::csv::<f64>(std::env::temp_dir())).starts_with(std::env::temp_dir().to_str().unwrap()));
+}
+
+#[test]
+fn no_line_is_lost() {
+    let read = |text: &str| read::csv_from::<f64>(text.as_bytes(), "w.csv");
+    assert_eq!(refused(read("1,2\n# 3,4\n5,6\n")), "w.csv:2: \"# 3\" is not a number");
+    assert_eq!(read("\u{feff}# a head\n1,2\n3,4\n").unwrap().to_dense(), array![[1.0, 2.0], [3.0, 4.0]]);
+    // Carriage returns alone end lines, too.
+    assert_eq!(read("# a head\r1,2\r3,4\r").unwrap().to_dense(), array![[1.0, 2.0], [3.0, 4.0]]);
+    assert_eq!(read("\r1,2\r3,4").unwrap().to_dense(), array![[1.0, 2.0], [3.0, 4.0]]);
+
+    let edges = || EdgeList::<f64>::new();
+    // A neuron whose name begins with #, as Python's csv module writes it.
+    let text = "# two chains\npre,post,weight\nA,B,1\n#C,A,2\nB,A,3\n";
+    let named = edges().read_from(text.as_bytes(), "e.csv").unwrap();
+    assert_eq!(named.names(), ["#C", "A", "B"]);
+    assert_eq!(named.weights().to_dense(), array![[0.0, 0.0, 0.0], [2.0, 0.0, 3.0], [0.0, 1.0, 0.0]]);
+    let asked = edges().comments(b'#').read_from(text.as_bytes(), "e.csv").unwrap();
+    assert_eq!(asked.names(), ["A", "B"]);
+    let text = "% head\npre,post,weight\n% C,A,2\nA,B,x\n";
+    let asked = edges().comments(b'%').read_from(text.as_bytes(), "e.csv");
+    assert_eq!(refused(asked), "e.csv:4: \"x\" is not a number");
+    let text = "pre,post,weight\r#C,A,2\rA,B,1\r";
+    assert_eq!(edges().read_from(text.as_bytes(), "e.csv").unwrap().names(), ["#C", "A", "B"]);
+    assert!(refused(edges().comments(b'#').read_from(text.as_bytes(), "e.csv")).contains("carriage return"));
+}
+
+#[test]
+fn numbers_do_not_vanish() {
+    let csv = |text: &str| read::csv_from::<f64>(text.as_bytes(), "w.csv").map(|w| w.get(0, 0));
+    for tiny in ["-1e-400", "0.0001e-330", "+3E-9999"] {
+        assert_eq!(refused(csv(tiny)), format!("w.csv:1: {tiny:?} is not 0, but smaller than any number of this type"));
+    }
+    for zero in ["0", "-0.0", "0e5", "0.000E-999", "+.0"] {
+        assert_eq!(csv(zero), Ok(0.0), "{zero}");
+    }
+    assert_eq!(csv("5e-324"), Ok(5e-324));
+    let single = |text: &str| read::csv_from::<f32>(text.as_bytes(), "w.csv").map(|w| w.get(0, 0));
+    assert_eq!(single("1e-45"), Ok(1e-45));
+    assert!(refused(single("1e-50")).contains("smaller than any number"));
+    let edges = EdgeList::<f64>::new().read_from("pre,post,weight\nA,B,1e-400\n".as_bytes(), "e.csv");
+    assert_eq!(refused(edges), "e.csv:2: \"1e-400\" is not 0, but smaller than any number of this type");
+    let text = "%%MatrixMarket matrix coordinate real general\n1 1 1\n1 1 -1e-400\n";
+    assert!(refused(read::matrix_market_from::<f64>(text.as_bytes(), "w.mtx")).starts_with("w.mtx:3: \"-1e-400\""));
+    let mut npy = Vec::new();
+    ndarray_npy::WriteNpyExt::write_npy(&array![[1.0, 2.0], [1e-60, 0.0]], &mut npy).unwrap();
+    assert!(refused(read::npy_from::<f32>(&npy[..], "w.npy")).starts_with("w.npy:0: entry [1][0], "));
+    assert!(read::npy_from::<f64>(&npy[..], "w.npy").is_ok());
 }
 
 #[test]
@@ -261,6 +310,17 @@ fn matrix_market_formats() {
         ("coordinate real skew-symmetric", "2 2 1\n2 1 -4\n", array![[0.0, 4.0], [-4.0, 0.0]]),
         ("coordinate pattern symmetric", "2 2 2\n2 1\n1 1\n", array![[1.0, 1.0], [1.0, 0.0]]),
         ("array real symmetric", "2 2\n1\n2\n3\n", array![[1.0, 2.0], [2.0, 3.0]]),
+        ("coordinate unsigned-integer general", "2 2 2\n1 2 3\n2 1 1\n", array![[0.0, 3.0], [1.0, 0.0]]),
+        ("coordinate real symmetric", "2 2 2\n1 1 -1\n1 2 0.5\n", array![[-1.0, 0.5], [0.5, 0.0]]),
+        ("coordinate real symmetric", "2 2 2\n1 2 0.25\n1 2 0.25\n", array![[0.0, 0.5], [0.5, 0.0]]),
+        ("coordinate real skew-symmetric", "2 2 2\n1 2 -4\n2 2 0\n", array![[0.0, -4.0], [4.0, 0.0]]),
+        ("array integer skew-symmetric", "2 2\n0\n-1\n0\n", array![[0.0, 1.0], [-1.0, 0.0]]),
+        (
+            "array integer skew-symmetric",
+            "3 3\n0 1 2\n0 3\n0\n",
+            array![[0.0, -1.0, -2.0], [1.0, 0.0, -3.0], [2.0, 3.0, 0.0]],
+        ),
+        ("array integer skew-symmetric", "1 1\n", array![[0.0]]),
         ("array integer skew-symmetric", "3 3\n1 2\n3\n", array![[0.0, -1.0, -2.0], [1.0, 0.0, -3.0], [2.0, 3.0, 0.0]]),
     ];
     for (kind, rest, expected) in ok {
@@ -287,15 +347,21 @@ fn matrix_market_formats() {
         ),
         (
             "coordinate real symmetric",
-            "2 2 1\n1 2 1\n",
-            "w.mtx:5: a symmetric file has entries on and below the diagonal only",
+            "2 2 2\n1 2 1\n2 1 1\n",
+            "w.mtx:6: entries on both sides of the diagonal, where the symmetry leaves one to be listed",
         ),
         (
             "coordinate real skew-symmetric",
             "2 2 1\n1 1 1\n",
-            "w.mtx:5: a skew-symmetric file has entries below the diagonal only",
+            "w.mtx:5: a skew-symmetric matrix has zeros on the diagonal",
         ),
-        ("coordinate complex general", "", "w.mtx:1: field \"complex\"; allowed: real, integer, pattern"),
+        ("array real skew-symmetric", "2 2\n0\n1\n2\n", "w.mtx:7: a skew-symmetric matrix has zeros on the diagonal"),
+        ("array real skew-symmetric", "2 2\n0\n1\n", "w.mtx:6: the text ends after 2 of 1 entries"),
+        (
+            "coordinate complex general",
+            "",
+            "w.mtx:1: field \"complex\"; allowed: real, integer, unsigned-integer, pattern",
+        ),
         ("array real hermitian", "", "w.mtx:1: symmetry \"hermitian\"; allowed: general, symmetric, skew-symmetric"),
         ("array pattern general", "", "w.mtx:1: field `pattern` goes with format `coordinate` only"),
         ("array real general", "2 2\n1\n2\n3\n", "w.mtx:7: the text ends after 3 of 4 entries"),
@@ -310,6 +376,10 @@ fn matrix_market_formats() {
     for (kind, rest, expected) in bad {
         assert_eq!(refused(read(&head(kind, rest))), expected);
     }
+    let marked = "\u{feff}%%MatrixMarket matrix coordinate real general\n1 1 1\n1 1 -1\n";
+    assert_eq!(read(marked).unwrap(), array![[-1.0]]);
+    let single = "%MatrixMarket matrix coordinate pattern symmetric\n3 3 2\n2 1\n3 2\n";
+    assert_eq!(read(single).unwrap(), array![[0.0, 1.0, 0.0], [1.0, 0.0, 1.0], [0.0, 1.0, 0.0]]);
     assert_eq!(refused(read("")), "w.mtx:1: the text is empty");
     assert!(refused(read("%%MatrixMarket vector\n")).starts_with("w.mtx:1: the first line is not"));
     let sums = "2 2 2\n1 1 1e308\n1 1 1e308\n";

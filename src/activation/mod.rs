@@ -12,6 +12,7 @@ mod algebraic;
 mod arctan;
 mod from_cost;
 mod from_fn;
+mod growth;
 mod linear;
 mod logistic;
 mod naka_rushton;
@@ -21,6 +22,7 @@ mod pieces;
 mod power_law;
 mod prox;
 mod range;
+mod samples;
 mod softplus;
 mod special;
 mod tanh;
@@ -30,6 +32,7 @@ pub use algebraic::Algebraic;
 pub use arctan::Arctan;
 pub use from_cost::{CostFunction, FromCost};
 pub use from_fn::{FromFn, from_fn};
+pub use growth::{Growth, Tail};
 pub use linear::{ClippedLinear, Identity, LeakyRelu, Relu};
 pub use logistic::Logistic;
 pub use naka_rushton::NakaRushton;
@@ -39,6 +42,9 @@ pub use range::{Domain, SlopeRange};
 pub use softplus::Softplus;
 pub use tanh::Tanh;
 pub use threshold::{RectifiedThreshold, SoftThreshold};
+
+pub(crate) use numeric::{farthest, outgrows_its_input};
+pub(crate) use samples::check;
 
 use std::fmt::Debug;
 
@@ -66,6 +72,7 @@ use crate::Scalar;
 /// | [`prox`](Self::prox) | bisection; beyond step 1 every local minimum on a grid | 70 to 10^4 | that of `phi` |
 /// | [`domain`](Self::domain) | values far out | 2 to 14 | |
 /// | [`slope_range`](Self::slope_range) | samples | 13,000 | not a bound |
+/// | [`growth`](Self::growth) | finite ends of the domain, linear pieces; else unknown | 2 to 16 | none |
 ///
 /// ```
 /// use neuronash::activation::ActivationCost;
@@ -150,6 +157,17 @@ pub trait ActivationCost<A: Scalar>: Debug + Send + Sync {
     /// their ends.
     fn linear_pieces(&self) -> Option<Vec<LinearPiece<A>>> {
         None
+    }
+
+    /// How `Psi` grows towards either end of the domain, which decides whether a neuron that excites itself has a best
+    /// response at all (theory 2.1).
+    ///
+    /// The default knows finite ends of the domain and the outermost [`linear_pieces`](Self::linear_pieces), if `phi`
+    /// follows them. Other tails are [`Tail::Unknown`], and are judged by the values of `phi` at the farthest drives that it has
+    /// finite values for: whether it is linear there to rounding, or grows faster than by a power of 1.0001, or else on which
+    /// side of the line in question it lies. A value that is not finite says nothing.
+    fn growth(&self) -> Growth<A> {
+        growth::known(self)
     }
 
     /// The activation cost `E_act(x) = Psi(x) - x^2/2`.

@@ -2,7 +2,7 @@
 
 use super::parameter::positive;
 use super::special::power_gap;
-use super::{ActivationCost, Domain, SlopeRange};
+use super::{ActivationCost, Domain, Growth, SlopeRange, Tail};
 use crate::Scalar;
 use crate::error::Result;
 
@@ -69,6 +69,14 @@ impl<A: Scalar> ActivationCost<A> for PowerLaw<A> {
     }
     fn steepest_input(&self) -> Option<A> {
         Some(if self.exponent > A::one() { A::infinity() } else { A::zero() })
+    }
+    fn growth(&self) -> Growth<A> {
+        let upper = match self.exponent {
+            k if k > A::one() => Tail::Subquadratic,
+            k if k < A::one() => Tail::Superquadratic,
+            _ => Tail::Quadratic { slope: A::one(), intercept: A::zero() },
+        };
+        Growth { lower: Tail::Bounded, upper }
     }
     fn fenchel_young(&self, x: A, z: A) -> A {
         if x < A::zero() {

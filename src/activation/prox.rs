@@ -1,7 +1,7 @@
 //! The proximal operator of an activation cost, with any step.
 
-use super::ActivationCost;
-use super::numeric::sign_change;
+use super::numeric::{farthest, outgrows_its_input, sign_change};
+use super::{ActivationCost, Tail};
 use crate::Scalar;
 
 /// `argmin_s E_act(s) + (s - z)^2/(2 step)`, from the stationary points `s = phi(y)`,
@@ -48,15 +48,30 @@ impl<A: Scalar, T: ActivationCost<A> + ?Sized> Problem<'_, A, T> {
         self.step * self.activation.potential(s) - (self.step - A::one()) * half * s * s - self.z * s
     }
 
-    /// Where the objective falls for ever, if it does: `g` has the wrong sign far out.
+    /// Where the objective falls for ever, if it does; for a step above 1.
     fn unbounded(&self) -> Option<A> {
-        let far = A::max_value() / (A::of(16.0) * (A::one() + self.step));
-        if self.slope(far) <= A::zero() {
-            Some(A::infinity())
-        } else if self.slope(-far) >= A::zero() {
-            Some(A::neg_infinity())
-        } else {
-            None
+        let growth = self.activation.growth();
+        [(growth.upper, A::one()), (growth.lower, -A::one())]
+            .into_iter()
+            .find(|&(tail, outwards)| self.falls(tail, outwards))
+            .map(|(_, outwards)| outwards * A::infinity())
+    }
+
+    /// Whether the objective falls for ever in the direction `outwards` (1 or -1): `g` has the wrong sign far out.
+    fn falls(&self, tail: Tail<A>, outwards: A) -> bool {
+        let (zero, excess) = (A::zero(), self.step - A::one());
+        match tail {
+            Tail::Bounded | Tail::Superquadratic => false,
+            Tail::Subquadratic => true,
+            Tail::Quadratic { slope, intercept } => {
+                let rise = self.step - excess * slope;
+                rise < zero || (rise == zero && outwards * (excess * intercept + self.z) > zero)
+            }
+            Tail::Unknown => farthest(|y| self.activation.activate(y), outwards).is_some_and(|far| {
+                let most = A::max_value() / (A::of(16.0) * (A::one() + self.step));
+                let far = far.max(-most).min(most);
+                outgrows_its_input(|y| self.activation.activate(y), far) || outwards * self.slope(far) <= zero
+            }),
         }
     }
 

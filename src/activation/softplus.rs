@@ -6,7 +6,7 @@ use super::special::{
     PI_SQUARED_SIXTH, dilogarithm_deficit, entropy_gap, exponential_gap, logistic, softplus, softplus_curvature,
     softplus_integral, softplus_inverse_integral,
 };
-use super::{ActivationCost, Domain, SlopeRange};
+use super::{ActivationCost, Domain, Growth, SlopeRange, Tail};
 use crate::Scalar;
 
 /// `phi(z) = ln(1 + e^{b z})/b` with gain `b`, a ReLU with a bend of width `1/b`;
@@ -65,6 +65,9 @@ impl<A: Scalar> ActivationCost<A> for Softplus<A> {
     }
     fn steepest_input(&self) -> Option<A> {
         Some(A::infinity())
+    }
+    fn growth(&self) -> Growth<A> {
+        Growth { lower: Tail::Bounded, upper: Tail::Quadratic { slope: A::one(), intercept: A::zero() } }
     }
     fn cost(&self, x: A) -> A {
         if x < A::zero() {

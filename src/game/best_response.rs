@@ -29,7 +29,8 @@ pub enum BestResponse<A> {
         #[cfg_attr(feature = "serde", serde(with = "crate::extended"))]
         energy: A,
     },
-    /// The energy falls for ever, so there is no best response.
+    /// The energy falls for ever, or beyond the largest numbers of the type, so there is no best response. For activations
+    /// whose [growth](crate::activation::ActivationCost::growth) is not known this is a judgement by samples.
     Unbounded {
         /// The end of the domain towards which it falls, `+inf` or `-inf`; `+inf` if it falls towards both.
         #[cfg_attr(feature = "serde", serde(with = "crate::extended"))]

@@ -4,12 +4,13 @@
 //! Since `phi` is monotone, `a - w phi(b) - c <= h <= b - w phi(a) - c` on `[a, b]`, so a cell is dropped only when it
 //! holds no root, or when the convexity of `Psi` shows that its energies are above one already found. What is left
 //! shrinks until `phi` is linear on it to rounding, as far as four samples tell, which happens at once on the pieces of
-//! a piecewise-linear `phi`. Where `phi` is unbounded, the last piece of that kind decides what happens at infinity.
+//! a piecewise-linear `phi`. Where `phi` is unbounded, its growth decides what happens at infinity, and where that is not
+//! known the values at the farthest drives at which it is finite.
 
 use super::best_response::BestResponse;
 use super::own_energy::OwnEnergy;
 use crate::Scalar;
-use crate::activation::Domain;
+use crate::activation::{Domain, Tail, farthest, outgrows_its_input};
 
 /// More cells than any activation of the crate needs; after that, the cells that are left count as minimisers if their
 /// energies agree.
@@ -54,6 +55,12 @@ enum End<A> {
     Bounded(A),
 }
 
+/// What `h` approaches far out: `rise |z| + level`, with the sign of the slope outwards.
+struct Line<A> {
+    rise: A,
+    level: A,
+}
+
 impl<A: Scalar> OwnEnergy<'_, A> {
     /// All global minimisers for a positive self-weight, whatever the slopes.
     pub(super) fn search(&self) -> BestResponse<A> {
@@ -83,8 +90,13 @@ impl<A: Scalar> OwnEnergy<'_, A> {
     fn point(&self, z: A) -> Point<A> {
         let s = self.activation.activate(z);
         let slope = self.slope_at(z, s);
-        let slope = if slope.abs() <= self.slope_error(z, s) { A::zero() } else { slope };
-        Point { z, s, slope, energy: self.at(s) }
+        let error = self.slope_error(z, s);
+        // An infinite slope is one beyond the largest number, not one within its rounding error.
+        let slope = if slope.abs() <= error && error.is_finite() { A::zero() } else { slope };
+        let energy = self.at(s);
+        // Energies are finite or `+inf`: `-inf` is an overflow, which says nothing.
+        let energy = if energy == A::neg_infinity() { A::nan() } else { energy };
+        Point { z, s, slope, energy }
     }
 
     /// What happens towards the domain's end `limit`, in the direction `outwards` (1 or -1).
@@ -93,14 +105,34 @@ impl<A: Scalar> OwnEnergy<'_, A> {
             // A root z = w phi(z) + c lies within w limit + c.
             return End::Bounded(self.self_weight * limit + self.drive);
         }
+        let growth = self.activation.growth();
+        match if outwards > A::zero() { growth.upper } else { growth.lower } {
+            Tail::Subquadratic => End::Falls,
+            Tail::Quadratic { slope, intercept } => {
+                // The signs are those of the exact numbers.
+                let rise = (-self.self_weight).mul_add(slope, A::one());
+                let level = -outwards * self.self_weight.mul_add(intercept, self.drive);
+                if rise < A::zero() || (rise == A::zero() && level < A::zero()) {
+                    End::Falls
+                } else {
+                    self.sampled_end(outwards, Some(Line { rise, level }))
+                }
+            }
+            Tail::Bounded | Tail::Superquadratic | Tail::Unknown => self.sampled_end(outwards, None),
+        }
+    }
+
+    /// As [`end`](Self::end), from values of `phi`, where `h` is known to approach a line that does not fall outwards, or
+    /// nothing is known.
+    fn sampled_end(&self, outwards: A, known: Option<Line<A>>) -> End<A> {
         let two = A::of(2.0);
-        // Beyond this, energies overflow.
-        let far = (A::max_value().sqrt() / A::of(1024.0)).max(self.drive.abs() * A::of(4.0)).min(A::max_value() / two);
+        let phi = |z: A| self.activation.activate(z);
+        let Some(far) = farthest(phi, outwards) else { return End::Bounded(outwards * self.drive.abs().max(A::one())) };
         let slope_of = |near: &Point<A>, far: &Point<A>| (far.s - near.s) / (far.z - near.z);
-        let mut cell = (self.point(outwards * far / two), self.point(outwards * far));
+        let mut cell = (self.point(far / two), self.point(far));
         if !self.is_linear(&cell.0, &cell.1) {
-            let falls = cell.1.slope * outwards < A::zero() || !cell.1.slope.is_finite();
-            return if falls { End::Falls } else { End::Bounded(cell.1.z) };
+            let rises = cell.1.slope * outwards > A::zero() && (known.is_some() || !outgrows_its_input(phi, far));
+            return if rises { End::Bounded(self.beyond_the_minima(far)) } else { End::Falls };
         }
         let slope = slope_of(&cell.0, &cell.1);
         let same = |m: A| (m - slope).abs() <= A::of(8.0) * A::epsilon() * slope.abs();
@@ -113,9 +145,13 @@ impl<A: Scalar> OwnEnergy<'_, A> {
             cell = next;
         }
         let start = cell.0;
-        let rise = A::one() - self.self_weight * slope;
-        if rise.abs() <= A::of(8.0) * A::epsilon() {
-            match start.slope * outwards {
+        let Line { rise, level } = known.unwrap_or_else(|| {
+            let rise = A::one() - self.self_weight * slope;
+            let rise = if rise.abs() <= A::of(8.0) * A::epsilon() { A::zero() } else { rise };
+            Line { rise, level: start.slope * outwards }
+        });
+        if rise == A::zero() {
+            match level {
                 h if h < A::zero() => End::Falls,
                 h if h > A::zero() => End::Bounded(start.z),
                 _ => End::Flat(start),
@@ -124,8 +160,20 @@ impl<A: Scalar> OwnEnergy<'_, A> {
             End::Falls
         } else {
             let missing = (-start.slope * outwards / rise).max(A::zero());
-            End::Bounded(start.z + outwards * (missing * A::of(1.001) + start.z.abs()))
+            let beyond = missing * A::of(1.001) + start.z.abs();
+            End::Bounded(start.z + outwards * beyond.min(A::max_value() / A::of(4.0)))
         }
+    }
+
+    /// A drive up to `far`, where the energy rises outwards, beyond which no minimum is looked for: as far out as energies do
+    /// not overflow, or farther if they still fall there.
+    fn beyond_the_minima(&self, far: A) -> A {
+        let outwards = far.signum();
+        let mut size = (A::max_value().sqrt() / A::of(1024.0)).max(self.drive.abs() * A::of(4.0));
+        while size < far.abs() && self.point(outwards * size).slope * outwards <= A::zero() {
+            size *= A::of(1024.0);
+        }
+        outwards * size.min(far.abs())
     }
 
     /// Cells that double in width away from zero, cut at the drive and at equal distances.

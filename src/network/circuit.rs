@@ -9,7 +9,7 @@ use ndarray::{Array1, ArrayViewMut1};
 use super::population::{Members, Population};
 use super::weights::Weights;
 use crate::Scalar;
-use crate::activation::{ActivationCost, SlopeRange};
+use crate::activation::{self, ActivationCost, SlopeRange};
 use crate::check::{finite_vector, positive_vector};
 use crate::error::{Error, Result};
 
@@ -175,6 +175,9 @@ impl<A: Scalar> Parts<A> {
         let input = self.input.unwrap_or_else(|| Array1::zeros(n));
         finite_vector("input", input.view(), n)?;
         let population_of = assign(&self.populations, n)?;
+        for population in &self.populations {
+            activation::check(&*population.activation, &format!("population {}", population.name))?;
+        }
         Ok(Circuit { weights: Arc::new(weights), time_constants, input, populations: self.populations, population_of })
     }
 }

@@ -7,6 +7,7 @@ use std::ops::Range;
 use ndarray::{Array1, Array2, ArrayBase, ArrayView1, ArrayView2, ArrayViewMut1, Axis, CowArray, Data, Ix1, Ix2, Zip};
 use sprs::CsMat;
 
+use super::weights::ROW_MAJOR;
 use super::{Weights, WeightsView};
 use crate::Scalar;
 use crate::check::length;
@@ -55,7 +56,7 @@ impl<A: Scalar> Weights<A> {
     pub(crate) fn dot_into(&self, x: ArrayView1<'_, A>, mut out: ArrayViewMut1<'_, A>) {
         let x = CowArray::from(x);
         let x = x.as_standard_layout();
-        let x = x.as_slice().expect("a vector in standard layout");
+        let x = slice(&x);
         match out.as_slice_mut() {
             Some(target) => self.dot_slices(x, target),
             None => {
@@ -90,10 +91,10 @@ impl<A: Scalar> Weights<A> {
         let mut out = Array1::zeros(self.len());
         match self.view() {
             WeightsView::Dense(w) => {
-                let (n, all) = (w.ncols(), w.to_slice().expect("dense weights in standard layout"));
+                let (n, all) = (w.ncols(), w.to_slice().expect(ROW_MAJOR));
                 let x = CowArray::from(x);
                 let x = x.as_standard_layout();
-                let x = x.as_slice().expect("a vector in standard layout");
+                let x = slice(&x);
                 for part in by_blocks(x.len(), self.stored(), |rows| combine(&all[rows.start * n..], &x[rows], n)) {
                     out += &ArrayView1::from(&part);
                 }
@@ -192,12 +193,17 @@ impl RoundedWeights {
         let (outward, underflow) = ((1.0 - roundings).recip(), n * (8.0 * f64::from(f32::MIN_POSITIVE) + lost));
         let mut product = vec![0.0; m.len()];
         by_rows(&mut product, self.entries.len(), |i| {
-            let row = self.entries.row(i).to_slice().expect("rows that lie one after the other");
-            let sum = absolute_inner(row, &unit);
+            let row = self.entries.row(i);
+            let sum = absolute_inner(row.to_slice().expect(ROW_MAJOR), &unit);
             mul_up(f64::from(sum) * outward + underflow, size)
         });
         product
     }
+}
+
+/// The entries of a vector in standard order.
+fn slice<'a, A: Scalar>(x: &'a CowArray<'_, A, Ix1>) -> &'a [A] {
+    x.as_slice().expect("a vector in standard order is a slice")
 }
 
 /// Rounds a row into `copy`; returns its largest magnitude, infinite if one is out of range.

@@ -64,6 +64,9 @@ enum Storage<A> {
     Sparse(CsMat<A>),
 }
 
+/// Why dense weights have rows that are slices.
+pub(super) const ROW_MAJOR: &str = "dense weights are stored in row-major order";
+
 /// A look at the stored matrix, to choose an algorithm by its form.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
@@ -182,7 +185,7 @@ impl<A: Scalar> Weights<A> {
     pub fn row(&self, i: usize) -> impl Iterator<Item = (usize, A)> + Clone + '_ {
         let (indices, values): (Option<&[usize]>, &[A]) = match &self.storage {
             _ if i >= self.len() => (None, &[]),
-            Storage::Dense(w) => (None, w.row(i).to_slice().expect("rows of dense weights lie one after the other")),
+            Storage::Dense(w) => (None, &w.as_slice().expect(ROW_MAJOR)[i * w.ncols()..(i + 1) * w.ncols()]),
             Storage::Sparse(w) => {
                 let range = w.indptr().outer_inds_sz(i);
                 (Some(&w.indices()[range.clone()]), &w.data()[range])

@@ -6,9 +6,10 @@ use neuronash::activation::{ActivationCost, FromFn, from_fn};
 use neuronash::circuits::cortical_column::{ColumnVerdict, CorticalColumn, Coupling};
 use neuronash::circuits::{LateralInhibition, WilsonCowan};
 
-/// The sampled slopes of a closure look like [0, 1], but it has a step of slope 100 that samples need not hit.
+/// The sampled slopes of a closure look like [0, 1], but it has a step of slope 100, of a height that samples cannot tell
+/// from rounding.
 fn undeclared() -> FromFn<f64, impl Fn(f64) -> f64 + Send + Sync + Clone> {
-    from_fn("undeclared", |z: f64| z.max(0.0) + 100.0 * (z - 1.23456).clamp(0.0, 1e-9))
+    from_fn("undeclared", |z: f64| z.max(0.0) + 100.0 * (z - 1.23456).clamp(0.0, 1e-11))
 }
 
 fn asks_for_a_declaration<T: std::fmt::Debug>(result: Result<T, Error>) {

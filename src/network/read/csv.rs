@@ -3,17 +3,18 @@
 use std::io::{BufRead, Read};
 use std::path::Path;
 
-use ::csv::{ByteRecord, Reader, ReaderBuilder};
+use ::csv::{ByteRecord, Position, Reader, ReaderBuilder};
 use ndarray::Array2;
 
-use super::{Origin, from_path, number};
+use super::{Origin, from_path, number, without_mark};
 use crate::Scalar;
 use crate::error::{Error, Result};
 use crate::network::Weights;
 
 /// Dense weights from comma-separated numbers: line `i` of `n` holds the `n` weights onto neuron `i`.
 ///
-/// There is no header line. Blank lines and lines that start with `#` are skipped.
+/// There is no header line. Blank lines are skipped, and so are lines that start with `#` before the first row; further down
+/// such a line is refused like any other that does not hold numbers.
 ///
 /// # Errors
 /// A file that cannot be read, a field that is not a finite number, or lines that do not make a square matrix.
@@ -34,7 +35,7 @@ pub fn csv<A: Scalar>(path: impl AsRef<Path>) -> Result<Weights<A>> {
 /// # Errors
 /// As [`csv`](fn@csv).
 pub fn csv_from<A: Scalar>(reader: impl Read, name: &str) -> Result<Weights<A>> {
-    let table = Table::new(Origin { name }, reader)?;
+    let table = Table::new(Origin { name }, reader, None)?;
     let mut records = table.records(false);
     let mut record = ByteRecord::new();
     let mut values: Vec<A> = Vec::new();
@@ -67,31 +68,53 @@ pub fn csv_from<A: Scalar>(reader: impl Read, name: &str) -> Result<Weights<A>> 
 pub(super) struct Table<'a> {
     pub(super) origin: Origin<'a>,
     text: Vec<u8>,
+    /// Where the blank lines and comments before the first record end.
+    head: usize,
+    /// The byte that marks lines as comments further down.
+    comment: Option<u8>,
 }
 
 impl<'a> Table<'a> {
-    pub(super) fn new(origin: Origin<'a>, mut reader: impl Read) -> Result<Self> {
+    /// Lines before the first record that start with `#`, or with `comment`, are comments.
+    pub(super) fn new(origin: Origin<'a>, mut reader: impl Read, comment: Option<u8>) -> Result<Self> {
         let mut text = Vec::new();
         reader.read_to_end(&mut text).map_err(|error| origin.io(&error))?;
-        Ok(Self { origin, text })
+        let mut rest = without_mark(&text);
+        while let Some(&first) = rest.first()
+            && (matches!(first, b'#' | b'\n' | b'\r') || Some(first) == comment)
+        {
+            let end = rest.iter().position(|b| matches!(b, b'\n' | b'\r')).map_or(rest.len(), |end| end + 1);
+            rest = &rest[end..];
+        }
+        let head = text.len() - rest.len();
+        let table = Self { origin, text, head, comment };
+        match table.text.windows(2).position(|pair| pair[0] == b'\r' && pair[1] != b'\n') {
+            // A comment is taken to end at a line feed.
+            Some(at) if comment.is_some() => {
+                let line = 1 + table.text[..at].iter().filter(|&&b| b == b'\n').count();
+                Err(origin.parse(line, "a carriage return without a line feed, where comments are to be skipped"))
+            }
+            _ => Ok(table),
+        }
     }
 
     /// The records of the text, whose first one names the columns if there are `headers`.
     pub(super) fn records(&self, headers: bool) -> Reader<&[u8]> {
-        ReaderBuilder::new().has_headers(headers).flexible(true).comment(Some(b'#')).from_reader(&self.text)
+        let mut options = ReaderBuilder::new();
+        options.has_headers(headers).flexible(true).comment(self.comment);
+        options.from_reader(&self.text[self.head..])
     }
 
     /// The error on the line where a record starts.
     pub(super) fn error(&self, record: &ByteRecord, message: impl Into<String>) -> Error {
-        let reached = record.position().map_or(0, |p| p.byte() as usize).min(self.text.len());
-        self.origin.parse(self.line(reached), message)
+        self.origin.parse(self.line(record.position()), message)
     }
 
     pub(super) fn failure(&self, error: ::csv::Error) -> Error {
-        let reached = error.position().map_or(0, |p| p.byte() as usize).min(self.text.len());
+        let line = self.line(error.position());
         match error.into_kind() {
             ::csv::ErrorKind::Io(error) => self.origin.io(&error),
-            kind => self.origin.parse(self.line(reached), format!("{kind:?}")),
+            kind => self.origin.parse(line, format!("{kind:?}")),
         }
     }
 
@@ -101,11 +124,12 @@ impl<'a> Table<'a> {
 
     /// The line of the first record at or after a place. The reader's own positions come before the blank lines
     /// and comments that it skips.
-    fn line(&self, reached: usize) -> usize {
-        let (before, mut after) = self.text.split_at(reached);
+    fn line(&self, reached: Option<&Position>) -> usize {
+        let reached = self.head + reached.map_or(0, |p| p.byte() as usize);
+        let (before, mut after) = self.text.split_at(reached.min(self.text.len()));
         let mut line = 1 + before.iter().filter(|&&b| b == b'\n').count();
         while let Some(end) = after.iter().position(|&b| b == b'\n') {
-            if !matches!(after[0], b'\n' | b'\r' | b'#') {
+            if !matches!(after[0], b'\n' | b'\r') && Some(after[0]) != self.comment {
                 break;
             }
             line += 1;

@@ -21,6 +21,9 @@ type WeightOf<'a, A> = Box<dyn Fn(&Edge<'_>) -> Result<A> + 'a>;
 /// other columns or another rule are given. Several lines for the same pair add up. Neurons are numbered in the order
 /// of their names (byte order).
 ///
+/// Every line below the header is a connection, save blank ones and those that [`comments`](Self::comments) marks: a name may
+/// begin with any character. Lines that start with `#` before the header are skipped.
+///
 /// ```
 /// use neuronash::network::read::EdgeList;
 ///
@@ -36,6 +39,7 @@ type WeightOf<'a, A> = Box<dyn Fn(&Edge<'_>) -> Result<A> + 'a>;
 pub struct EdgeList<'a, A> {
     pre: String,
     post: String,
+    comment: Option<u8>,
     weight: WeightOf<'a, A>,
 }
 
@@ -90,7 +94,8 @@ impl<A: Scalar> TryFrom<Unchecked<A>> for NamedWeights<A> {
 
 impl<A: Scalar> Default for EdgeList<'_, A> {
     fn default() -> Self {
-        Self { pre: "pre".into(), post: "post".into(), weight: Box::new(|edge| edge.number("weight")) }
+        let weight = Box::new(|edge: &Edge<'_>| edge.number("weight"));
+        Self { pre: "pre".into(), post: "post".into(), comment: None, weight }
     }
 }
 
@@ -103,6 +108,12 @@ impl<'a, A: Scalar> EdgeList<'a, A> {
     /// The columns that name the sending and the receiving neuron.
     pub fn columns(mut self, pre: impl Into<String>, post: impl Into<String>) -> Self {
         (self.pre, self.post) = (pre.into(), post.into());
+        self
+    }
+
+    /// Skips all lines that start with this byte, such as `b'#'`.
+    pub fn comments(mut self, start: u8) -> Self {
+        self.comment = Some(start);
         self
     }
 
@@ -126,7 +137,7 @@ impl<'a, A: Scalar> EdgeList<'a, A> {
     /// # Errors
     /// As [`read`](Self::read).
     pub fn read_from(&self, reader: impl Read, name: &str) -> Result<NamedWeights<A>> {
-        let table = Table::new(Origin { name }, reader)?;
+        let table = Table::new(Origin { name }, reader, self.comment)?;
         let mut records = table.records(true);
         let header = records.byte_headers().map_err(|error| table.failure(error))?;
         let columns: Vec<String> =

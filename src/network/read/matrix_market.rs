@@ -5,16 +5,18 @@ use std::path::Path;
 
 use ndarray::Array2;
 
-use super::{Origin, from_path, number, shown};
+use super::{Origin, from_path, number, shown, without_mark};
 use crate::Scalar;
 use crate::error::{Error, Result};
 use crate::network::Weights;
 
 /// Weights from a Matrix Market file (`.mtx`): sparse from the `coordinate` format, dense from `array`.
 ///
-/// Fields `real`, `integer` and `pattern` (all weights 1) and symmetries `general`, `symmetric` and `skew-symmetric` are
-/// read; symmetric files list the entries on and below the diagonal, skew-symmetric ones those below. Coordinates that
-/// are listed more than once add up. Format: Boisvert, Pozo, Remington, "The Matrix Market exchange formats", NISTIR 5935.
+/// Fields `real`, `integer`, `unsigned-integer` and `pattern` (all weights 1) and symmetries `general`, `symmetric` and
+/// `skew-symmetric` are read. Symmetric and skew-symmetric files list one triangle: the lower one by the standard; a
+/// coordinate file may list the upper one instead, and a skew-symmetric one zeros on the diagonal. Coordinates that
+/// are listed more than once add up. A banner that begins with one `%` instead of two is read as well. Comments are lines that
+/// start with `%`. Format: Boisvert, Pozo, Remington, "The Matrix Market exchange formats", NISTIR 5935.
 ///
 /// # Errors
 /// A file that cannot be read, is malformed, complex or not square, or whose indices or number of entries are not those
@@ -62,7 +64,7 @@ impl Header {
         }
         let text = String::from_utf8_lossy(&lines.buffer).to_ascii_lowercase();
         let words: Vec<&str> = text.split_ascii_whitespace().collect();
-        let &["%%matrixmarket", object, format, field, symmetry] = words.as_slice() else {
+        let &["%%matrixmarket" | "%matrixmarket", object, format, field, symmetry] = words.as_slice() else {
             return Err(lines.error("the first line is not `%%MatrixMarket matrix FORMAT FIELD SYMMETRY`"));
         };
         if object != "matrix" {
@@ -74,10 +76,12 @@ impl Header {
             other => return Err(lines.error(format!("format {other:?}; allowed: coordinate, array"))),
         };
         let pattern = match field {
-            "real" | "integer" => false,
+            "real" | "integer" | "unsigned-integer" => false,
             "pattern" if format == Format::Coordinate => true,
             "pattern" => return Err(lines.error("field `pattern` goes with format `coordinate` only")),
-            other => return Err(lines.error(format!("field {other:?}; allowed: real, integer, pattern"))),
+            other => {
+                return Err(lines.error(format!("field {other:?}; allowed: real, integer, unsigned-integer, pattern")));
+            }
         };
         let symmetry = match symmetry {
             "general" => Symmetry::General,
@@ -96,6 +100,8 @@ fn coordinate<A: Scalar>(lines: &mut Lines<'_, impl Read>, header: &Header) -> R
     let [rows, columns, count] = lines.sizes("rows, columns and the number of entries")?;
     let n = lines.square(rows, columns)?;
     let mut entries = Vec::new();
+    // Whether the file lists the lower triangle, once that is known.
+    let mut triangle = None;
     for k in 0..count {
         if !lines.next_data()? {
             return Err(lines.error(format!("the text ends after {k} of {count} entries")));
@@ -111,16 +117,22 @@ fn coordinate<A: Scalar>(lines: &mut Lines<'_, impl Read>, header: &Header) -> R
         let (i, j) = (lines.index("row", row, n)?, lines.index("column", column, n)?);
         let value = value.map_or(Ok(A::one()), |v| lines.number(v))?;
         entries.push((i, j, value));
-        match header.symmetry {
-            Symmetry::General => {}
-            Symmetry::Symmetric if i > j => entries.push((j, i, value)),
-            Symmetry::Skew if i > j => entries.push((j, i, -value)),
-            Symmetry::Symmetric if i == j => {}
-            Symmetry::Symmetric => {
-                return Err(lines.error("a symmetric file has entries on and below the diagonal only"));
-            }
-            Symmetry::Skew => return Err(lines.error("a skew-symmetric file has entries below the diagonal only")),
+        if header.symmetry == Symmetry::General {
+            continue;
         }
+        let skew = header.symmetry == Symmetry::Skew;
+        if i == j {
+            if skew && !value.is_zero() {
+                return Err(lines.error("a skew-symmetric matrix has zeros on the diagonal"));
+            }
+            continue;
+        }
+        if *triangle.get_or_insert(i > j) != (i > j) {
+            return Err(
+                lines.error("entries on both sides of the diagonal, where the symmetry leaves one to be listed")
+            );
+        }
+        entries.push((j, i, if skew { -value } else { value }));
     }
     lines.finish(count)?;
     Weights::from_triplets(n, entries).map_err(|error| lines.error(error.to_string()))
@@ -129,31 +141,36 @@ fn coordinate<A: Scalar>(lines: &mut Lines<'_, impl Read>, header: &Header) -> R
 fn array<A: Scalar>(lines: &mut Lines<'_, impl Read>, header: &Header) -> Result<Weights<A>> {
     let [rows, columns] = lines.sizes("rows and columns")?;
     let n = lines.square(rows, columns)?;
-    // Entry k of the file is the k-th of the stored triangle, column by column.
-    let first_row = |j: usize| match header.symmetry {
-        Symmetry::General => 0,
-        Symmetry::Symmetric => j,
-        Symmetry::Skew => j + 1,
+    let square = n.checked_mul(n);
+    let triangle = n.checked_add(1).and_then(|m| n.checked_mul(m)).map(|p| p / 2);
+    let counts = match header.symmetry {
+        Symmetry::General => square.map(|all| (all, all)),
+        Symmetry::Symmetric => triangle.map(|all| (all, all)),
+        // Some programs write the zeros of the diagonal.
+        Symmetry::Skew => triangle.map(|all| (all - n, all)),
     };
-    let count = match header.symmetry {
-        Symmetry::General => n.checked_mul(n),
-        Symmetry::Symmetric => n.checked_add(1).and_then(|m| n.checked_mul(m)).map(|p| p / 2),
-        Symmetry::Skew => n.checked_mul(n - 1).map(|p| p / 2),
+    let Some((least, most)) = counts else {
+        return Err(lines.error(format!("{n} x {n} entries do not fit in memory")));
     };
-    let Some(count) = count else { return Err(lines.error(format!("{n} x {n} entries do not fit in memory"))) };
     let mut values: Vec<A> = Vec::new();
-    while values.len() < count {
-        if !lines.next_data()? {
-            return Err(lines.error(format!("the text ends after {} of {count} entries", values.len())));
-        }
+    while lines.next_data()? {
         for word in lines.words() {
             values.push(lines.number(word)?);
         }
-        if values.len() > count {
-            return Err(lines.error(format!("more than the announced {count} entries")));
+        if values.len() > most {
+            return Err(lines.error(format!("more than the announced {most} entries")));
         }
     }
-    lines.finish(count)?;
+    let found = values.len();
+    if found != least && found != most {
+        return Err(lines.error(format!("the text ends after {found} of {least} entries")));
+    }
+    // Entry k of the file is the k-th of the stored triangle, column by column.
+    let first_row = |j: usize| match header.symmetry {
+        Symmetry::General => 0,
+        Symmetry::Skew if found < most => j + 1,
+        Symmetry::Symmetric | Symmetry::Skew => j,
+    };
     let mut all = Array2::zeros((n, n));
     let mut values = values.into_iter();
     for j in 0..n {
@@ -162,6 +179,10 @@ fn array<A: Scalar>(lines: &mut Lines<'_, impl Read>, header: &Header) -> Result
             match header.symmetry {
                 Symmetry::General => {}
                 Symmetry::Symmetric => all[[j, i]] = value,
+                Symmetry::Skew if i == j && !value.is_zero() => {
+                    return Err(lines.error("a skew-symmetric matrix has zeros on the diagonal"));
+                }
+                Symmetry::Skew if i == j => all[[i, i]] = A::zero(),
                 Symmetry::Skew => all[[j, i]] = -value,
             }
         }
@@ -186,6 +207,9 @@ impl<'a, R: Read> Lines<'a, R> {
     fn advance(&mut self) -> Result<bool> {
         self.buffer.clear();
         let read = self.reader.read_until(b'\n', &mut self.buffer).map_err(|error| self.origin.io(&error))?;
+        if self.line == 0 && without_mark(&self.buffer).len() < self.buffer.len() {
+            self.buffer = without_mark(&self.buffer).to_vec();
+        }
         self.line += usize::from(read > 0);
         Ok(read > 0)
     }

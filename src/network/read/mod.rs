@@ -2,8 +2,9 @@
 //!
 //! Each format has a function that takes a path and one that takes any [`Read`](std::io::Read) together with the name
 //! that error messages give to the text. Malformed input is an [`Error::Parse`] with the file and the line, counted from
-//! 1; a file that cannot be opened or read is an [`Error::Io`]. Numbers that are not finite, also
-//! after rounding to the wanted type, are refused.
+//! 1; a file that cannot be opened or read is an [`Error::Io`]. Numbers that are not finite, or that would become 0 though they
+//! are not, also after rounding to the wanted type, are refused. No line is left out but blank ones and comments, which
+//! are told from data by rules that each reader states. A byte-order mark at the start is passed over.
 //!
 //! ```
 //! use neuronash::network::{FiringRateNetwork, read};
@@ -56,15 +57,43 @@ impl Origin<'_> {
     }
 }
 
-/// The number in `text`, finite in the wanted type, or why it is none.
+/// The number in `text`, in the range of the wanted type, or why it is none.
 fn number<A: Scalar>(text: &[u8]) -> std::result::Result<A, String> {
     let text = text.trim_ascii();
-    let number = std::str::from_utf8(text).ok().and_then(|t| t.parse::<f64>().ok());
-    match number.map(A::of) {
-        Some(v) if v.is_finite() => Ok(v),
-        Some(_) => Err(format!("{} is not a finite number", shown(text))),
-        None => Err(format!("{} is not a number", shown(text))),
+    let Some(number) = std::str::from_utf8(text).ok().and_then(|t| t.parse::<f64>().ok()) else {
+        return Err(format!("{} is not a number", shown(text)));
+    };
+    if number == 0.0 && !is_zero(text) {
+        return Err(too_small(shown(text)));
     }
+    in_range(number, || shown(text))
+}
+
+/// A number in the wanted type, or why it has none; `shown` is the number as the file gives it.
+fn in_range<A: Scalar>(number: f64, shown: impl Fn() -> String) -> std::result::Result<A, String> {
+    let rounded = A::of(number);
+    if !rounded.is_finite() {
+        Err(format!("{} is not a finite number", shown()))
+    } else if rounded.is_zero() && number != 0.0 {
+        Err(too_small(shown()))
+    } else {
+        Ok(rounded)
+    }
+}
+
+fn too_small(shown: String) -> String {
+    format!("{shown} is not 0, but smaller than any number of this type")
+}
+
+/// Whether the digits of a decimal number before its exponent are all 0.
+fn is_zero(text: &[u8]) -> bool {
+    let digits = text.split(|b| matches!(b, b'e' | b'E')).next().unwrap_or(text);
+    !digits.iter().any(|b| matches!(b, b'1'..=b'9'))
+}
+
+/// A text without the byte-order mark that some programs put before it.
+fn without_mark(text: &[u8]) -> &[u8] {
+    text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
 }
 
 /// A piece of a file as an error message shows it.

@@ -8,7 +8,7 @@ use ndarray_npy::ReadableElement;
 use ndarray_npy::npy::header::Header;
 use num_traits::ToPrimitive;
 
-use super::{Origin, from_path};
+use super::{Origin, from_path, in_range};
 use crate::Scalar;
 use crate::error::{Error, Result};
 use crate::network::Weights;
@@ -17,7 +17,8 @@ use crate::network::Weights;
 /// order, C or Fortran memory order. Numbers are rounded to the wanted type.
 ///
 /// # Errors
-/// A file that cannot be read, is malformed (line 0: the format has no lines) or holds numbers that are not finite.
+/// A file that cannot be read, is malformed (line 0: the format has no lines) or holds numbers that are not finite, or that
+/// are too small for the wanted type.
 pub fn npy<A: Scalar>(path: impl AsRef<Path>) -> Result<Weights<A>> {
     from_path(path.as_ref(), |file, name| npy_from(file, name))
 }
@@ -77,8 +78,13 @@ impl File<'_> {
         }
         let values = T::read_to_end_exact_vec(self.data, &self.header.type_descriptor, n * n)
             .map_err(|error| self.fail(error))?;
-        // Every number of these types is within the range of f64.
-        let values = values.into_iter().map(|v| A::of(v.to_f64().unwrap_or(f64::NAN))).collect();
+        let converted = values.into_iter().enumerate().map(|(k, v)| {
+            let v = v.to_f64().expect("every number of these types has a nearest double");
+            // Where the file's order is Fortran's, columns come first.
+            let (row, column) = if self.header.layout.is_fortran() { (k % n, k / n) } else { (k / n, k % n) };
+            in_range(v, || format!("entry [{row}][{column}], {v},")).map_err(|message| self.origin.parse(0, message))
+        });
+        let values = converted.collect::<Result<Vec<A>>>()?;
         let shape = Ix2(n, n).set_f(self.header.layout.is_fortran());
         Array2::from_shape_vec(shape, values).map_err(|error| self.fail(error))
     }
