@@ -49,3 +49,15 @@ fn proofs_do_not_rest_on_sampled_slopes() {
     asks_for_a_declaration(pair.certifying_weights());
     asks_for_a_declaration(pair.network().certify());
 }
+
+#[test]
+fn circuits_refuse_activations_that_decrease() {
+    let silu = || from_fn("SiLU", |z: f64| z / (1.0 + (-z).exp()));
+    let pair = WilsonCowan::builder().w_ee(0.5).w_ei(1.0).w_ie(1.0).inhibitory(silu()).build();
+    let columns = LateralInhibition::builder(2).w_ei(1.0).excitatory(silu()).build();
+    for (message, name) in
+        [(pair.unwrap_err().to_string(), "inhibitory"), (columns.unwrap_err().to_string(), "excitatory")]
+    {
+        assert!(message.contains("SiLU") && message.contains("do not decrease") && message.contains(name), "{message}");
+    }
+}

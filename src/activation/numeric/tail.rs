@@ -3,7 +3,7 @@
 use crate::Scalar;
 
 /// The farthest drive in the direction `outwards` (1 or -1), to a factor of 2, such that `phi` has finite values there and
-/// half way there that do not fall outwards; `None` if there is none of size 1 or more.
+/// half way there that do not fall outwards; `None` if there is none above the square root of the smallest number.
 ///
 /// Values that are not finite, or that fall, are signs of an overflow inside `phi`.
 pub(crate) fn farthest<A: Scalar>(phi: impl Fn(A) -> A, outwards: A) -> Option<A> {
@@ -15,7 +15,7 @@ pub(crate) fn farthest<A: Scalar>(phi: impl Fn(A) -> A, outwards: A) -> Option<A
     let mut size = most;
     while !usable(size) {
         size /= A::of(64.0);
-        if size < A::one() {
+        if size < A::min_positive_value().sqrt() {
             return None;
         }
     }

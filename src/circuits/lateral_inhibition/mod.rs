@@ -22,7 +22,7 @@ use self::condition::{Exact, Modes};
 use super::WilsonCowan;
 use super::parameters::{magnitude, positive, two_activations};
 use crate::Scalar;
-use crate::activation::{ActivationCost, Relu};
+use crate::activation::{self, ActivationCost, Relu};
 use crate::check::finite;
 use crate::error::{Error, Result};
 use crate::network::{FiringRateNetwork, Members, Weights};
@@ -389,7 +389,8 @@ impl<A: Scalar> LateralInhibitionBuilder<A> {
     /// Checks everything once.
     ///
     /// # Errors
-    /// Fewer than two columns or more than a weight matrix can have, weights that are negative or not finite, time constants that are not positive.
+    /// Fewer than two columns or more than a weight matrix can have, weights that are negative or not finite, time constants
+    /// that are not positive, activations that samples show to decrease or to leave what they declare.
     pub fn build(self) -> Result<LateralInhibition<A>> {
         if self.columns < 2 {
             return Err(Error::invalid("columns", self.columns, "2 or more: lateral inhibition needs a neighbour"));
@@ -409,6 +410,8 @@ impl<A: Scalar> LateralInhibitionBuilder<A> {
         }
         positive("tau_e", self.tau_e)?;
         positive("tau_i", self.tau_i)?;
+        activation::check(&*self.phi_e, "excitatory")?;
+        activation::check(&*self.phi_i, "inhibitory")?;
         Ok(LateralInhibition { parts: self })
     }
 }

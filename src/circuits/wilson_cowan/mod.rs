@@ -19,7 +19,7 @@ use ndarray::{Array2, array};
 
 use super::parameters::{magnitude, positive, two_activations};
 use crate::Scalar;
-use crate::activation::{ActivationCost, Relu};
+use crate::activation::{self, ActivationCost, Relu};
 use crate::check::finite;
 use crate::error::Result;
 use crate::game::{Split, split};
@@ -300,6 +300,8 @@ impl<A: Scalar> WilsonCowanBuilder<A> {
         }
         positive("tau_e", self.tau_e)?;
         positive("tau_i", self.tau_i)?;
+        activation::check(&*self.phi_e, "excitatory")?;
+        activation::check(&*self.phi_i, "inhibitory")?;
         finite("u_e", self.u_e)?;
         finite("u_i", self.u_i)?;
         Ok(WilsonCowan { parts: self })

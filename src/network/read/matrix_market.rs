@@ -163,7 +163,8 @@ fn array<A: Scalar>(lines: &mut Lines<'_, impl Read>, header: &Header) -> Result
     }
     let found = values.len();
     if found != least && found != most {
-        return Err(lines.error(format!("the text ends after {found} of {least} entries")));
+        let or_more = if least < most { format!(", or {most} with those on the diagonal") } else { String::new() };
+        return Err(lines.error(format!("the text ends after {found} of {least} entries{or_more}")));
     }
     // Entry k of the file is the k-th of the stored triangle, column by column.
     let first_row = |j: usize| match header.symmetry {

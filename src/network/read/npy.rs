@@ -82,7 +82,7 @@ impl File<'_> {
             let v = v.to_f64().expect("every number of these types has a nearest double");
             // Where the file's order is Fortran's, columns come first.
             let (row, column) = if self.header.layout.is_fortran() { (k % n, k / n) } else { (k / n, k % n) };
-            in_range(v, || format!("entry [{row}][{column}], {v},")).map_err(|message| self.origin.parse(0, message))
+            in_range(v, || format!("entry [{row}][{column}], {v:e},")).map_err(|message| self.origin.parse(0, message))
         });
         let values = converted.collect::<Result<Vec<A>>>()?;
         let shape = Ix2(n, n).set_f(self.header.layout.is_fortran());
