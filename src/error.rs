@@ -92,7 +92,7 @@ pub enum Error {
     },
     /// No equilibrium was found.
     #[error(
-        "no equilibrium found in {iterations} iterations ({method}): {reason}; residual {residual:e} where {threshold:e} was asked for"
+        "no equilibrium found in {iterations} iterations ({method}): {reason}; residual {residual:e} where {threshold:e} was asked for; {advice}"
     )]
     NotConverged {
         /// The last method that was tried.
@@ -105,6 +105,8 @@ pub enum Error {
         residual: f64,
         /// The residual that was asked for.
         threshold: f64,
+        /// What else to try.
+        advice: String,
     },
     /// An observer asked to stop a computation that has nothing to show for its part.
     #[error("{what} was stopped by its observer")]

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use ndarray::Array1;
 
-use super::drive::{Iterate, Point, Task};
+use super::drive::{Iterate, Next, Point, Task};
 use super::guard::{Guard, Judgement};
 use super::method::{Anderson, MethodName};
 use crate::Scalar;
@@ -99,10 +99,10 @@ impl<A: Scalar> Iterate<A> for AndersonIteration<A> {
         MethodName::Anderson
     }
 
-    fn next(&mut self, task: &Task<'_, A>, at: &Point<A>) -> Result<Array1<A>> {
+    fn next(&mut self, task: &Task<'_, A>, at: &Point<A>) -> Result<Next<A>> {
         if let Judgement::TakeBack(x) = self.guard.judge(task, at)? {
             self.forget();
-            return Ok(x);
+            return Ok(x.into());
         }
         let f = &at.g - &at.x;
         if let Some((x, earlier)) = self.last.take() {
@@ -119,7 +119,7 @@ impl<A: Scalar> Iterate<A> for AndersonIteration<A> {
             }
         }
         self.last = Some((at.x.clone(), f));
-        Ok(next)
+        Ok(next.into())
     }
 }
 

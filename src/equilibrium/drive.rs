@@ -32,6 +32,11 @@ impl<A: Scalar> Point<A> {
         let residual = if z.iter().all(|v| v.is_finite()) { distance(&x, &g) } else { f64::INFINITY };
         Self { x, z, g, residual }
     }
+
+    /// The Euclidean norm of `x - g`.
+    pub(super) fn length(&self) -> f64 {
+        self.x.iter().zip(&self.g).map(|(x, g)| (*x - *g).to_double().powi(2)).sum::<f64>().sqrt()
+    }
 }
 
 /// What a method may know of the problem.
@@ -40,6 +45,10 @@ pub(super) struct Task<'a, A: Scalar> {
     pub(super) form: Form,
     pub(super) input: Array1<A>,
     pub(super) metric: Option<&'a Metric<'a, A>>,
+    /// The state of the network's own form that the user gave to start from.
+    pub(super) start: Option<Array1<A>>,
+    /// When the time limit is reached, for methods whose iterations are long.
+    pub(super) deadline: Option<Instant>,
 }
 
 impl<A: Scalar> Task<'_, A> {
@@ -60,7 +69,32 @@ impl<A: Scalar> Task<'_, A> {
 /// A method: from the present point to the next iterate.
 pub(super) trait Iterate<A: Scalar>: Send {
     fn name(&self) -> MethodName;
-    fn next(&mut self, task: &Task<'_, A>, at: &Point<A>) -> Result<Array1<A>>;
+    /// # Errors
+    /// A linear system without a unique solution, or whose solution was not found, is a failure of the method; others end the solve.
+    fn next(&mut self, task: &Task<'_, A>, at: &Point<A>) -> Result<Next<A>>;
+}
+
+/// What a method makes of a point.
+pub(super) enum Next<A> {
+    /// The next iterate.
+    To(Array1<A>),
+    /// Nothing: the method has come to its end.
+    Stuck(StopReason),
+}
+
+impl<A> From<Array1<A>> for Next<A> {
+    fn from(iterate: Array1<A>) -> Self {
+        Next::To(iterate)
+    }
+}
+
+/// Where a method begins that follows another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Begin {
+    /// At the iterate with the least residual so far.
+    Best,
+    /// Where the solve began.
+    Start,
 }
 
 /// A method with its share of the iterations and of patience.
@@ -71,6 +105,7 @@ pub(super) struct Stage<A: Scalar> {
     pub(super) patience: usize,
     /// Whether it converges in the end, so that only rounding errors are a reason to give up.
     pub(super) guaranteed: bool,
+    pub(super) begin: Begin,
 }
 
 /// When to stop, and who watches.
@@ -96,6 +131,8 @@ pub(super) struct Column<'a, A: Scalar> {
     stages: std::vec::IntoIter<Stage<A>>,
     stage: Stage<A>,
     phase: Phase<A>,
+    /// The rates at which the solve began; `None` for 0.
+    start: Option<Array1<A>>,
     precision: Precision<'a, A>,
     best: Option<Point<A>>,
     attempts: Vec<Attempt>,
@@ -132,6 +169,7 @@ impl<'a, A: Scalar> Column<'a, A> {
         precision: Precision<'a, A>,
         stages: Vec<Stage<A>>,
     ) -> Option<Self> {
+        let start = initial.clone();
         let phase = match initial {
             Some(x) => Phase::Product(x),
             None => Phase::Evaluate(Array1::zeros(task.input.len()), Drive { z: task.input.clone(), full: true }),
@@ -143,6 +181,7 @@ impl<'a, A: Scalar> Column<'a, A> {
             task,
             stages,
             phase,
+            start,
             precision,
             best: None,
             attempts: Vec::new(),
@@ -160,7 +199,7 @@ impl<'a, A: Scalar> Column<'a, A> {
 /// Runs all columns to their ends; each sweep makes one product by `W` for all of them.
 ///
 /// # Errors
-/// Those of the methods, other than singular linear systems, which count as failures of the method.
+/// Those of the methods, other than linear systems that could not be solved, which count as failures of the method.
 pub(super) fn run<A: Scalar>(
     circuit: &Circuit<A>,
     mut columns: Vec<Column<'_, A>>,
@@ -292,19 +331,21 @@ impl<A: Scalar> Column<'_, A> {
             StopReason::IterationLimit
         } else {
             match self.stage.iterate.next(&self.task, point) {
-                Ok(x) if x.iter().all(|v| v.is_finite()) => {
+                Ok(Next::To(x)) if x.iter().all(|v| v.is_finite()) => {
                     self.phase = Phase::Product(x);
                     return Ok(());
                 }
-                Ok(_) => StopReason::Diverged,
+                Ok(Next::To(_)) => StopReason::Diverged,
+                Ok(Next::Stuck(reason)) => reason,
                 Err(Error::Singular { .. }) => StopReason::Singular,
+                Err(Error::NoConvergence { .. }) => StopReason::LinearSolver,
                 Err(other) => return Err(other),
             }
         };
         self.fail(failure)
     }
 
-    /// The method has failed: goes on from the best point with the next one, if there is one.
+    /// The method has failed: goes on with the next one, if there is one.
     fn fail(&mut self, reason: StopReason) -> Result<()> {
         let Some(next) = self.stages.next().filter(|_| self.passed_itself.is_none()) else {
             self.phase = Phase::Failed(reason);
@@ -313,7 +354,11 @@ impl<A: Scalar> Column<'_, A> {
         self.record(reason);
         self.stage = next;
         (self.iterations_of_stage, self.last_progress, self.best_of_stage) = (0, 0, f64::INFINITY);
-        let restart = self.best.as_ref().map_or_else(|| Array1::zeros(self.task.input.len()), |best| best.x.clone());
+        let restart = match self.stage.begin {
+            Begin::Best => self.best.as_ref().map(|best| best.x.clone()),
+            Begin::Start => self.start.clone(),
+        };
+        let restart = restart.unwrap_or_else(|| Array1::zeros(self.task.input.len()));
         self.phase = Phase::Product(restart);
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use ndarray::Array1;
 
-use super::drive::{Iterate, Point, Task};
+use super::drive::{Iterate, Next, Point, Task};
 use super::method::{FixedPoint, MethodName};
 use crate::Scalar;
 use crate::error::Result;
@@ -12,8 +12,8 @@ impl<A: Scalar> Iterate<A> for FixedPoint {
         MethodName::FixedPoint
     }
 
-    fn next(&mut self, _task: &Task<'_, A>, at: &Point<A>) -> Result<Array1<A>> {
-        Ok(blend(&at.x, &at.g, self.damping))
+    fn next(&mut self, _task: &Task<'_, A>, at: &Point<A>) -> Result<Next<A>> {
+        Ok(blend(&at.x, &at.g, self.damping).into())
     }
 }
 

@@ -12,13 +12,28 @@ use crate::error::{Error, Result};
 /// | [`Anderson`] | | one product | in practice faster than `FixedPoint`; always under a certificate |
 /// | [`ForwardBackward`] | certificate | one product | always, linearly |
 /// | [`PeacemanRachford`] | certificate | one solve with one factorised matrix | always, linearly, in fewer iterations |
-/// | [`Newton`] | | one linear solve | near an equilibrium superlinearly; always under a certificate |
+/// | [`Newton`] | | one linear solve | near an equilibrium superlinearly; always under a certificate; else as [`PseudoTransient`] |
+/// | [`PseudoTransient`] | | one linear solve | in practice where the flow comes to rest, and superlinearly in the end |
+/// | [`Flow`] | | a run of the flow | where [`simulate`](crate::network::FiringRateNetwork::simulate) comes to rest |
+/// | [`SupportEnumeration`] | piecewise-linear activations, about 20 neurons | a search of all supports | always, if there is an equilibrium |
+///
+/// A *linear solve* is a factorisation on the neurons whose slope is not zero, or restarted GMRES for large sparse networks.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Method {
-    /// Chooses by size, sparsity and certificate, and goes on with the next method if one fails: small networks
-    /// begin with [`Newton`], others with [`Anderson`].
+    /// Chooses by size, sparsity and certificate, and goes on with the next method if one fails.
+    ///
+    /// With a certificate, up to 200 neurons begin with [`Newton`] and go on with [`Anderson`], others the other way round, and whichever
+    /// is affordable of the two goes on until it converges, which it must.
+    ///
+    /// Without one, up to 200 neurons begin with [`PseudoTransient`] and go on with [`Newton`] and [`Anderson`]; others begin with
+    /// [`Anderson`] and go on with [`PseudoTransient`] and [`Newton`] (but dense networks of more than 8000 neurons are not
+    /// factorised). Then comes [`Flow`], from where the solve began, and for up to 12 neurons that are all piecewise linear
+    /// [`SupportEnumeration`]. [`SolveReport::attempts`](super::SolveReport::attempts) tells how far it went.
+    ///
+    /// Of several equilibria, the one that the flow goes to from the same start is preferred, but not guaranteed, and one that is found need
+    /// not be stable: [`Equilibrium::standing`](super::Equilibrium::standing) tells.
     #[default]
     Auto,
     /// See [`FixedPoint`].
@@ -31,6 +46,12 @@ pub enum Method {
     PeacemanRachford(PeacemanRachford),
     /// See [`Newton`].
     Newton(Newton),
+    /// See [`PseudoTransient`].
+    PseudoTransient(PseudoTransient),
+    /// See [`Flow`].
+    Flow(Flow),
+    /// See [`SupportEnumeration`].
+    SupportEnumeration(SupportEnumeration),
 }
 
 /// The damped fixed-point iteration `x <- x + theta (Phi(W x + u) - x)`: an explicit Euler step of the flow.
@@ -97,10 +118,56 @@ pub struct PeacemanRachford {
 /// that about `5 L / delta` steps a decimal digit are the worst case. Near the equilibrium the Newton points are superlinearly closer, so they are kept,
 /// and the convergence is that of Newton's method.
 ///
-/// Without a certificate the step is shortened until the residual falls.
+/// Without a certificate the step is shortened until the residual falls. The residual may have local minima that are no equilibria, at
+/// the kinks of ReLU for instance, where no step makes it fall; and full steps may run in circles. Where that happens, the
+/// method goes back to where it began and on as [`PseudoTransient`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Newton {}
+
+/// Pseudo-transient continuation (Kelley & Keyes, SIAM J. Numer. Anal. 35, 1998; for activations with kinks Fowler & Kelley, SIAM J.
+/// Numer. Anal. 43, 2005): the flow by steps of the linearly implicit Euler method,
+///
+/// `x <- x + p`, `(T/h + I - Lambda W) p = Phi(W x + u) - x`,
+///
+/// whose duration `h` grows while the linearisation holds over a step. Short steps follow the flow, whatever the
+/// residual does on the way and however different the time constants; long ones are those of Newton's method.
+///
+/// The error of the linearisation over a step is `|f(x + p) + T p / h|` with `f(x) = x - Phi(W x + u)`. Where it is larger than `|f(x)|`, the
+/// step is taken back and made with a quarter of `h`; above 0.7 times that the next step is half as long, below 0.3
+/// longer, up to ten times.
+///
+/// It may also end at an unstable equilibrium: an implicit step damps what grows slowly.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct PseudoTransient {
+    pub(super) first_step: f64,
+}
+
+/// The flow `T x' = -x + Phi(W x + u)` itself, or `T y' = -y + W Phi(y) + u` for a Hopfield network, by the explicit method of
+/// [`simulate`](crate::network::FiringRateNetwork::simulate) from the same start, until it rests; and from there Newton steps. Where these lead
+/// nowhere, the flow is followed on, more closely.
+///
+/// What it finds is what `simulate` comes to rest at, so it is stable but for flows that hold still at a saddle. It ends with
+/// [`StopReason::Cycles`](super::StopReason::Cycles), or [`Diverged`](super::StopReason::Diverged), where the flow does.
+///
+/// An iteration is a whole run of the flow, or one Newton step; observers see no more than that. The time limit ends a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Flow {
+    pub(super) max_steps: usize,
+}
+
+/// Support enumeration: looks for all equilibria, as [`all_equilibria`](crate::network::FiringRateNetwork::all_equilibria) does, and takes the
+/// stable one that is nearest to the start, or if none is stable the nearest of all.
+///
+/// Where all supports were searched and none holds an equilibrium, it ends with
+/// [`StopReason::NoEquilibrium`](super::StopReason::NoEquilibrium). The search is one iteration, which no limit on time interrupts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct SupportEnumeration {
+    pub(super) max_branches: u64,
+}
 
 /// The name of a method, for reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -117,6 +184,12 @@ pub enum MethodName {
     PeacemanRachford,
     /// [`Newton`].
     Newton,
+    /// [`PseudoTransient`].
+    PseudoTransient,
+    /// [`Flow`].
+    Flow,
+    /// [`SupportEnumeration`].
+    SupportEnumeration,
 }
 
 impl fmt::Display for MethodName {
@@ -127,6 +200,9 @@ impl fmt::Display for MethodName {
             MethodName::ForwardBackward => "forward-backward splitting",
             MethodName::PeacemanRachford => "Peaceman-Rachford splitting",
             MethodName::Newton => "semismooth Newton",
+            MethodName::PseudoTransient => "pseudo-transient continuation",
+            MethodName::Flow => "following the flow",
+            MethodName::SupportEnumeration => "support enumeration",
         })
     }
 }
@@ -213,6 +289,67 @@ impl Newton {
     }
 }
 
+impl Default for PseudoTransient {
+    fn default() -> Self {
+        Self { first_step: 0.1 }
+    }
+}
+
+impl PseudoTransient {
+    /// A first step of a tenth of the fastest time constant.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The duration of the first step in units of the fastest time constant, between 1e-6 and 1e20. The longer it is, the nearer to
+    /// Newton's method is the beginning.
+    #[must_use]
+    pub fn first_step(mut self, time_constants: f64) -> Self {
+        self.first_step = time_constants;
+        self
+    }
+}
+
+impl Default for Flow {
+    fn default() -> Self {
+        Self { max_steps: 100_000 }
+    }
+}
+
+impl Flow {
+    /// At most 100,000 steps.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The largest number of attempted steps of the integration, at least 1; each takes six products by `W`.
+    #[must_use]
+    pub fn max_steps(mut self, steps: usize) -> Self {
+        self.max_steps = steps;
+        self
+    }
+}
+
+impl Default for SupportEnumeration {
+    fn default() -> Self {
+        Self { max_branches: 50_000_000 }
+    }
+}
+
+impl SupportEnumeration {
+    /// At most 50 million branches.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The largest number of branches to look at, at least 1.
+    #[must_use]
+    pub fn max_branches(mut self, branches: u64) -> Self {
+        self.max_branches = branches;
+        self
+    }
+}
+
 impl Method {
     pub(super) fn check(&self) -> Result<()> {
         match self {
@@ -222,7 +359,18 @@ impl Method {
             Method::ForwardBackward(ForwardBackward { step }) | Method::PeacemanRachford(PeacemanRachford { step }) => {
                 step.map_or(Ok(()), |step| fraction("step", step))
             }
-            Method::Auto | Method::Newton(_) => Ok(()),
+            Method::PseudoTransient(m) if !(1e-6..=1e20).contains(&m.first_step) => {
+                Err(Error::invalid("first_step", m.first_step, "numbers from 1e-6 to 1e20"))
+            }
+            Method::Flow(Flow { max_steps: 0 }) => Err(Error::invalid("max_steps", 0, "at least 1")),
+            Method::SupportEnumeration(SupportEnumeration { max_branches: 0 }) => {
+                Err(Error::invalid("max_branches", 0, "at least 1"))
+            }
+            Method::Auto
+            | Method::Newton(_)
+            | Method::PseudoTransient(_)
+            | Method::Flow(_)
+            | Method::SupportEnumeration(_) => Ok(()),
         }
     }
 
@@ -244,4 +392,13 @@ macro_rules! into_method {
         })*
     };
 }
-into_method!(FixedPoint, Anderson, ForwardBackward, PeacemanRachford, Newton);
+into_method!(
+    FixedPoint,
+    Anderson,
+    ForwardBackward,
+    PeacemanRachford,
+    Newton,
+    PseudoTransient,
+    Flow,
+    SupportEnumeration
+);

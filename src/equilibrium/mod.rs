@@ -8,6 +8,11 @@
 //! * when the network is certified (theory 3.3), the report carries a bound, rounded outward, on the distance to the
 //!   one true equilibrium (theory 3.5), and [`Uniqueness::Proved`].
 //!
+//! An equilibrium is a point at which every neuron is stationary for its own energy, and no more (theory 2.2). Whether it is a Nash
+//! equilibrium, and whether small disturbances die out, are two further questions: [`Standing`] answers all three, each by
+//! itself. A certificate answers them with yes for the one equilibrium that there is. Without one, a neuron with
+//! `w_ii rho_i > 1` may sit at a local maximum of its own energy in a state that is stable.
+//!
 //! The first solve of a dense network of 500 or more neurons in `f64` makes a copy of the weights in `f32`, which the network and its
 //! copies keep: half as much memory again. Iterations read the copy where that is accurate enough; states, residuals and bounds
 //! that are reported rest on the weights themselves.
@@ -30,6 +35,7 @@ mod anderson;
 mod drive;
 mod enumeration;
 mod fixed_point;
+mod flow;
 mod guard;
 mod krylov;
 mod method;
@@ -37,16 +43,23 @@ mod metric;
 mod newton;
 mod operator;
 mod precision;
+mod pseudo_transient;
 mod report;
 mod response;
 mod solver;
 mod splitting;
+mod standing;
+mod support_enumeration;
 
 pub use enumeration::{Continuum, Enumeration, EquilibriumSet, IsolatedEquilibrium, SearchLimit};
-pub use method::{Anderson, FixedPoint, ForwardBackward, Method, MethodName, Newton, PeacemanRachford};
+pub use method::{
+    Anderson, FixedPoint, Flow, ForwardBackward, Method, MethodName, Newton, PeacemanRachford, PseudoTransient,
+    SupportEnumeration,
+};
 pub use report::{Attempt, Equilibrium, NotConverged, Outcome, SolveReport, StopReason, Uniqueness};
 pub use response::Response;
 pub use solver::EquilibriumSolver;
+pub use standing::{Flag, Standing};
 
 use metric::Metric;
 pub(crate) use report::Form;

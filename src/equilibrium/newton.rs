@@ -3,11 +3,11 @@
 use ndarray::Array1;
 
 use super::Metric;
-use super::drive::{Iterate, Point, Task};
-use super::fixed_point::blend;
+use super::drive::{Iterate, Next, Point, Task};
 use super::guard::{Guard, Judgement};
-use super::method::MethodName;
+use super::method::{MethodName, PseudoTransient};
 use super::operator::ResponseOperator;
+use super::pseudo_transient::PseudoTransientIteration;
 use crate::Scalar;
 use crate::error::{Error, Result};
 
@@ -18,6 +18,10 @@ pub(super) struct NewtonIteration<A> {
     safe_steps: usize,
     after_failure: usize,
     search: Option<Search<A>>,
+    /// Where the method began, without a certificate.
+    start: Option<Array1<A>>,
+    /// Goes on once the line search has failed without a certificate.
+    continuation: Option<PseudoTransientIteration<A>>,
 }
 
 /// A line search under way: the point it started from, the direction and the present step length.
@@ -34,7 +38,7 @@ const SHORTEST_GUARDED: f64 = 1.0 / 32.0;
 
 impl<A: Scalar> NewtonIteration<A> {
     pub(super) fn new() -> Self {
-        Self { guard: Guard::new(), safe_steps: 0, after_failure: 1, search: None }
+        Self { guard: Guard::new(), safe_steps: 0, after_failure: 1, search: None, start: None, continuation: None }
     }
 
     fn guarded(&mut self, task: &Task<'_, A>, at: &Point<A>) -> Result<Array1<A>> {
@@ -61,7 +65,7 @@ impl<A: Scalar> NewtonIteration<A> {
             }
             Judgement::Keep => {}
         }
-        match direction(task, at) {
+        match direction(task, at, None) {
             Ok(direction) => {
                 let next = &at.x + &direction;
                 self.search = Some(Search { from: at.clone(), direction, length: 1.0 });
@@ -73,23 +77,37 @@ impl<A: Scalar> NewtonIteration<A> {
         }
     }
 
-    fn searched(&mut self, task: &Task<'_, A>, at: &Point<A>) -> Result<Array1<A>> {
+    fn searched(&mut self, task: &Task<'_, A>, at: &Point<A>) -> Result<Next<A>> {
+        if let Some(continuation) = &mut self.continuation {
+            return continuation.next(task, at);
+        }
+        let start = self.start.get_or_insert_with(|| at.x.clone());
         if let Some(mut search) = self.search.take() {
-            let enough = (1.0 - 1e-4 * search.length) * length(&search.from);
-            if length(at).is_nan() || length(at) > enough {
+            let enough = (1.0 - 1e-4 * search.length) * search.from.length();
+            if at.length().is_nan() || at.length() > enough {
                 search.length *= 0.5;
                 if search.length < SHORTEST {
-                    return Ok(blend(&search.from.x, &search.from.g, 0.5));
+                    // A local minimum of the residual, from which no descent leads away.
+                    self.continuation = Some(PseudoTransientIteration::new(PseudoTransient::new()));
+                    return Ok(start.clone().into());
                 }
                 let next = &search.from.x + &(&search.direction * A::of(search.length));
                 self.search = Some(search);
-                return Ok(next);
+                return Ok(next.into());
             }
         }
-        let direction = direction(task, at)?;
-        let next = &at.x + &direction;
-        self.search = Some(Search { from: at.clone(), direction, length: 1.0 });
-        Ok(next)
+        match direction(task, at, None) {
+            Ok(direction) => {
+                let next = &at.x + &direction;
+                self.search = Some(Search { from: at.clone(), direction, length: 1.0 });
+                Ok(next.into())
+            }
+            Err(Error::Singular { .. }) => {
+                self.continuation = Some(PseudoTransientIteration::new(PseudoTransient::new()));
+                Ok(start.clone().into())
+            }
+            Err(other) => Err(other),
+        }
     }
 }
 
@@ -98,23 +116,30 @@ impl<A: Scalar> Iterate<A> for NewtonIteration<A> {
         MethodName::Newton
     }
 
-    fn next(&mut self, task: &Task<'_, A>, at: &Point<A>) -> Result<Array1<A>> {
-        if task.metric.is_some() { self.guarded(task, at) } else { self.searched(task, at) }
+    fn next(&mut self, task: &Task<'_, A>, at: &Point<A>) -> Result<Next<A>> {
+        if task.metric.is_some() { Ok(self.guarded(task, at)?.into()) } else { self.searched(task, at) }
     }
 }
 
-/// `p` with `(I - Lambda W) p = -r`, `r = x - Phi(z)`, as `p = -r + (I - Lambda W)^{-1} Lambda (-W r)`.
-fn direction<A: Scalar>(task: &Task<'_, A>, at: &Point<A>) -> Result<Array1<A>> {
+/// `p` with `(T/h + I - Lambda W) p = -r`, `r = x - Phi(z)`: Newton's step without a duration `h`, and with one that of the
+/// linearly implicit Euler method for the flow.
+///
+/// With `S = I + T/h` it is `p = q + (I - M W)^{-1} M W q`, `q = -S^{-1} r`, `M = S^{-1} Lambda`.
+///
+/// # Errors
+/// A singular matrix, or GMRES without convergence.
+pub(super) fn direction<A: Scalar>(task: &Task<'_, A>, at: &Point<A>, duration: Option<f64>) -> Result<Array1<A>> {
     let mut slopes = at.z.clone();
     task.circuit.slopes(slopes.view_mut());
-    let step = &at.g - &at.x;
+    let mut step = &at.g - &at.x;
+    if let Some(duration) = duration {
+        let damping = task.circuit.time_constants.mapv(|tau| A::of(1.0 + tau.to_double() / duration));
+        slopes /= &damping;
+        step /= &damping;
+    }
     let operator = ResponseOperator::new(task.circuit, slopes.view(), task.metric.map(Metric::certificate));
     let pushed = task.circuit.weights.dot(step.view());
     Ok(step + operator.solve(pushed.view())?)
-}
-
-fn length<A: Scalar>(at: &Point<A>) -> f64 {
-    at.x.iter().zip(&at.g).map(|(x, g)| (*x - *g).to_double().powi(2)).sum::<f64>().sqrt()
 }
 
 fn singular() -> Error {

@@ -116,6 +116,12 @@ pub enum StopReason {
     Diverged,
     /// A linear system on the way had no unique solution.
     Singular,
+    /// The iterative solver of a linear system on the way did not converge.
+    LinearSolver,
+    /// The flow cycles from this start.
+    Cycles,
+    /// All supports of the piecewise-linear network were searched, and none holds an equilibrium.
+    NoEquilibrium,
 }
 
 /// Whether the equilibrium is proved to be the only one.
@@ -136,7 +142,7 @@ pub enum Uniqueness {
 pub struct Attempt {
     /// The method.
     pub method: MethodName,
-    /// Its iterations; each evaluates `Phi(W x + u)` once.
+    /// Its iterations; each evaluates `Phi(W x + u)` once, besides what the method itself needs.
     pub iterations: usize,
     /// The least residual that it reached, `max_i |x_i - phi_i((W x + u)_i)|`.
     #[cfg_attr(feature = "serde", serde(with = "crate::extended"))]
@@ -152,7 +158,7 @@ pub struct Attempt {
 pub struct SolveReport {
     /// The method that had the last word.
     pub method: MethodName,
-    /// Iterations of all methods together; each evaluates `Phi(W x + u)` once.
+    /// Iterations of all methods together; each evaluates `Phi(W x + u)` once, besides what the method itself needs.
     pub iterations: usize,
     /// `max_i |x_i - phi_i((W x + u)_i)|` at the reported state, in units of rate.
     #[cfg_attr(feature = "serde", serde(with = "crate::extended"))]
@@ -204,8 +210,40 @@ impl<A: Scalar> Outcome<A> {
                 iterations: n.report.iterations,
                 residual: n.report.residual,
                 threshold: n.report.threshold,
+                advice: n.report.advice().unwrap_or_default().to_string(),
             }),
         }
+    }
+}
+
+impl SolveReport {
+    /// What else to try where no equilibrium was found; `None` where one was.
+    pub fn advice(&self) -> Option<&'static str> {
+        let tried = |method: MethodName| self.attempts.iter().any(|attempt| attempt.method == method);
+        let certified = self.uniqueness == Uniqueness::Proved;
+        Some(match self.stop {
+            StopReason::Converged => return None,
+            StopReason::IterationLimit => "allow more with `max_iterations`",
+            StopReason::TimeLimit => "allow more with `time_limit`",
+            StopReason::Interrupted => "go on from the last state with `initial`",
+            StopReason::PrecisionLimit => "ask for a larger `tolerance`, or solve in `f64`",
+            StopReason::NoEquilibrium => {
+                "there is none to be found: change the input, weaken the excitation, or let the activation saturate"
+            }
+            _ if !certified && !tried(MethodName::Flow) => "try `Method::Auto`, which goes on with other methods",
+            StopReason::Diverged => {
+                "try other starts with `initial`, weaken the excitation, or let the activation saturate; `all_equilibria` \
+                 decides for about 20 piecewise-linear neurons"
+            }
+            StopReason::Cycles => {
+                "see the cycle with `simulate`, try other starts with `initial`, or ask `certify` whether the network can settle; \
+                 `all_equilibria` decides for about 20 piecewise-linear neurons"
+            }
+            _ => {
+                "try other starts with `initial`, follow `simulate` for longer, or give a `certificate`, with which a solve \
+                 cannot fail; `all_equilibria` decides for about 20 piecewise-linear neurons"
+            }
+        })
     }
 }
 
@@ -262,6 +300,9 @@ impl fmt::Display for StopReason {
             StopReason::PrecisionLimit => "rounding errors of the synaptic drive exceed the tolerance",
             StopReason::Diverged => "the iterates left the range of finite numbers",
             StopReason::Singular => "a linear system had no unique solution",
+            StopReason::LinearSolver => "the iterative solver of a linear system did not converge",
+            StopReason::Cycles => "the flow cycles from this start",
+            StopReason::NoEquilibrium => "all supports searched, and none holds an equilibrium",
         })
     }
 }
@@ -285,7 +326,8 @@ impl fmt::Display for SolveReport {
 impl<A: Scalar> fmt::Display for Outcome<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let word = if self.equilibrium().is_some() { "equilibrium" } else { "not an equilibrium" };
-        write!(f, "{word}: {}", self.report())
+        write!(f, "{word}: {}", self.report())?;
+        self.report().advice().map_or(Ok(()), |advice| write!(f, "; {advice}"))
     }
 }
 

@@ -3,17 +3,20 @@
 use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ndarray::{Array1, Array2, ArrayBase, ArrayView1, Axis, Data, Ix1, Ix2};
 
 use super::anderson::AndersonIteration;
-use super::drive::{Column, Iterate, Limits, Stage, Task, run};
+use super::drive::{Begin, Column, Iterate, Limits, Stage, Task, run};
+use super::flow::FlowIteration;
 use super::newton::NewtonIteration;
 use super::precision::Precision;
+use super::pseudo_transient::PseudoTransientIteration;
 use super::report::{Equilibrium, Form, Outcome};
 use super::splitting::{FACTORISED_BELOW, ForwardBackwardIteration, LinearResolvent, PeacemanRachfordIteration};
-use super::{Anderson, FixedPoint, Method, Metric, Observer, Progress};
+use super::support_enumeration::{SupportEnumerationIteration, is_cheap};
+use super::{Anderson, Flow, Method, Metric, Observer, Progress, PseudoTransient, SupportEnumeration};
 use crate::Scalar;
 use crate::check::{finite_matrix, finite_vector};
 use crate::error::{Error, Result};
@@ -60,6 +63,9 @@ impl<A> Initial<A> {
 const NEWTON_FIRST: usize = 200;
 /// Iterations without progress before a method that the user chose gives up.
 const PATIENCE: usize = 500;
+/// How long [`Method::Auto`] follows the flow, in steps times synapses, and at least.
+const MOST_FLOW_PRODUCTS: usize = 400_000_000;
+const LEAST_FLOW_STEPS: usize = 5_000;
 
 impl<'a, A: Scalar> EquilibriumSolver<'a, A> {
     pub(crate) fn new(circuit: &'a Circuit<A>, form: Form) -> Self {
@@ -184,12 +190,20 @@ impl<'a, A: Scalar> EquilibriumSolver<'a, A> {
         let (n, m) = inputs.dim();
         self.check(n, m)?;
         let metric = self.metric()?;
+        let deadline = self.time_limit.and_then(|limit| Instant::now().checked_add(limit));
         let plan = Plan::new(self.circuit, metric.as_ref(), self.method);
         let mut columns = Vec::with_capacity(m);
         for (k, input) in inputs.axis_iter(Axis(1)).enumerate() {
-            let task =
-                Task { circuit: self.circuit, form: self.form, input: input.to_owned(), metric: metric.as_ref() };
-            let initial = self.initial.of(k).map(|state| self.rates_of(state.to_owned()));
+            let start = self.initial.of(k).map(|state| state.to_owned());
+            let initial = start.clone().map(|state| self.rates_of(state));
+            let task = Task {
+                circuit: self.circuit,
+                form: self.form,
+                input: input.to_owned(),
+                metric: metric.as_ref(),
+                start,
+                deadline,
+            };
             // Products for many inputs at once are bound by arithmetic, not by reading the weights.
             let weights = &self.circuit.weights;
             let precision = if m == 1 { Precision::mixed(weights) } else { Precision::full(weights) };
@@ -254,17 +268,42 @@ impl<'a, A: Scalar> EquilibriumSolver<'a, A> {
 
 /// The methods to try, in order, with what they share between inputs.
 struct Plan<A: Scalar> {
-    steps: Vec<(Method, usize, usize)>,
+    steps: Vec<Step>,
     /// Under a certificate all methods but the plain fixed point converge in the end.
     guaranteed: bool,
     resolvent: Option<Arc<LinearResolvent<A>>>,
+}
+
+/// One method of a plan, with its share of the iterations and of patience.
+#[derive(Clone, Copy)]
+struct Step {
+    method: Method,
+    budget: usize,
+    patience: usize,
+    begin: Begin,
+}
+
+impl Step {
+    fn new(method: impl Into<Method>, budget: usize, patience: usize) -> Self {
+        Self { method: method.into(), budget, patience, begin: Begin::Best }
+    }
+
+    /// A method that goes on until it finds something or knows itself that it cannot.
+    fn last(method: impl Into<Method>) -> Self {
+        Self::new(method, usize::MAX, usize::MAX)
+    }
+
+    fn from_the_start(self) -> Self {
+        Self { begin: Begin::Start, ..self }
+    }
 }
 
 impl<A: Scalar> Plan<A> {
     fn new(circuit: &Circuit<A>, metric: Option<&Metric<'_, A>>, method: Method) -> Self {
         let steps = match method {
             Method::Auto => automatic(circuit, metric.is_some()),
-            chosen => vec![(chosen, usize::MAX, PATIENCE)],
+            Method::Flow(_) | Method::SupportEnumeration(_) => vec![Step::last(method)],
+            chosen => vec![Step::new(chosen, usize::MAX, PATIENCE)],
         };
         let resolvent = match (method, metric) {
             (Method::PeacemanRachford(m), Some(metric)) => {
@@ -277,49 +316,67 @@ impl<A: Scalar> Plan<A> {
     }
 
     fn stages(&self) -> Vec<Stage<A>> {
-        let stage = |&(method, budget, patience): &(Method, usize, usize)| {
+        let chosen = self.steps.len() == 1;
+        let stage = |&Step { method, budget, patience, begin }: &Step| {
             let iterate: Box<dyn Iterate<A>> = match method {
                 Method::Auto | Method::Newton(_) => Box::new(NewtonIteration::new()),
                 Method::Anderson(m) => Box::new(AndersonIteration::new(m)),
                 Method::FixedPoint(m) => Box::new(m),
                 Method::ForwardBackward(m) => Box::new(ForwardBackwardIteration::new(m.step)),
                 Method::PeacemanRachford(_) => Box::new(PeacemanRachfordIteration::new(self.resolvent.clone()?)),
+                Method::PseudoTransient(m) => Box::new(PseudoTransientIteration::new(m)),
+                Method::Flow(m) => Box::new(FlowIteration::new(m)),
+                Method::SupportEnumeration(m) => Box::new(SupportEnumerationIteration::new(m, chosen)),
             };
             let sure = match method {
-                Method::FixedPoint(_) => false,
                 Method::ForwardBackward(m) => m.step.is_none(),
-                _ => budget == usize::MAX,
+                Method::Newton(_) | Method::Anderson(_) | Method::PeacemanRachford(_) => budget == usize::MAX,
+                _ => false,
             };
-            Some(Stage { iterate, budget, patience, guaranteed: sure && self.guaranteed })
+            Some(Stage { iterate, budget, patience, guaranteed: sure && self.guaranteed, begin })
         };
         self.steps.iter().filter_map(stage).collect()
     }
 }
 
-/// Small networks: a factorisation costs less than the products it saves, so Newton first. Others: Anderson,
-/// then Newton. The last resort under a certificate is the guarded method that cannot fail, with no limit of its own;
-/// without one, smaller and smaller steps along the flow.
-fn automatic<A: Scalar>(circuit: &Circuit<A>, certified: bool) -> Vec<(Method, usize, usize)> {
+/// The plan of [`Method::Auto`], which says what it is.
+///
+/// Small networks: a factorisation costs less than the products it saves. Under a certificate the last resort is the guarded
+/// method that cannot fail. Without one, small networks begin with pseudo-transient continuation, since it prefers the
+/// equilibrium that the flow goes to; the methods at the end begin where the solve began, for the same reason.
+fn automatic<A: Scalar>(circuit: &Circuit<A>, certified: bool) -> Vec<Step> {
     let n = circuit.len();
     let dense = matches!(circuit.weights.view(), WeightsView::Dense(_));
-    let newton = Method::Newton(super::Newton::new());
-    let anderson = Method::Anderson(Anderson::new());
-    let damped = |theta: f64| Method::FixedPoint(FixedPoint::new().damping(theta));
+    let factorised = !dense || n <= FACTORISED_BELOW;
+    let (newton, anderson, continuation) = (super::Newton::new(), Anderson::new(), PseudoTransient::new());
+    if certified {
+        let guarded = Step::new(if factorised { newton.into() } else { Method::from(anderson) }, usize::MAX, PATIENCE);
+        return match n <= NEWTON_FIRST {
+            true => vec![Step::new(newton, 100, 30), Step::new(anderson, 500, 100), guarded],
+            false if factorised => vec![Step::new(anderson, 500, 100), Step::new(newton, 50, 20), guarded],
+            false => vec![Step::new(anderson, 500, 100), guarded],
+        };
+    }
     let mut plan = Vec::new();
     if n <= NEWTON_FIRST {
-        plan.push((newton, 100, 30));
-        plan.push((anderson, 500, 100));
+        plan.push(Step::new(continuation, 300, 100));
+        plan.push(Step::new(newton, 100, 30));
+        plan.push(Step::new(anderson, 500, 100));
     } else {
-        plan.push((anderson, 500, 100));
-        if !dense || n <= FACTORISED_BELOW {
-            plan.push((newton, 50, 20));
+        plan.push(Step::new(anderson, 500, 100));
+        if factorised {
+            plan.push(Step::new(continuation, 100, 50).from_the_start());
+            plan.push(Step::new(newton, 50, 20));
         }
     }
-    if certified {
-        plan.push((if !dense || n <= FACTORISED_BELOW { newton } else { anderson }, usize::MAX, PATIENCE));
-    } else {
-        plan.push((damped(0.5), 1000, 200));
-        plan.push((damped(0.05), usize::MAX, PATIENCE));
+    let synapses = match circuit.weights.view() {
+        WeightsView::Dense(w) => w.len(),
+        WeightsView::Sparse(w) => w.nnz().max(1),
+    };
+    let steps = (MOST_FLOW_PRODUCTS / synapses).clamp(LEAST_FLOW_STEPS, Flow::new().max_steps);
+    plan.push(Step::last(Flow::new().max_steps(steps)).from_the_start());
+    if is_cheap(circuit) {
+        plan.push(Step::last(SupportEnumeration::new().max_branches(100_000)).from_the_start());
     }
     plan
 }

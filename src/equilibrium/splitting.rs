@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ndarray::{Array1, Axis};
 
 use super::Metric;
-use super::drive::{Iterate, Point, Task};
+use super::drive::{Iterate, Next, Point, Task};
 use super::krylov::gmres;
 use super::method::MethodName;
 use crate::Scalar;
@@ -38,11 +38,11 @@ impl<A: Scalar> Iterate<A> for ForwardBackwardIteration {
         MethodName::ForwardBackward
     }
 
-    fn next(&mut self, task: &Task<'_, A>, at: &Point<A>) -> Result<Array1<A>> {
+    fn next(&mut self, task: &Task<'_, A>, at: &Point<A>) -> Result<Next<A>> {
         let metric = task.metric.ok_or_else(uncertified)?;
         let next = metric.forward_backward(task.circuit, self.alpha, &at.x, &at.z);
         if !self.adaptive {
-            return Ok(next);
+            return Ok(next.into());
         }
         let length = metric.norm(&(&next - &at.x));
         if self.steps == 0 {
@@ -56,9 +56,9 @@ impl<A: Scalar> Iterate<A> for ForwardBackwardIteration {
         if failed {
             let guaranteed = metric.best_step(&task.circuit.weights);
             self.alpha = (0.5 * self.alpha).max(guaranteed.min(self.alpha));
-            return Ok(metric.forward_backward(task.circuit, self.alpha, &at.x, &at.z));
+            return Ok(metric.forward_backward(task.circuit, self.alpha, &at.x, &at.z).into());
         }
-        Ok(next)
+        Ok(next.into())
     }
 }
 
@@ -79,7 +79,7 @@ impl<A: Scalar> Iterate<A> for PeacemanRachfordIteration<A> {
         MethodName::PeacemanRachford
     }
 
-    fn next(&mut self, task: &Task<'_, A>, at: &Point<A>) -> Result<Array1<A>> {
+    fn next(&mut self, task: &Task<'_, A>, at: &Point<A>) -> Result<Next<A>> {
         let metric = task.metric.ok_or_else(uncertified)?;
         let w = self.w.take().unwrap_or_else(|| self.resolvent.start(metric, task, at));
         let x = self.resolvent.solve(metric, task, &w)?;
@@ -87,7 +87,7 @@ impl<A: Scalar> Iterate<A> for PeacemanRachfordIteration<A> {
         let y = metric.backward(task.circuit, self.resolvent.alpha, reflected.view());
         let two = A::of(2.0);
         self.w = Some(w + &((&y - &x) * two));
-        Ok(y)
+        Ok(y.into())
     }
 }
 

@@ -4,6 +4,7 @@ mod certificate;
 mod enumeration;
 mod laws;
 mod response;
+mod rest;
 mod single_precision;
 
 use std::ops::ControlFlow;

@@ -53,6 +53,7 @@ impl<A: Scalar> LateralInhibition<A> {
                 iterations: run.steps(),
                 residual: residual.iter().fold(0.0, |max: f64, r| max.max(r.abs().to_double())),
                 threshold: tolerance.to_double(),
+                advice: "change the input, or weaken the excitation".into(),
             });
         }
         Ok(LateralResponse { state: run.final_state().to_owned(), error_bound: None })
