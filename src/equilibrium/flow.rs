@@ -92,7 +92,7 @@ impl<A: Scalar> Iterate<A> for FlowIteration<A> {
         if let Some(before) = self.polishing.take()
             && at.residual <= NEWTON_GAIN * before
         {
-            match direction(task, at, None) {
+            match direction(task, at) {
                 Ok(step) => {
                     self.polishing = Some(at.residual);
                     return Ok((&at.x + &step).into());

@@ -7,24 +7,44 @@ use crate::Scalar;
 use crate::error::Result;
 
 const RESTART: usize = 30;
-const RESTARTS: usize = 100;
 
-/// Solves `A y = b` to a relative residual of `64 epsilon`, starting from zero.
+/// How well a linear system is to be solved, and how long to try.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Effort {
+    /// The residual relative to the right side, no less than `64 epsilon`.
+    accuracy: f64,
+    /// Each of `RESTART` products.
+    restarts: usize,
+}
+
+impl Effort {
+    /// To working precision, in 3,000 products.
+    pub(super) const FULL: Self = Self { accuracy: 0.0, restarts: 100 };
+    /// For steps that a nonlinear iteration corrects, in 600 products.
+    pub(super) const COARSE: Self = Self { accuracy: 1e-4, restarts: 20 };
+}
+
+/// Solves `A y = b`, starting from zero.
 ///
 /// # Errors
-/// No convergence in 3,000 products.
-pub(super) fn gmres<A: Scalar>(product: impl Fn(&Array1<A>) -> Array1<A>, b: &Array1<A>) -> Result<Array1<A>> {
+/// No convergence within the effort.
+pub(super) fn gmres<A: Scalar>(
+    product: impl Fn(&Array1<A>) -> Array1<A>,
+    b: &Array1<A>,
+    effort: Effort,
+) -> Result<Array1<A>> {
     let mut y = Array1::zeros(b.len());
-    let target = 64.0 * A::epsilon().to_double() * norm(b);
+    let rounding = 64.0 * A::epsilon().to_double() * norm(b);
+    let target = rounding.max(effort.accuracy * norm(b));
     let mut residual = b.clone();
     let mut least = f64::INFINITY;
-    for _ in 0..RESTARTS {
+    for _ in 0..effort.restarts {
         let size = norm(&residual);
         if size <= target || size == 0.0 {
             return Ok(y);
         }
         // Rounding has stopped the progress; the solution is as good as the precision allows.
-        if size > 0.9 * least && size <= 1e4 * target {
+        if size > 0.9 * least && size <= 1e4 * rounding {
             return Ok(y);
         }
         least = least.min(size);

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 /// | [`ForwardBackward`] | certificate | one product | always, linearly |
 /// | [`PeacemanRachford`] | certificate | one solve with one factorised matrix | always, linearly, in fewer iterations |
 /// | [`Newton`] | | one linear solve | near an equilibrium superlinearly; always under a certificate; else as [`PseudoTransient`] |
-/// | [`PseudoTransient`] | | one linear solve | in practice where the flow comes to rest, and superlinearly in the end |
+/// | [`PseudoTransient`] | | one linear solve or a few | in practice where the flow comes to rest, and superlinearly in the end |
 /// | [`Flow`] | | a run of the flow | where [`simulate`](crate::network::FiringRateNetwork::simulate) comes to rest |
 /// | [`SupportEnumeration`] | piecewise-linear activations, about 20 neurons | a search of all supports | always, if there is an equilibrium |
 ///
@@ -137,7 +137,9 @@ pub struct Newton {}
 /// step is taken back and made with a quarter of `h`; above 0.7 times that the next step is half as long, below 0.3
 /// longer, up to ten times.
 ///
-/// It may also end at an unstable equilibrium: an implicit step damps what grows slowly.
+/// A step is also shortened where the determinant of the matrix is negative, as it is for long steps near a saddle: they would be
+/// drawn to what the flow leaves. (The sign is not known where the system is solved by GMRES.) Where a pair of complex modes grows, long
+/// steps damp it, so the method may end at an equilibrium that the flow circles around.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct PseudoTransient {

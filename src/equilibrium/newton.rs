@@ -65,7 +65,7 @@ impl<A: Scalar> NewtonIteration<A> {
             }
             Judgement::Keep => {}
         }
-        match direction(task, at, None) {
+        match direction(task, at) {
             Ok(direction) => {
                 let next = &at.x + &direction;
                 self.search = Some(Search { from: at.clone(), direction, length: 1.0 });
@@ -96,7 +96,7 @@ impl<A: Scalar> NewtonIteration<A> {
                 return Ok(next.into());
             }
         }
-        match direction(task, at, None) {
+        match direction(task, at) {
             Ok(direction) => {
                 let next = &at.x + &direction;
                 self.search = Some(Search { from: at.clone(), direction, length: 1.0 });
@@ -121,25 +121,25 @@ impl<A: Scalar> Iterate<A> for NewtonIteration<A> {
     }
 }
 
-/// `p` with `(T/h + I - Lambda W) p = -r`, `r = x - Phi(z)`: Newton's step without a duration `h`, and with one that of the
-/// linearly implicit Euler method for the flow.
-///
-/// With `S = I + T/h` it is `p = q + (I - M W)^{-1} M W q`, `q = -S^{-1} r`, `M = S^{-1} Lambda`.
+/// `p` with `(I - Lambda W) p = -r`, `r = x - Phi(z)`: Newton's step.
 ///
 /// # Errors
 /// A singular matrix, or GMRES without convergence.
-pub(super) fn direction<A: Scalar>(task: &Task<'_, A>, at: &Point<A>, duration: Option<f64>) -> Result<Array1<A>> {
+pub(super) fn direction<A: Scalar>(task: &Task<'_, A>, at: &Point<A>) -> Result<Array1<A>> {
     let mut slopes = at.z.clone();
     task.circuit.slopes(slopes.view_mut());
-    let mut step = &at.g - &at.x;
-    if let Some(duration) = duration {
-        let damping = task.circuit.time_constants.mapv(|tau| A::of(1.0 + tau.to_double() / duration));
-        slopes /= &damping;
-        step /= &damping;
-    }
     let operator = ResponseOperator::new(task.circuit, slopes.view(), task.metric.map(Metric::certificate));
-    let pushed = task.circuit.weights.dot(step.view());
-    Ok(step + operator.solve(pushed.view())?)
+    respond(task, &operator, &at.g - &at.x)
+}
+
+/// `q + (I - M W)^{-1} M W q`, which is `(I - M W)^{-1} q`, for the operator of slopes `M`.
+pub(super) fn respond<A: Scalar>(
+    task: &Task<'_, A>,
+    operator: &ResponseOperator<'_, A>,
+    q: Array1<A>,
+) -> Result<Array1<A>> {
+    let pushed = task.circuit.weights.dot(q.view());
+    Ok(q + operator.solve(pushed.view())?)
 }
 
 fn singular() -> Error {

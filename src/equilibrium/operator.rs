@@ -2,7 +2,7 @@
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 
-use super::krylov::gmres;
+use super::krylov::{Effort, gmres};
 use crate::Scalar;
 use crate::error::{Error, Result};
 use crate::linalg::Lu;
@@ -26,6 +26,7 @@ pub(super) struct ResponseOperator<'a, A: Scalar> {
     into: Array1<A>,
     out_of: Array1<A>,
     kernel: Kernel<A>,
+    effort: Effort,
 }
 
 enum Kernel<A: Scalar> {
@@ -53,7 +54,20 @@ impl<'a, A: Scalar> ResponseOperator<'a, A> {
             }
             WeightsView::Sparse(_) => Kernel::Product,
         };
-        Self { circuit, active, into, out_of, kernel }
+        Self { circuit, active, into, out_of, kernel, effort: Effort::FULL }
+    }
+
+    /// With less effort where the linear systems are solved by iteration.
+    pub(super) fn with_effort(self, effort: Effort) -> Self {
+        Self { effort, ..self }
+    }
+
+    /// Whether `I - Lambda W` has a negative determinant; unknown, so taken not to, where it is not factorised.
+    pub(super) fn reverses(&self) -> bool {
+        match &self.kernel {
+            Kernel::Factor(lu) => lu.reverses(),
+            Kernel::Product => false,
+        }
     }
 
     /// `(I - Lambda W)^{-1} Lambda v`.
@@ -82,7 +96,7 @@ impl<'a, A: Scalar> ResponseOperator<'a, A> {
                 let y = if transposed { lu.solve_transposed(rhs.view())? } else { lu.solve(rhs.view())? };
                 y.remove_axis(Axis(1))
             }
-            Kernel::Product => gmres(|y| self.kernel_product(y, transposed), &rhs)?,
+            Kernel::Product => gmres(|y| self.kernel_product(y, transposed), &rhs, self.effort)?,
         };
         let mut full = Array1::zeros(v.len());
         for ((&i, &s), y) in self.active.iter().zip(out_of).zip(y) {

@@ -2,14 +2,19 @@
 
 use ndarray::Array1;
 
+use super::Metric;
 use super::drive::{Iterate, Next, Point, Task};
+use super::krylov::Effort;
 use super::method::{MethodName, PseudoTransient};
-use super::newton::direction;
+use super::newton::respond;
+use super::operator::ResponseOperator;
 use crate::Scalar;
 use crate::error::{Error, Result};
 
-/// Above this error of the linearisation, relative to the residual at the start of the step, a step is taken back.
+/// Above this error of the linearisation, relative to the residual at the start of the step, a step is taken back, and made
+/// shorter by the factor `SHORTER`.
 const TAKEN_BACK: f64 = 1.0;
+const SHORTER: f64 = 0.25;
 /// Below these errors the next step is that much longer.
 const LONGER: [(f64, f64); 3] = [(0.01, 10.0), (0.1, 4.0), (0.3, 1.5)];
 /// Above this error the next step is half as long.
@@ -45,8 +50,10 @@ impl<A: Scalar> PseudoTransientIteration<A> {
         let mut retries = 0;
         loop {
             let duration = self.length * fastest;
-            match direction(task, &from, Some(duration)) {
+            match implicit_step(task, &from, duration) {
+                Ok(None) if self.length > SHORTEST => self.length = (SHORTER * self.length).max(SHORTEST),
                 Ok(step) => {
+                    let step = step.unwrap_or_else(|| &from.g - &from.x);
                     let next = &from.x + &step;
                     self.trial = Some(Trial { from, step, duration });
                     return Ok(next);
@@ -61,6 +68,26 @@ impl<A: Scalar> PseudoTransientIteration<A> {
     }
 }
 
+/// `p` with `(T/h + I - Lambda W) p = -r`, `r = x - Phi(z)`.
+///
+/// With `S = I + T/h` it is `(I - M W)^{-1} q`, `q = -S^{-1} r`, `M = S^{-1} Lambda`. For short `h` the determinant is positive. Where it is
+/// negative, `h` is longer than `1/mu` for a mode that grows at the rate `mu`, and `p` goes against the flow along it: `None`.
+///
+/// # Errors
+/// A singular matrix, or GMRES without convergence.
+fn implicit_step<A: Scalar>(task: &Task<'_, A>, at: &Point<A>, duration: f64) -> Result<Option<Array1<A>>> {
+    let damping = task.circuit.time_constants.mapv(|tau| A::of(1.0 + tau.to_double() / duration));
+    let mut slopes = at.z.clone();
+    task.circuit.slopes(slopes.view_mut());
+    slopes /= &damping;
+    let operator = ResponseOperator::new(task.circuit, slopes.view(), task.metric.map(Metric::certificate))
+        .with_effort(Effort::COARSE);
+    if operator.reverses() {
+        return Ok(None);
+    }
+    respond(task, &operator, (&at.g - &at.x) / &damping).map(Some)
+}
+
 impl<A: Scalar> Iterate<A> for PseudoTransientIteration<A> {
     fn name(&self) -> MethodName {
         MethodName::PseudoTransient
@@ -70,7 +97,7 @@ impl<A: Scalar> Iterate<A> for PseudoTransientIteration<A> {
         let Some(trial) = self.trial.take() else { return Ok(self.go_on_from(task, at.clone())?.into()) };
         let error = trial.relative_error(task, at);
         if !(error <= TAKEN_BACK) && self.length > SHORTEST {
-            self.length = (0.25 * self.length).max(SHORTEST);
+            self.length = (SHORTER * self.length).max(SHORTEST);
             return Ok(self.go_on_from(task, trial.from)?.into());
         }
         let growth = LONGER.iter().find(|(bound, _)| error <= *bound).map_or(1.0, |(_, growth)| *growth);

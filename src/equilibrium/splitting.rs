@@ -6,7 +6,7 @@ use ndarray::{Array1, Axis};
 
 use super::Metric;
 use super::drive::{Iterate, Next, Point, Task};
-use super::krylov::gmres;
+use super::krylov::{Effort, gmres};
 use super::method::MethodName;
 use crate::Scalar;
 use crate::error::{Error, Result};
@@ -138,7 +138,7 @@ impl<A: Scalar> LinearResolvent<A> {
                     let image = task.circuit.weights.dot(x.view());
                     Array1::from_shape_fn(y.len(), |i| A::of(1.0 + self.alpha) * y[i] - scale(i) * root[i] * image[i])
                 };
-                Ok(gmres(product, &(&v * &root))? / &root)
+                Ok(gmres(product, &(&v * &root), Effort::FULL)? / &root)
             }
         }
     }

@@ -226,8 +226,27 @@ macro_rules! backend {
                 }
                 to_ndarray(x.as_ref())
             }
+
+            fn lu_reverses(lu: &Self::Lu) -> bool {
+                let negative = (0..lu.factors.nrows()).filter(|&i| lu.factors[(i, i)] < 0.0).count();
+                (negative % 2 == 1) != is_odd(lu.rows.as_ref().arrays().0)
+            }
         }
     };
+}
+
+/// Whether a permutation is a product of an odd number of exchanges: a cycle of length `k` is one of `k - 1`.
+fn is_odd(permutation: &[usize]) -> bool {
+    let mut seen = vec![false; permutation.len()];
+    let mut odd = false;
+    for first in 0..permutation.len() {
+        let mut at = first;
+        while !std::mem::replace(&mut seen[at], true) {
+            at = permutation[at];
+            odd ^= at != first;
+        }
+    }
+    odd
 }
 
 backend!(f32);

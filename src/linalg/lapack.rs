@@ -4,7 +4,8 @@ use ndarray::linalg::{general_mat_mul, general_mat_vec_mul};
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2, Axis, OwnedRepr};
 use ndarray_linalg::cholesky::CholeskyFactorized;
 use ndarray_linalg::{
-    Cholesky, CholeskyInplace, EigVals, EigValsh, Eigh, Factorize, InverseC, InverseCInto, LUFactorized, Solve, UPLO,
+    Cholesky, CholeskyInplace, Determinant, EigVals, EigValsh, Eigh, Factorize, InverseC, InverseCInto, LUFactorized,
+    Solve, UPLO,
 };
 use num_complex::Complex;
 
@@ -98,6 +99,10 @@ macro_rules! backend {
                     }
                 }
                 x
+            }
+
+            fn lu_reverses(lu: &Self::Lu) -> bool {
+                lu.as_ref().and_then(|lu| lu.sln_det().ok()).is_some_and(|(sign, _)| sign < 0.0)
             }
         }
     };

@@ -56,6 +56,8 @@ pub trait Backend: Sized {
     fn lu(a: ArrayView2<'_, Self>) -> Self::Lu;
     /// Solves `A x = b`, or `A' x = b`; may return non-finite numbers if the factor is singular.
     fn lu_solve(lu: &Self::Lu, b: ArrayView2<'_, Self>, transposed: bool) -> Array2<Self>;
+    /// Whether the determinant is negative.
+    fn lu_reverses(lu: &Self::Lu) -> bool;
 }
 
 /// `a b`.
@@ -91,6 +93,11 @@ impl<A: Scalar> Lu<A> {
     /// Solves `A x = b`.
     pub(crate) fn solve_vec(&self, b: ArrayView1<'_, A>) -> Result<Array1<A>> {
         Ok(self.solve(b.insert_axis(ndarray::Axis(1)))?.remove_axis(ndarray::Axis(1)))
+    }
+
+    /// Whether the matrix reverses orientation: its determinant is negative.
+    pub(crate) fn reverses(&self) -> bool {
+        A::lu_reverses(&self.factor)
     }
 
     fn finite(&self, x: Array2<A>) -> Result<Array2<A>> {

@@ -74,6 +74,22 @@ fn lu_solves_both_ways_and_names_a_singular_matrix() {
 }
 
 #[test]
+fn lu_knows_the_sign_of_the_determinant() {
+    let reverses = |a: &Array2<f64>| Lu::new(a.view(), "a").reverses();
+    assert!(!reverses(&Array2::eye(4)) && !reverses(&array![[0.0, -2.0], [2.0, 0.0]]));
+    assert!(reverses(&array![[0.0, 1.0], [1.0, 0.0]]) && reverses(&array![[-3.0]]));
+    for n in [3, 5, 8, 40] {
+        // Shifted by less than, and by more than, its one eigenvalue above 0, which is `n`.
+        let a = Array2::from_shape_fn((n, n), |(i, j)| if i % 2 == j % 2 { 1.0 } else { -1.0 });
+        let shifted = |s: f64| Array2::eye(n) * s - &a;
+        assert!(reverses(&shifted(n as f64 - 0.5)) && !reverses(&shifted(n as f64 + 0.5)));
+        // A cycle through all rows is even where their number is odd.
+        let cycle = Array2::from_shape_fn((n, n), |(i, j)| f64::from(u8::from(j == (i + 1) % n)));
+        assert_eq!(reverses(&cycle), n % 2 == 0);
+    }
+}
+
+#[test]
 fn eigenvalues_of_a_rotation_are_a_conjugate_pair() {
     let values = eigvals(array![[1.0, -2.0], [2.0, 1.0]].view()).unwrap();
     assert_abs_diff_eq!(values[0].re, 1.0, epsilon = 1e-14);

@@ -86,7 +86,7 @@ fn an_oscillator_is_never_called_converged_by_an_iteration_that_cycles() {
         assert!(matches!(outcome.into_equilibrium(), Err(Error::NotConverged { .. })));
     }
     let eq = net.equilibrium().solve().unwrap();
-    assert_eq!(eq.report().method, MethodName::Newton);
+    assert_eq!(eq.report().method, MethodName::PseudoTransient);
     assert_eq!(eq.report().uniqueness, Uniqueness::NotProved);
     assert!(eq.report().error_bound.is_none());
     assert!(net.residual(&eq.state()).unwrap().iter().all(|r| r.abs() < 1e-12));
