@@ -92,7 +92,8 @@ pub enum Error {
     },
     /// No equilibrium was found.
     #[error(
-        "no equilibrium found in {iterations} iterations ({method}): {reason}; residual {residual:e} where {threshold:e} was asked for; {advice}"
+        "no equilibrium found in {iterations} iterations ({method}): {reason}; residual {residual:e} where \
+         {threshold:e} was asked for; {advice}"
     )]
     NotConverged {
         /// The last method that was tried.

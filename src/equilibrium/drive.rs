@@ -70,7 +70,8 @@ impl<A: Scalar> Task<'_, A> {
 pub(super) trait Iterate<A: Scalar>: Send {
     fn name(&self) -> MethodName;
     /// # Errors
-    /// A linear system without a unique solution, or whose solution was not found, is a failure of the method; others end the solve.
+    /// A linear system without a unique solution, or whose solution was not found, is a failure of the method; others
+    /// end the solve.
     fn next(&mut self, task: &Task<'_, A>, at: &Point<A>) -> Result<Next<A>>;
 }
 

@@ -135,7 +135,7 @@ fn simulate<A: Scalar>(
         flow.until_converged(A::of(tolerance)).max_steps(max_steps).record_ends().observer(watch).run()
     };
     match task.form {
-        Form::FiringRate => finish(FiringRateNetwork { circuit }.simulate()),
-        Form::Hopfield => finish(HopfieldNetwork { circuit }.simulate()),
+        Form::FiringRate => finish(FiringRateNetwork::of_circuit(circuit).simulate()),
+        Form::Hopfield => finish(HopfieldNetwork::of_circuit(circuit).simulate()),
     }
 }

@@ -12,28 +12,30 @@ use crate::error::{Error, Result};
 /// | [`Anderson`] | | one product | in practice faster than `FixedPoint`; always under a certificate |
 /// | [`ForwardBackward`] | certificate | one product | always, linearly |
 /// | [`PeacemanRachford`] | certificate | one solve with one factorised matrix | always, linearly, in fewer iterations |
-/// | [`Newton`] | | one linear solve | near an equilibrium superlinearly; always under a certificate; else as [`PseudoTransient`] |
-/// | [`PseudoTransient`] | | one linear solve or a few | in practice where the flow comes to rest, and superlinearly in the end |
+/// | [`Newton`] | | one linear solve | near an equilibrium superlinearly; always under a certificate |
+/// | [`PseudoTransient`] | | one linear solve or a few | in practice where the flow rests, in the end superlinearly |
 /// | [`Flow`] | | a run of the flow | where [`simulate`](crate::network::FiringRateNetwork::simulate) comes to rest |
-/// | [`SupportEnumeration`] | piecewise-linear activations, about 20 neurons | a search of all supports | always, if there is an equilibrium |
+/// | [`SupportEnumeration`] | at most 20 or so piecewise-linear neurons | a search of all supports | if there is one |
 ///
-/// A *linear solve* is a factorisation on the neurons whose slope is not zero, or restarted GMRES for large sparse networks.
+/// A *linear solve* is a factorisation on the neurons whose slope is not zero, or restarted GMRES for large sparse
+/// networks.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Method {
     /// Chooses by size, sparsity and certificate, and goes on with the next method if one fails.
     ///
-    /// With a certificate, up to 200 neurons begin with [`Newton`] and go on with [`Anderson`], others the other way round, and whichever
-    /// is affordable of the two goes on until it converges, which it must.
+    /// With a certificate, up to 200 neurons begin with [`Newton`] and go on with [`Anderson`], others the other way
+    /// round, and whichever is affordable of the two goes on until it converges, which it must.
     ///
-    /// Without one, up to 200 neurons begin with [`PseudoTransient`] and go on with [`Newton`] and [`Anderson`]; others begin with
-    /// [`Anderson`] and go on with [`PseudoTransient`] and [`Newton`] (but dense networks of more than 8000 neurons are not
-    /// factorised). Then comes [`Flow`], from where the solve began, and for up to 12 neurons that are all piecewise linear
-    /// [`SupportEnumeration`]. [`SolveReport::attempts`](super::SolveReport::attempts) tells how far it went.
+    /// Without one, up to 200 neurons begin with [`PseudoTransient`] and go on with [`Newton`] and [`Anderson`]; others
+    /// begin with [`Anderson`] and go on with [`PseudoTransient`] and [`Newton`] (but dense networks of more than 8000
+    /// neurons are not factorised). Then comes [`Flow`], from where the solve began, and for up to 12 neurons that are
+    /// all piecewise linear [`SupportEnumeration`]. [`SolveReport::attempts`](super::SolveReport::attempts) tells how
+    /// far it went.
     ///
-    /// Of several equilibria, the one that the flow goes to from the same start is preferred, but not guaranteed, and one that is found need
-    /// not be stable: [`Equilibrium::standing`](super::Equilibrium::standing) tells.
+    /// Of several equilibria, the one that the flow goes to from the same start is preferred, but not guaranteed, and
+    /// one that is found need not be stable: [`Equilibrium::standing`](super::Equilibrium::standing) tells.
     #[default]
     Auto,
     /// See [`FixedPoint`].
@@ -118,53 +120,58 @@ pub struct PeacemanRachford {
 /// that about `5 L / delta` steps a decimal digit are the worst case. Near the equilibrium the Newton points are superlinearly closer, so they are kept,
 /// and the convergence is that of Newton's method.
 ///
-/// Without a certificate the step is shortened until the residual falls. The residual may have local minima that are no equilibria, at
-/// the kinks of ReLU for instance, where no step makes it fall; and full steps may run in circles. Where that happens, the
-/// method goes back to where it began and on as [`PseudoTransient`].
+/// Without a certificate the step is shortened until the residual falls. The residual may have local minima that are no
+/// equilibria, at the kinks of ReLU for instance, where no step makes it fall; and full steps may run in circles. Where
+/// that happens, the method goes back to where it began and on as [`PseudoTransient`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Newton {}
 
-/// Pseudo-transient continuation (Kelley & Keyes, SIAM J. Numer. Anal. 35, 1998; for activations with kinks Fowler & Kelley, SIAM J.
-/// Numer. Anal. 43, 2005): the flow by steps of the linearly implicit Euler method,
+/// Pseudo-transient continuation (Kelley & Keyes, SIAM J. Numer. Anal. 35, 1998; for activations with kinks Fowler &
+/// Kelley, SIAM J. Numer. Anal. 43, 2005): the flow by steps of the linearly implicit Euler method,
 ///
 /// `x <- x + p`, `(T/h + I - Lambda W) p = Phi(W x + u) - x`,
 ///
 /// whose duration `h` grows while the linearisation holds over a step. Short steps follow the flow, whatever the
 /// residual does on the way and however different the time constants; long ones are those of Newton's method.
 ///
-/// The error of the linearisation over a step is `|f(x + p) + T p / h|` with `f(x) = x - Phi(W x + u)`. Where it is larger than `|f(x)|`, the
-/// step is taken back and made with a quarter of `h`; above 0.7 times that the next step is half as long, below 0.3
-/// longer, up to ten times.
+/// The error of the linearisation over a step is `|f(x + p) + T p / h|` with `f(x) = x - Phi(W x + u)`. Where it is
+/// larger than `|f(x)|`, the step is taken back and made with a quarter of `h`; above 0.7 times that the next step is
+/// half as long, below 0.3 longer, up to ten times.
 ///
-/// A step is also shortened where the determinant of the matrix is negative, as it is for long steps near a saddle: they would be
-/// drawn to what the flow leaves. (The sign is not known where the system is solved by GMRES.) Where a pair of complex modes grows, long
-/// steps damp it, so the method may end at an equilibrium that the flow circles around.
+/// A step is also shortened where the determinant of the matrix is negative, as it is for long steps near a saddle:
+/// they would be drawn to what the flow leaves. (The sign is not known where the system is solved by GMRES.) Where a
+/// pair of complex modes grows, long steps damp it, so the method may end at an equilibrium that the flow circles
+/// around.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct PseudoTransient {
     pub(super) first_step: f64,
 }
 
-/// The flow `T x' = -x + Phi(W x + u)` itself, or `T y' = -y + W Phi(y) + u` for a Hopfield network, by the explicit method of
-/// [`simulate`](crate::network::FiringRateNetwork::simulate) from the same start, until it rests; and from there Newton steps. Where these lead
-/// nowhere, the flow is followed on, more closely.
+/// The flow `T x' = -x + Phi(W x + u)` itself, or `T y' = -y + W Phi(y) + u` for a Hopfield network, by the explicit
+/// method of [`simulate`](crate::network::FiringRateNetwork::simulate) from the same start, until it rests; and from
+/// there Newton steps. Where these lead nowhere, the flow is followed on, more closely.
 ///
-/// What it finds is what `simulate` comes to rest at, so it is stable but for flows that hold still at a saddle. It ends with
-/// [`StopReason::Cycles`](super::StopReason::Cycles), or [`Diverged`](super::StopReason::Diverged), where the flow does.
+/// What it finds is what `simulate` comes to rest at, so it is stable but for flows that hold still at a saddle. It
+/// ends with [`StopReason::Cycles`](super::StopReason::Cycles), or [`Diverged`](super::StopReason::Diverged), where the
+/// flow does.
 ///
-/// An iteration is a whole run of the flow, or one Newton step; observers see no more than that. The time limit ends a run.
+/// An iteration is a whole run of the flow, or one Newton step; observers see no more than that. The time limit ends a
+/// run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Flow {
     pub(super) max_steps: usize,
 }
 
-/// Support enumeration: looks for all equilibria, as [`all_equilibria`](crate::network::FiringRateNetwork::all_equilibria) does, and takes the
-/// stable one that is nearest to the start, or if none is stable the nearest of all.
+/// Support enumeration: looks for all equilibria, as
+/// [`all_equilibria`](crate::network::FiringRateNetwork::all_equilibria) does, and takes the stable one that is nearest
+/// to the start, or if none is stable the nearest of all.
 ///
 /// Where all supports were searched and none holds an equilibrium, it ends with
-/// [`StopReason::NoEquilibrium`](super::StopReason::NoEquilibrium). The search is one iteration, which no limit on time interrupts.
+/// [`StopReason::NoEquilibrium`](super::StopReason::NoEquilibrium). The search is one iteration, which no limit on time
+/// interrupts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct SupportEnumeration {
@@ -303,8 +310,8 @@ impl PseudoTransient {
         Self::default()
     }
 
-    /// The duration of the first step in units of the fastest time constant, between 1e-6 and 1e20. The longer it is, the nearer to
-    /// Newton's method is the beginning.
+    /// The duration of the first step in units of the fastest time constant, between 1e-6 and 1e20. The longer it is,
+    /// the nearer to Newton's method is the beginning.
     #[must_use]
     pub fn first_step(mut self, time_constants: f64) -> Self {
         self.first_step = time_constants;

@@ -8,9 +8,10 @@
 //! * when the network is certified (theory 3.3), the report carries a bound, rounded outward, on the distance to the
 //!   one true equilibrium (theory 3.5), and [`Uniqueness::Proved`].
 //!
-//! An equilibrium is a point at which every neuron is stationary for its own energy, and no more (theory 2.2). Whether it is a Nash
-//! equilibrium, and whether small disturbances die out, are two further questions: [`Standing`] answers all three, each by
-//! itself. A certificate answers them with yes for the one equilibrium that there is. Without one, a neuron with
+//! An equilibrium is a point at which every neuron is stationary for its own energy, and no more (theory 2.2). Whether
+//! it is a Nash equilibrium, and whether small disturbances die out, are two further questions: [`Standing`] answers
+//! all three, each by itself. A certificate answers them with yes for the one equilibrium that there is. Without one, a
+//! neuron with
 //! `w_ii rho_i > 1` may sit at a local maximum of its own energy in a state that is stable.
 //!
 //! The first solve of a dense network of 500 or more neurons in `f64` makes a copy of the weights in `f32`, which the network and its

@@ -11,8 +11,8 @@ use super::operator::ResponseOperator;
 use crate::Scalar;
 use crate::error::{Error, Result};
 
-/// Above this error of the linearisation, relative to the residual at the start of the step, a step is taken back, and made
-/// shorter by the factor `SHORTER`.
+/// Above this error of the linearisation, relative to the residual at the start of the step, a step is taken back, and
+/// made shorter by the factor `SHORTER`.
 const TAKEN_BACK: f64 = 1.0;
 const SHORTER: f64 = 0.25;
 /// Below these errors the next step is that much longer.
@@ -70,8 +70,9 @@ impl<A: Scalar> PseudoTransientIteration<A> {
 
 /// `p` with `(T/h + I - Lambda W) p = -r`, `r = x - Phi(z)`.
 ///
-/// With `S = I + T/h` it is `(I - M W)^{-1} q`, `q = -S^{-1} r`, `M = S^{-1} Lambda`. For short `h` the determinant is positive. Where it is
-/// negative, `h` is longer than `1/mu` for a mode that grows at the rate `mu`, and `p` goes against the flow along it: `None`.
+/// With `S = I + T/h` it is `(I - M W)^{-1} q`, `q = -S^{-1} r`, `M = S^{-1} Lambda`. For short `h` the determinant is
+/// positive. Where it is negative, `h` is longer than `1/mu` for a mode that grows at the rate `mu`, and `p` goes
+/// against the flow along it: `None`.
 ///
 /// # Errors
 /// A singular matrix, or GMRES without convergence.

@@ -232,16 +232,16 @@ impl SolveReport {
             }
             _ if !certified && !tried(MethodName::Flow) => "try `Method::Auto`, which goes on with other methods",
             StopReason::Diverged => {
-                "try other starts with `initial`, weaken the excitation, or let the activation saturate; `all_equilibria` \
-                 decides for about 20 piecewise-linear neurons"
-            }
-            StopReason::Cycles => {
-                "see the cycle with `simulate`, try other starts with `initial`, or ask `certify` whether the network can settle; \
+                "try other starts with `initial`, weaken the excitation, or let the activation saturate; \
                  `all_equilibria` decides for about 20 piecewise-linear neurons"
             }
+            StopReason::Cycles => {
+                "see the cycle with `simulate`, try other starts with `initial`, or ask `certify` whether the network can \
+                 settle; `all_equilibria` decides for about 20 piecewise-linear neurons"
+            }
             _ => {
-                "try other starts with `initial`, follow `simulate` for longer, or give a `certificate`, with which a solve \
-                 cannot fail; `all_equilibria` decides for about 20 piecewise-linear neurons"
+                "try other starts with `initial`, follow `simulate` for longer, or give a `certificate`, with which \
+                 a solve cannot fail; `all_equilibria` decides for about 20 piecewise-linear neurons"
             }
         })
     }

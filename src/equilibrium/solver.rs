@@ -341,9 +341,10 @@ impl<A: Scalar> Plan<A> {
 
 /// The plan of [`Method::Auto`], which says what it is.
 ///
-/// Small networks: a factorisation costs less than the products it saves. Under a certificate the last resort is the guarded
-/// method that cannot fail. Without one, small networks begin with pseudo-transient continuation, since it prefers the
-/// equilibrium that the flow goes to; the methods at the end begin where the solve began, for the same reason.
+/// Small networks: a factorisation costs less than the products it saves. Under a certificate the last resort is the
+/// guarded method that cannot fail. Without one, small networks begin with pseudo-transient continuation, since it
+/// prefers the equilibrium that the flow goes to; the methods at the end begin where the solve began, for the same
+/// reason.
 fn automatic<A: Scalar>(circuit: &Circuit<A>, certified: bool) -> Vec<Step> {
     let n = circuit.len();
     let dense = matches!(circuit.weights.view(), WeightsView::Dense(_));

@@ -22,14 +22,15 @@ pub enum Flag {
     Undecided,
 }
 
-/// Whether a state is stationary, a Nash equilibrium, and locally stable; [`Game::standing`] and [`Equilibrium::standing`] make one.
+/// Whether a state is stationary, a Nash equilibrium, and locally stable; [`Game::standing`] and
+/// [`Equilibrium::standing`] make one.
 ///
 /// The three are different questions (theory 2.2), and only these implications hold between their answers: a Nash
-/// equilibrium is stationary; a stationary point is Nash when all own energies are convex (`w_ii rho_i <= 1`), as they are under a
-/// certificate, which makes it locally stable besides.
+/// equilibrium is stationary; a stationary point is Nash when all own energies are convex (`w_ii rho_i <= 1`), as they
+/// are under a certificate, which makes it locally stable besides.
 ///
-/// * Stable and not Nash: an inhibition-stabilised state with `lambda_i w_ii > 1`, `lambda_i` the slope there. The neuron sits at
-///   a local maximum of its own energy, `E_i'' = 1/lambda_i - w_ii < 0`.
+/// * Stable and not Nash: an inhibition-stabilised state with `lambda_i w_ii > 1`, `lambda_i` the slope there. The
+///   neuron sits at a local maximum of its own energy, `E_i'' = 1/lambda_i - w_ii < 0`.
 /// * Nash and not stable: from three neurons on.
 ///
 /// They are floating-point answers, not proofs.
@@ -61,14 +62,16 @@ pub enum Flag {
 )]
 #[non_exhaustive]
 pub struct Standing<A> {
-    /// Whether `max_i |x_i - phi_i((W x + u)_i)|` is within the tolerance: every neuron is stationary for its own energy.
+    /// Whether `max_i |x_i - phi_i((W x + u)_i)|` is within the tolerance: every neuron is stationary for its own
+    /// energy.
     pub stationary: Flag,
-    /// Whether no neuron can lower its own energy by moving alone, near or far. `No` where the state is not stationary, where a
-    /// neuron gains more than the tolerance, or where one sits at a local maximum of its own energy (`lambda_i w_ii > 1`); undecided
-    /// where `lambda_i w_ii` is 1 to rounding, and where it is above 1 on one side of a kink.
+    /// Whether no neuron can lower its own energy by moving alone, near or far. `No` where the state is not stationary,
+    /// where a neuron gains more than the tolerance, or where one sits at a local maximum of its own energy
+    /// (`lambda_i w_ii > 1`); undecided where `lambda_i w_ii` is 1 to rounding, and where it is above 1 on one side of
+    /// a kink.
     pub nash: Flag,
-    /// Whether small disturbances die out, by the eigenvalues of the linearisation. `No` where the state is not stationary; undecided at
-    /// a kink, and where the spectral abscissa is 0 to rounding.
+    /// Whether small disturbances die out, by the eigenvalues of the linearisation. `No` where the state is not
+    /// stationary; undecided at a kink, and where the spectral abscissa is 0 to rounding.
     pub locally_stable: Flag,
     /// `max_i |x_i - phi_i((W x + u)_i)|`.
     #[cfg_attr(feature = "serde", serde(with = "crate::extended"))]
@@ -82,10 +85,11 @@ pub struct Standing<A> {
 }
 
 impl<'a, A: Scalar> Game<'a, A> {
-    /// Whether the rates `x`, shape `[n]`, are stationary, a Nash equilibrium, and locally stable under the firing-rate flow
-    /// (theory 2.2, 8.3).
+    /// Whether the rates `x`, shape `[n]`, are stationary, a Nash equilibrium, and locally stable under the firing-rate
+    /// flow (theory 2.2, 8.3).
     ///
-    /// A residual counts as none up to `tolerance max(1, max_i |x_i|)`, and a gain up to `tolerance max(1, max_i |x_i|)^2`.
+    /// A residual counts as none up to `tolerance max(1, max_i |x_i|)`, and a gain up to
+    /// `tolerance max(1, max_i |x_i|)^2`.
     ///
     /// ```
     /// use ndarray::array;
@@ -158,10 +162,10 @@ impl<'a, A: Scalar> Game<'a, A> {
 }
 
 impl<A: Scalar> Equilibrium<A> {
-    /// Whether the equilibrium is stationary, Nash, and locally stable, in the game of the firing-rate network that was solved, or of
-    /// the [`to_firing_rate`](crate::network::HopfieldNetwork::to_firing_rate) form of the Hopfield network that was; both forms have the same
-    /// eigenvalues at an equilibrium. Where the report's [`threshold`](super::SolveReport::threshold) is larger than the usual one, so is what is
-    /// tolerated here.
+    /// Whether the equilibrium is stationary, Nash, and locally stable, in the game of the firing-rate network that was
+    /// solved, or of the [`to_firing_rate`](crate::network::HopfieldNetwork::to_firing_rate) form of the Hopfield
+    /// network that was; both forms have the same eigenvalues at an equilibrium. Where the report's
+    /// [`threshold`](super::SolveReport::threshold) is larger than the usual one, so is what is tolerated here.
     ///
     /// # Errors
     /// A game with another number of neurons, and those of [`linearise`](crate::network::FiringRateNetwork::linearise).

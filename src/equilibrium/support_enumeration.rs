@@ -32,7 +32,7 @@ impl<A: Scalar> SupportEnumerationIteration<A> {
 
     fn search(&self, task: &Task<'_, A>, at: &Array1<A>) -> Result<Found<A>> {
         let circuit = Circuit { input: task.input.clone(), ..task.circuit.clone() };
-        let net = FiringRateNetwork { circuit };
+        let net = FiringRateNetwork::of_circuit(circuit);
         let search = net.all_equilibria().max_branches(self.options.max_branches);
         match search.find() {
             Ok(set) => Ok(Found { otherwise: verdict(&set), left: in_order(set, at) }),

@@ -6,9 +6,10 @@
 //! E_i(x) = E_int_i + E_act_i = -w_ii x_i^2/2 - c_i x_i + Psi_i(x_i),    c_i = sum_{j != i} w_ij x_j + u_i.
 //! ```
 //!
-//! Firing-rate dynamics are the proximal pseudo-gradient dynamics of this game, and its resting states are the points at
-//! which every neuron is stationary for its own energy. They are Nash equilibria when all own energies are convex
-//! (`w_ii rho_i <= 1`), which a certificate implies; above that switch a resting state, however stable, need not be Nash (theory 2.1,
+//! Firing-rate dynamics are the proximal pseudo-gradient dynamics of this game, and its resting states are the points
+//! at which every neuron is stationary for its own energy. They are Nash equilibria when all own energies are convex
+//! (`w_ii rho_i <= 1`), which a certificate implies; above that switch a resting state, however stable, need not be
+//! Nash (theory 2.1,
 //! 2.2). [`Game::standing`] asks for each.
 //!
 //! ```

@@ -132,9 +132,9 @@ impl<A: Scalar> Game<'_, A> {
     /// moving alone (theory 2.2).
     ///
     /// Resting states of the dynamics are stationary points. They are Nash equilibria where all own energies are convex
-    /// (`w_ii rho_i <= 1`), so always under a certificate; above that switch not in general, however stable they are, and never where
-    /// the slope `lambda_i` of a neuron makes `lambda_i w_ii > 1`. Conversely a Nash equilibrium need not be stable. Stationary, Nash and
-    /// stable are asked for side by side with [`standing`](Game::standing).
+    /// (`w_ii rho_i <= 1`), so always under a certificate; above that switch not in general, however stable they are,
+    /// and never where the slope `lambda_i` of a neuron makes `lambda_i w_ii > 1`. Conversely a Nash equilibrium need
+    /// not be stable. Stationary, Nash and stable are asked for side by side with [`standing`](Game::standing).
     ///
     /// # Errors
     /// Rates of the wrong length or not finite, or a tolerance that is negative or not a number.

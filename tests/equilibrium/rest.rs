@@ -27,8 +27,8 @@ fn network(
 
 /// A pair with an equilibrium that is stable and inhibition-stabilised: the slope times `w_EE` is above 1.
 ///
-/// The rates are chosen first, then weights for which trace and determinant are those of a stable linearisation, then the
-/// input that makes the rates an equilibrium.
+/// The rates are chosen first, then weights for which trace and determinant are those of a stable linearisation, then
+/// the input that makes the rates an equilibrium.
 fn stabilised_pair(rng: &mut StdRng) -> FiringRateNetwork<f64> {
     loop {
         let kind = rng.random_range(0..3);
@@ -224,7 +224,8 @@ fn every_method_that_is_meant_to_finds_the_pair_that_newton_steps_miss() {
     }
 }
 
-/// Two neurons that inhibit each other, three equilibria: from a start near one, that one, unless the method is Newton's.
+/// Two neurons that inhibit each other, three equilibria: from a start near one, that one, unless the method is
+/// Newton's.
 #[test]
 fn of_several_equilibria_the_one_that_the_flow_goes_to_is_preferred() {
     let net = tanh(&array![[1.5, -1.0], [-1.0, 1.5]], &array![0.0, 0.0]);
@@ -320,7 +321,8 @@ fn ring<A: Scalar>(gain: f64) -> FiringRateNetwork<A> {
     FiringRateNetwork::builder(w).activation(Tanh::new()).build().unwrap()
 }
 
-/// Theory 2.2: the eigenvalues at the origin are `-1 - g` and `-1 + g/2 +- ...`, so the abscissa is 0.25 for a gain of 2.5.
+/// Theory 2.2: the eigenvalues at the origin are `-1 - g` and `-1 + g/2 +- ...`, so the abscissa is 0.25 for a gain of
+/// 2.5.
 #[test]
 fn nash_does_not_imply_stable() {
     let net = ring::<f64>(2.5);
@@ -380,7 +382,8 @@ fn stable_is_nash_below_the_switch_and_never_where_the_slope_is_above_it() {
     assert!(above[0] == 0 && above[1] > 10, "{counts:?}");
 }
 
-/// The same rates described with more neurons: E and I replaced by four copies with a quarter of the weights. Slopes and stability stay,
+/// The same rates described with more neurons: E and I replaced by four copies with a quarter of the weights. Slopes
+/// and stability stay,
 /// `lambda w_EE` falls below 1, and what was no Nash equilibrium is one.
 #[test]
 fn the_level_of_description_decides_about_nash() {
