@@ -13,6 +13,7 @@ use neuronash::stability::diagonal::{Certifier, Method, Stop};
 use neuronash::stability::local::Tendency;
 use neuronash::stability::{Condition, NetworkCertificate, NetworkVerdict, ReportOptions};
 use neuronash::{Error, Scalar};
+use num_rational::BigRational;
 use proptest::prelude::*;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -488,7 +489,105 @@ fn overflowing_linearisations_are_errors() {
     // Entries whose squares overflow are no reason to call everything marginal.
     let large = linear(array![[1e25, 0.0], [0.0, 1e25]]).linearise(&x).unwrap();
     assert_eq!(large.tendency(), Tendency::Unstable);
-    assert!(large.tolerance().is_finite());
+}
+
+fn exact(x: f64) -> BigRational {
+    BigRational::from_float(x).unwrap()
+}
+
+/// By Routh and Hurwitz: whether `W - I` of three neurons is stable, or has an eigenvalue on the right of the imaginary axis.
+fn routh_hurwitz(w: &Array2<f64>) -> (bool, bool) {
+    let one = exact(1.0);
+    let a = |i: usize, j: usize| exact(w[[i, j]]) - if i == j { one.clone() } else { exact(0.0) };
+    let minor = |i: usize, j: usize, k: usize, l: usize| a(i, k) * a(j, l) - a(i, l) * a(j, k);
+    let a2 = -(a(0, 0) + a(1, 1) + a(2, 2));
+    let a1 = minor(0, 1, 0, 1) + minor(0, 2, 0, 2) + minor(1, 2, 1, 2);
+    let a0 = -(a(0, 0) * minor(1, 2, 1, 2) - a(0, 1) * minor(1, 2, 0, 2) + a(0, 2) * minor(1, 2, 0, 1));
+    let zero = exact(0.0);
+    let hurwitz = &a2 * &a1 - &a0;
+    (a2 > zero && a0 > zero && hurwitz > zero, a2 < zero || a0 < zero || a1 < zero || hurwitz < zero)
+}
+
+fn at_the_origin(w: &Array2<f64>) -> neuronash::stability::local::Linearisation<f64> {
+    let net = FiringRateNetwork::builder(w).activation(Identity).build().unwrap();
+    net.linearise(&Array1::zeros(w.nrows())).unwrap()
+}
+
+#[test]
+fn units_that_differ_by_many_orders_do_not_mislead() {
+    let w = array![
+        [0.89537469384054, 8.72829647498876e-10, -3.9243980699891475e-9],
+        [-1.5871744336011343e9, -0.3386516202347343, -1.8788908508823123],
+        [1.8672730680855966e8, 0.20122996305733853, 0.7826055744693008]
+    ];
+    assert_eq!(routh_hurwitz(&w), (true, false));
+    let local = at_the_origin(&w);
+    assert_eq!(local.tendency(), Tendency::Stable);
+    assert!((local.spectral_abscissa() + 0.1486).abs() < 1e-4, "{local}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #[test]
+    fn local_stability_agrees_with_exact_routh_hurwitz(
+        entries in prop::collection::vec(-1.0..1.0f64, 9),
+        units in prop::collection::vec(-1.0..1.0f64, 3),
+        span in 0..60i32,
+        size in prop_oneof![Just(1.0), Just(3.0)],
+        near in prop::bool::ANY,
+    ) {
+        // Not by powers of two, so that entries are rounded and what looks alike is not.
+        let unit = |i: usize| (f64::from(span) * units[i] / 2.0).exp2();
+        let mut w = Array2::from_shape_fn((3, 3), |(i, j)| size * entries[3 * i + j] * unit(i) / unit(j));
+        if near {
+            // To the boundary, as well as rounding allows.
+            let abscissa = at_the_origin(&w).spectral_abscissa();
+            w.diag_mut().mapv_inplace(|v| v - abscissa);
+        }
+        let (stable, unstable) = routh_hurwitz(&w);
+        let local = at_the_origin(&w);
+        match local.tendency() {
+            Tendency::Stable => prop_assert!(stable, "{w}"),
+            Tendency::Unstable => prop_assert!(unstable, "{w}"),
+            _ => prop_assert!(near || local.spectral_abscissa().abs() < 1e-9, "{w} {local}"),
+        }
+    }
+
+    #[test]
+    fn local_stability_does_not_depend_on_units(
+        n in 1..7usize,
+        seed in prop::collection::vec(-1.5..1.5f64, 36),
+        units in prop::collection::vec(-40..=40i32, 6),
+        sparse in prop::bool::ANY,
+    ) {
+        let present = |i: usize, j: usize| !sparse || i == j || (3 * i + 5 * j) % 4 == 1;
+        let w = Array2::from_shape_fn((n, n), |(i, j)| if present(i, j) { seed[6 * i + j] } else { 0.0 });
+        let other = Array2::from_shape_fn((n, n), |(i, j)| w[[i, j]] * f64::from(units[i] - units[j]).exp2());
+        prop_assert_eq!(at_the_origin(&w), at_the_origin(&other));
+    }
+}
+
+#[test]
+fn local_stability_of_matrices_far_from_normal() {
+    // A chain that amplifies by 10 at each link and is closed by `b`: characteristic polynomial (s + 1)^n - b 10^(n - 1).
+    let chain = |n: usize, b: f64| {
+        let mut w = Array2::from_shape_fn((n, n), |(i, j)| if i == j + 1 { 10.0 } else { 0.0 });
+        w[[0, n - 1]] = b;
+        at_the_origin(&w)
+    };
+    for n in [5, 12, 20] {
+        let critical = 0.1f64.powi(n as i32 - 1);
+        assert_eq!(chain(n, 0.9 * critical).tendency(), Tendency::Stable);
+        assert_eq!(chain(n, 1.1 * critical).tendency(), Tendency::Unstable);
+        assert!((chain(n, 0.5f64.powi(n as i32) * critical).spectral_abscissa() + 0.5).abs() < 1e-9);
+    }
+    // Without the link back it is stable however long it is.
+    assert_eq!(chain(200, 0.0).tendency(), Tendency::Stable);
+    assert_eq!(at_the_origin(&array![[1.0]]).tendency(), Tendency::Marginal);
+    assert_eq!(at_the_origin(&array![[1.0 - f64::EPSILON]]).tendency(), Tendency::Stable);
+    assert_eq!(at_the_origin(&array![[1.0 + f64::EPSILON]]).tendency(), Tendency::Unstable);
+    // A turning pair that neither grows nor dies out.
+    assert_eq!(at_the_origin(&array![[1.0, 3.0], [-0.1, 1.0]]).tendency(), Tendency::Marginal);
 }
 
 /// Wilson-Cowan, both slopes 1: trace and determinant of theory 5.2.

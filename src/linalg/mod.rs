@@ -4,15 +4,17 @@
 //! functions below where errors need a name.
 
 pub(crate) mod balance;
+pub(crate) mod components;
 pub(crate) mod decimal;
 #[cfg(not(feature = "lapack"))]
 mod faer;
+pub(crate) mod half_plane;
 #[cfg(feature = "lapack")]
 mod lapack;
 pub(crate) mod magnitude;
 pub(crate) mod perron;
 pub(crate) mod rounding;
-mod spectrum;
+pub(crate) mod spectrum;
 pub(crate) mod split;
 pub(crate) mod verified;
 

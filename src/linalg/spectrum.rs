@@ -4,30 +4,46 @@
 use ndarray::{Array1, Array2, ArrayView2, CowArray, Ix2};
 use num_complex::Complex;
 
+use super::Backend;
+use super::balance::{DiagonalBlock, diagonal_blocks, times_two_to};
 use super::magnitude::{exponent_of_largest, factors};
 use crate::Scalar;
 use crate::error::{Error, Result};
 
 /// Eigenvalues of a square matrix, sorted by decreasing real part, then by decreasing imaginary part.
 ///
+/// They are those of its balanced irreducible blocks, computed in double precision, and do not depend on the units of `a`.
+pub(crate) fn eigvals<A: Scalar>(a: ArrayView2<'_, A>) -> Result<Vec<Complex<A>>> {
+    let values = eigvals_of_blocks(&diagonal_blocks(a.mapv(Scalar::to_double).view()))?;
+    Ok(values.into_iter().map(|v| Complex::new(A::of(v.re), A::of(v.im))).collect())
+}
+
+/// The eigenvalues of all blocks, sorted as [`eigvals`] does.
+pub(crate) fn eigvals_of_blocks(blocks: &[DiagonalBlock]) -> Result<Vec<Complex<f64>>> {
+    let mut values = Vec::new();
+    for block in blocks {
+        let back = |v: f64| times_two_to(v, block.exponent);
+        values.extend(eigvals_near_one(block.balanced.view())?.iter().map(|v| Complex::new(back(v.re), back(v.im))));
+    }
+    values.sort_by(|p, q| q.re.total_cmp(&p.re).then(q.im.total_cmp(&p.im)));
+    Ok(values)
+}
+
+/// Eigenvalues of a matrix whose largest entry is near 1, in no particular order.
+///
 /// The shifted QR iteration of a backend can fail on a matrix and succeed on one that is orthogonally similar to it, which
 /// has the same eigenvalues up to rounding errors.
-pub(crate) fn eigvals<A: Scalar>(a: ArrayView2<'_, A>) -> Result<Vec<Complex<A>>> {
-    let (a, scale) = normalised(a);
-    let a = a.view();
-    let found = A::eigvals(a).filter(|values| has_moments(values, a)).or_else(|| {
+fn eigvals_near_one(a: ArrayView2<'_, f64>) -> Result<Vec<Complex<f64>>> {
+    if a.len() == 1 {
+        return Ok(vec![Complex::new(a[[0, 0]], 0.0)]);
+    }
+    let found = f64::eigvals(a).filter(|values| has_moments(values, a)).or_else(|| {
         (1..=RETRIES).find_map(|k| {
             let similar = reflected(a, k);
-            A::eigvals(similar.view()).filter(|values| has_moments(values, a))
+            f64::eigvals(similar.view()).filter(|values| has_moments(values, a))
         })
     });
-    let mut values = found.ok_or_else(no_convergence)?;
-    values.sort_by(|p, q| {
-        q.re.partial_cmp(&p.re)
-            .unwrap_or(std::cmp::Ordering::Equal)
-            .then(q.im.partial_cmp(&p.im).unwrap_or(std::cmp::Ordering::Equal))
-    });
-    Ok(values.into_iter().map(|v| v.scale(scale)).collect())
+    found.ok_or_else(no_convergence)
 }
 
 /// Eigenvalues (ascending) and orthonormal eigenvectors (columns) of a symmetric matrix.

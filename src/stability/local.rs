@@ -9,7 +9,9 @@ use crate::Scalar;
 use crate::activation::ActivationCost;
 use crate::check::finite_vector;
 use crate::error::{Error, Result};
-use crate::linalg;
+use crate::linalg::balance::{DiagonalBlock, diagonal_blocks, times_two_to};
+use crate::linalg::half_plane::{HalfPlane, half_plane};
+use crate::linalg::spectrum::eigvals_of_blocks;
 use crate::network::{Circuit, FiringRateNetwork, HopfieldNetwork, neurons};
 
 /// Above this number of neurons a dense Jacobian no longer fits into ordinary memory.
@@ -63,18 +65,28 @@ impl<A: Scalar> HopfieldNetwork<A> {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Tendency {
-    /// They die out: every eigenvalue has a real part below minus the tolerance.
+    /// They die out: every eigenvalue is proved to have a negative real part.
     Stable,
-    /// Some grow: an eigenvalue has a real part above the tolerance.
+    /// Some grow: an eigenvalue is proved to have a positive real part.
     Unstable,
-    /// The largest real part is within the tolerance of 0.
+    /// Neither is proved: the largest real part is 0, or so near to it, for a matrix as far from normal as this one, that
+    /// rounding errors of double precision hide its sign.
     Marginal,
 }
 
 /// The linearisation of a network at a state.
 ///
-/// Near an equilibrium at which no neuron sits at a kink, [`tendency`](Self::tendency) decides. It is a floating-point
-/// answer, not a proof.
+/// Near an equilibrium at which no neuron sits at a kink, [`tendency`](Self::tendency) decides. It is proved for the Jacobian
+/// that belongs to the weights, time constants and slopes as the floating-point numbers that they are: by a symmetric `P` with
+/// `P J + J'P < 0`, which has all eigenvalues of `J` on the left of the imaginary axis if `P > 0`, and some on its right if
+/// `P` is indefinite or negative (Lyapunov; Ostrowski and Schneider 1962). How near to the true ones the slopes are is
+/// up to the state and the activation.
+///
+/// The matrix is first cut into its irreducible blocks, which are balanced by powers of two. So neither the eigenvalues
+/// nor the tendency depend on the units in which the rates of the neurons are measured.
+///
+/// The eigenvalues themselves are computed and not proved; those of a matrix far from normal may be far off, and one next to
+/// 0 may have the other sign than the tendency says.
 ///
 /// ```
 /// use ndarray::array;
@@ -95,48 +107,65 @@ pub struct Linearisation<A> {
     eigenvalues: Vec<Complex<A>>,
     slopes: Array1<A>,
     kinks: Vec<usize>,
-    tolerance: A,
+    tendency: Tendency,
 }
 
 impl<A: Scalar> Linearisation<A> {
     /// `T^{-1}(-I + Lambda W)` for known slopes and kinks.
     pub(crate) fn of_rates(circuit: &Circuit<A>, slopes: Array1<A>, kinks: Vec<usize>) -> Result<Self> {
-        let mut jacobian = circuit.weights.to_dense();
-        for (mut row, &slope) in jacobian.rows_mut().into_iter().zip(&slopes) {
-            row *= slope;
-        }
-        Self::of(circuit, jacobian, slopes, kinks)
+        Self::of(circuit, |i, _| i, slopes, kinks)
     }
 
     /// `T^{-1}(-I + W Lambda)` for known slopes and kinks.
     pub(crate) fn of_potentials(circuit: &Circuit<A>, slopes: Array1<A>, kinks: Vec<usize>) -> Result<Self> {
-        let jacobian = circuit.weights.to_dense() * &slopes;
-        Self::of(circuit, jacobian, slopes, kinks)
+        Self::of(circuit, |_, j| j, slopes, kinks)
     }
 
-    /// Takes `Lambda W` or `W Lambda` and makes it the Jacobian.
-    fn of(circuit: &Circuit<A>, mut jacobian: Array2<A>, slopes: Array1<A>, kinks: Vec<usize>) -> Result<Self> {
-        jacobian.diag_mut().mapv_inplace(|v| v - A::one());
-        for (mut row, &tau) in jacobian.rows_mut().into_iter().zip(&circuit.time_constants) {
-            row /= tau;
-        }
-        let n = A::of(circuit.len() as f64);
+    /// The linearisation in which weight `(i, j)` goes with the slope of neuron `slope_of(i, j)`.
+    fn of(
+        circuit: &Circuit<A>,
+        slope_of: impl Fn(usize, usize) -> usize,
+        slopes: Array1<A>,
+        kinks: Vec<usize>,
+    ) -> Result<Self> {
+        let weights = circuit.weights.to_dense();
+        let entry = |(i, j): (usize, usize)| {
+            let (w, slope) = (weights[[i, j]].to_double(), slopes[slope_of(i, j)].to_double());
+            let tau = circuit.time_constants[i].to_double();
+            let sum = w.mul_add(slope, if i == j { -1.0 } else { 0.0 });
+            let is_zero = if i == j { sum == 0.0 } else { w == 0.0 || slope == 0.0 };
+            match sum / tau {
+                // What underflows is not nothing.
+                0.0 if !is_zero => f64::from_bits(1).copysign(if i == j { sum } else { w }),
+                rate => rate,
+            }
+        };
+        let jacobian = Array2::from_shape_fn(weights.dim(), entry);
         let overflows = || {
             let found = "so large that the Jacobian or its eigenvalues overflow";
             Error::invalid("weights", found, "weights over time constants, times slopes, well below the largest number")
         };
-        let largest = jacobian.iter().fold(A::zero(), |m, v| m.max(v.abs()));
-        if jacobian.iter().any(|v| !v.is_finite()) || !(n * largest).is_finite() {
+        if jacobian.iter().any(|v| !v.is_finite()) {
             return Err(overflows());
         }
-        // The squares of large entries overflow, those of their ratios do not.
-        let unit = if largest > A::zero() { largest } else { A::one() };
-        let size = unit * jacobian.iter().map(|&v| (v / unit) * (v / unit)).sum::<A>().sqrt();
-        let eigenvalues = linalg::eigvals(jacobian.view())?;
+        let blocks = diagonal_blocks(jacobian.view());
+        let eigenvalues: Vec<Complex<A>> =
+            eigvals_of_blocks(&blocks)?.iter().map(|v| Complex::new(A::of(v.re), A::of(v.im))).collect();
         if eigenvalues.iter().any(|v| !(v.re.is_finite() && v.im.is_finite())) {
             return Err(overflows());
         }
-        Ok(Self { eigenvalues, slopes, kinks, tolerance: A::of(10.0) * A::epsilon() * n * size })
+        let mut tendency = Tendency::Stable;
+        for block in &blocks {
+            match half_plane(block.balanced.view(), rounding_errors(block, &jacobian, circuit).view()) {
+                HalfPlane::Left => {}
+                HalfPlane::Unknown => tendency = Tendency::Marginal,
+                HalfPlane::Right => {
+                    tendency = Tendency::Unstable;
+                    break;
+                }
+            }
+        }
+        Ok(Self { eigenvalues, slopes, kinks, tendency })
     }
 
     /// The eigenvalues, by decreasing real part, in units of 1/time.
@@ -160,29 +189,33 @@ impl<A: Scalar> Linearisation<A> {
         &self.kinks
     }
 
-    /// The tolerance of [`tendency`](Self::tendency): `10 n` machine epsilons times the Frobenius norm of the Jacobian.
-    pub fn tolerance(&self) -> A {
-        self.tolerance
-    }
-
-    /// What small disturbances do, as far as the slopes `Lambda` tell.
+    /// What small disturbances do, as far as the slopes `Lambda` tell: proved, unless [`Tendency::Marginal`].
     pub fn tendency(&self) -> Tendency {
-        self.tendency_within(self.tolerance)
-    }
-
-    /// [`tendency`](Self::tendency) with another tolerance, in units of 1/time.
-    pub fn tendency_within(&self, tolerance: A) -> Tendency {
-        match self.spectral_abscissa() {
-            abscissa if abscissa < -tolerance => Tendency::Stable,
-            abscissa if abscissa > tolerance => Tendency::Unstable,
-            _ => Tendency::Marginal,
-        }
+        self.tendency
     }
 
     /// Whether small disturbances die out: [`Tendency::Stable`], and no neuron at a kink.
     pub fn is_stable(&self) -> bool {
         self.tendency() == Tendency::Stable && self.kinks.is_empty()
     }
+}
+
+/// Bounds on the errors of a balanced block of the Jacobian: two roundings for each entry, and what underflowed.
+fn rounding_errors<A: Scalar>(block: &DiagonalBlock, jacobian: &Array2<f64>, circuit: &Circuit<A>) -> Array2<f64> {
+    /// Entries above it are free of underflow.
+    const SAFE: f64 = 1e-290;
+    const LEAST: f64 = 4.0 * f64::MIN_POSITIVE * f64::EPSILON;
+
+    Array2::from_shape_fn(block.balanced.dim(), |(i, j)| {
+        let (row, column) = (block.members[i], block.members[j]);
+        let rounded = 2.0 * f64::EPSILON * block.balanced[[i, j]].abs() + LEAST;
+        let v = jacobian[[row, column]];
+        if v == 0.0 || v.abs() >= SAFE {
+            return rounded;
+        }
+        let underflow = LEAST + LEAST / circuit.time_constants[row].to_double();
+        rounded + 2.0 * times_two_to(underflow, block.scale[i] - block.scale[j] - block.exponent)
+    })
 }
 
 impl fmt::Display for Tendency {

@@ -1,7 +1,6 @@
 //! Proofs of stability: for matrices, and for the networks built on them.
 
 mod bounds;
-mod components;
 pub mod contraction;
 pub mod diagonal;
 mod distance;

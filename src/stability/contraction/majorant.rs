@@ -6,10 +6,10 @@ use sprs::CsMat;
 use crate::Scalar;
 use crate::check::{non_finite, square};
 use crate::error::{Error, Result};
+use crate::linalg::components::strongly_connected;
 use crate::linalg::rounding::{add_down, add_up, div_down, div_up, mul_down, mul_up};
 use crate::network::{Weights, WeightsView};
 use crate::stability::Bounds;
-use crate::stability::components::strongly_connected;
 
 /// A square matrix, dense or sparse: any ndarray matrix, any `sprs` matrix, or network [`Weights`].
 pub trait SquareMatrix: sealed::AsMajorant {}

@@ -9,9 +9,9 @@ use super::pencil::{Diagonal, Pencil};
 use super::search::{self, Block, Outcome};
 use super::verdict::{Certificate, Method, Refutation, Stop, Undecided, Verdict};
 use super::weights::{Weights, frexp, ldexp};
+use crate::linalg::components::strongly_connected;
 use crate::linalg::rounding::{sub_down, sub_up};
 use crate::linalg::{Backend, Lu};
-use crate::stability::components::strongly_connected;
 
 /// Decides whether `W + delta R^-1` is diagonally stable.
 pub(super) fn certify(pencil: &Pencil, delta: f64, control: &mut Control<'_>) -> Verdict {

@@ -7,7 +7,7 @@ use ndarray::{Array2, ArrayBase, ArrayView2, Data, Ix2};
 use super::checked;
 use crate::Scalar;
 use crate::error::Result;
-use crate::linalg::{self, Lu, product};
+use crate::linalg::{self, half_plane::lyapunov_matrix};
 use crate::stability::contraction::{Norm, log_norm};
 
 /// The spectral abscissa of a matrix, and a proved bound on it.
@@ -80,7 +80,7 @@ pub fn hurwitz<A: Scalar, S: Data<Elem = A>>(a: &ArrayBase<S, Ix2>) -> Result<Hu
     }
     for part in [0.9, 0.5, 0.0] {
         let shifted = &a - &Array2::from_diag_elem(a.nrows(), part * abscissa);
-        let Some(p) = lyapunov_solution(shifted) else { continue };
+        let Some(p) = lyapunov_matrix(shifted.view()) else { continue };
         let Ok(norm) = Norm::quadratic(&p) else { continue };
         let proved_below = log_norm(&a, &norm)?.upper;
         if proved_below < 0.0 {
@@ -88,29 +88,4 @@ pub fn hurwitz<A: Scalar, S: Data<Elem = A>>(a: &ArrayBase<S, Ix2>) -> Result<Hu
         }
     }
     Ok(unproved)
-}
-
-/// `P` with `P A + A'P = -2 I` for a Hurwitz `A`, by Newton's iteration for the matrix sign (Roberts 1980).
-fn lyapunov_solution(mut a: Array2<f64>) -> Option<Array2<f64>> {
-    let n = a.nrows();
-    let eye = Array2::<f64>::eye(n);
-    let norm = |m: &Array2<f64>| m.iter().map(|v| v * v).sum::<f64>().sqrt();
-    let mut q = 2.0 * &eye;
-    for _ in 0..60 {
-        let inverse = Lu::new(a.view(), "sign iterate").solve(eye.view()).ok()?;
-        let scale = (norm(&inverse) / norm(&a)).sqrt();
-        let mapped = product(product(inverse.t(), q.view()).view(), inverse.view());
-        q = 0.5 * (scale * &q + mapped / scale);
-        a = 0.5 * (scale * &a + inverse / scale);
-        let distance = norm(&(&a + &eye));
-        if !distance.is_finite() {
-            return None;
-        }
-        if distance < 1e-10 * n as f64 {
-            return Some(Array2::from_shape_fn((n, n), |(i, j)| {
-                0.25 * (q[[i.max(j), i.min(j)]] + q[[i.min(j), i.max(j)]])
-            }));
-        }
-    }
-    None
 }
