@@ -6,7 +6,6 @@ use std::iter::Sum;
 use ndarray::ScalarOperand;
 use num_traits::{Float, FloatConst, FromPrimitive, NumAssign};
 
-use crate::dynamics::ode::Integrate;
 use crate::linalg::Backend;
 
 /// `f32` or `f64`; sealed.
@@ -33,7 +32,6 @@ pub trait Scalar:
     + Send
     + Sync
     + Backend
-    + Integrate
     + 'static
 {
     /// The nearest number of this type.

@@ -450,6 +450,107 @@ fn slow_spirals_are_not_cycles() {
 }
 
 #[test]
+fn spirals_that_lose_a_millionth_per_turn_are_not_cycles() {
+    for (loss, turn) in [(1e-6, 1.0), (-1e-6, 1.0), (1e-6, 4.0), (1e-4, 0.5)] {
+        // One turn takes 2 pi / turn.
+        let pull = loss * turn / std::f64::consts::TAU;
+        let net = FiringRateNetwork::<f64>::builder(array![[1.0 - pull, -turn], [turn, 1.0 - pull]])
+            .activation(Identity)
+            .build()
+            .unwrap();
+        for tolerance in [1e-2, 1e-4, 1e-8] {
+            let run = net.simulate().initial(&array![1.0, -0.3]).until_converged(tolerance).max_steps(1000);
+            let run = run.record_ends().run().unwrap();
+            assert_eq!(run.stop(), StopReason::LimitReached(Limit::Steps), "{loss} {turn} {tolerance:e}: {run}");
+        }
+    }
+}
+
+#[test]
+fn the_period_of_a_cycle_is_the_least() {
+    // Two centres, of which the second turns `times` times as fast: whatever the plane, it is passed more than once.
+    for times in [2.0, 3.0] {
+        let mut w = Array2::<f64>::eye(4);
+        (w[[0, 1]], w[[1, 0]], w[[2, 3]], w[[3, 2]]) = (-1.0, 1.0, -times, times);
+        let net = FiringRateNetwork::builder(w).activation(Identity).build().unwrap();
+        for start in [array![1.0, 0.0, 0.5, 0.0], array![0.2, 0.1, 1.0, 0.3], array![1.0, 0.0, 1e-3, 0.0]] {
+            let run = net.simulate().initial(&start).until_converged(1e-6).run().unwrap();
+            let StopReason::CycleDetected { period } = run.stop() else { panic!("{times} {start}: {run}") };
+            assert!((period - std::f64::consts::TAU).abs() < 1e-5, "{times} {start}: {period}");
+        }
+    }
+}
+
+/// A ReLU neuron without connections whose input is a function, until 200 time constants.
+fn driven(
+    input: impl Fn(f64) -> f64,
+    options: impl for<'n> Fn(Simulation<'n, f64>) -> Simulation<'n, f64>,
+) -> Trajectory<f64> {
+    let net = FiringRateNetwork::builder(array![[0.0]]).activation(Relu).build().unwrap();
+    options(net.simulate().input_function(|t, mut u| u[0] = input(t)).until(200.0)).run().unwrap()
+}
+
+#[test]
+fn a_short_pulse_is_not_stepped_over() {
+    let pulse = |t: f64| 50.0 * (-(t - 100.0f64).powi(2) / 0.02).exp();
+    // 50 sqrt(0.02 pi) e^{-0.5 + 0.005}: the pulse weighed by what is left of it half a time constant later.
+    let want = 50.0 * (0.02 * std::f64::consts::PI).sqrt() * (-0.495f64).exp();
+    assert!((want - 7.64).abs() < 5e-3);
+    let found = driven(pulse, |run| run.record_at(&array![98.0, 100.5]));
+    assert!(found.states()[[0, 0]].abs() < 1e-8);
+    assert!((found.states()[[1, 0]] - want).abs() < 1e-4, "{found}");
+    // Quiet times cost few steps.
+    assert!(found.steps() < 300, "{found}");
+    // A tenth of a time constant, wherever it is; once more with a tolerance that asks for little.
+    for start in [3.0, 57.123, 99.99, 180.03] {
+        let pulse = |t: f64| if t >= start && t <= start + 0.1 { 5.0 } else { 0.0 };
+        let want = 5.0 * (1.0 - (-0.1f64).exp()) * (-0.9f64).exp();
+        for (tolerance, allowed) in [(1e-6, 1e-3), (1e-2, 0.2)] {
+            let run = driven(pulse, |run| run.relative_tolerance(tolerance).record_at(&array![start + 1.0]));
+            let found = run.states()[[0, 0]];
+            assert!((found - want).abs() < allowed * want, "{start} {tolerance:e}: {found:e} {want:e}");
+        }
+    }
+}
+
+#[test]
+fn features_as_short_as_announced_are_met() {
+    let pulse = |t: f64| if (77.0..77.002).contains(&t) { 1e3 } else { 0.0 };
+    let want = 1e3 * 0.002 * (-1.0f64 + 0.001).exp();
+    let met = driven(pulse, |run| run.shortest_feature(0.002).record_at(&array![77.002, 78.001]));
+    assert!((met.states()[[1, 0]] / want - 1.0).abs() < 2e-3, "{} {met}", met.states());
+    // More looking than the steps allow ends with a word.
+    let short = driven(pulse, |run| run.shortest_feature(1e-6).max_steps(1000).record_ends());
+    assert_eq!(short.stop(), StopReason::LimitReached(Limit::Steps));
+    // Features longer than all steps cost nothing: every evaluation is a stage.
+    let calls = std::cell::Cell::new(0);
+    let net = linear::<f64>();
+    let input = |t: f64, mut u: ndarray::ArrayViewMut1<'_, f64>| {
+        calls.set(calls.get() + 1);
+        u.fill(t.sin());
+    };
+    let run = net.simulate().input_function(input).until(20.0).longest_step(0.5).shortest_feature(1.0).record_ends();
+    let run = run.run().unwrap();
+    assert!(calls.get() <= run.evaluations() + 2, "{} {run}", calls.get());
+}
+
+#[test]
+fn smooth_inputs_are_followed_as_before() {
+    // x' = -x + sin(w t), from 0.
+    for (w, tolerance) in [(0.3f64, 1e-6), (2.0, 1e-6), (2.0, 1e-10), (20.0, 1e-8)] {
+        let net = FiringRateNetwork::builder(array![[0.0]]).activation(Identity).build().unwrap();
+        let run = |feature: f64| {
+            let run = net.simulate().input_function(move |t, mut u| u[0] = (w * t).sin()).until(10.0);
+            run.relative_tolerance(tolerance).shortest_feature(feature).record_ends().run().unwrap()
+        };
+        let exact = ((w * 10.0).sin() - w * (w * 10.0).cos() + w * (-10.0f64).exp()) / (1.0 + w * w);
+        let (looking, trusting) = (run(0.02), run(1e3));
+        assert!((looking.final_state()[0] - exact).abs() < 50.0 * tolerance, "{looking}");
+        assert!(looking.rejected() <= trusting.rejected() + 2, "{w} {tolerance:e}: {looking} {trusting}");
+    }
+}
+
+#[test]
 fn cycles_are_found_at_every_tolerance() {
     for tolerance in [1e-3, 1e-5, 1e-7, 1e-9] {
         let run = oscillator().simulate().initial(&array![0.1, 0.0]).until_converged(tolerance).run().unwrap();
@@ -541,6 +642,10 @@ fn bad_input_is_named() {
     }
     fails(start().longest_step(0.0), "longest_step");
     fails(start().longest_step(f64::NAN), "longest_step");
+    for bad in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+        fails(start().input_function(|_, _| ()).shortest_feature(bad), "shortest_feature");
+    }
+    fails(start().shortest_feature(1.0), "shortest_feature");
     fails(start().max_steps(0), "max_steps");
     fails(start().divergence_bound(f64::NAN), "divergence_bound");
     fails(start().cycle_tolerance(Some(2.0)), "cycle_tolerance");
@@ -709,6 +814,65 @@ mod play {
         let start = array![1.0, 0.2, -0.4, 0.7, 0.1];
         let play = net.game().play().initial(&start).run().unwrap();
         assert_eq!(play.stop(), StopReason::CycleDetected { period: 10.0 });
+    }
+
+    #[test]
+    fn the_least_period_is_reported() {
+        let w = array![[-1.480979249214121, 0.2513401229759591], [0.02411410949315229, -1.9847417296153318]];
+        let net = FiringRateNetwork::builder(w)
+            .population("a", 0..1, ClippedLinear::new(-0.5, 1.5).unwrap())
+            .population("b", 1..2, ClippedLinear::new(-0.5, 0.5).unwrap())
+            .input(&array![-0.4242838702564442, -1.1115191054033926])
+            .build()
+            .unwrap();
+        let play = net.game().play().moves(Move::Proximal { step: 1.0 }).damping(0.8);
+        let play = play.initial(&array![1.16612774829833, 1.4640222052203207]).run().unwrap();
+        assert_eq!(play.stop(), StopReason::CycleDetected { period: 2.0 });
+    }
+
+    #[test]
+    fn periods_are_least_by_brute_force() {
+        use rand::{Rng, SeedableRng};
+        let mut rng = rand::rngs::StdRng::seed_from_u64(5);
+        let mut cycles = 0;
+        for _ in 0..300 {
+            let n = rng.random_range(2..5);
+            let w = Array2::from_shape_fn((n, n), |_| rng.random_range(-2.0..2.0));
+            let u = Array1::from_shape_fn(n, |_| rng.random_range(-1.0..1.0));
+            let clipped = ClippedLinear::new(-0.5, 1.0).unwrap();
+            let net = FiringRateNetwork::builder(w).activation(clipped).input(&u).build().unwrap();
+            let damping = rng.random_range(0.5..1.0);
+            let play = |start: &Array1<f64>| {
+                net.game().play().moves(Move::Proximal { step: 1.0 }).damping(damping).initial(start)
+            };
+            let found = play(&Array1::zeros(n)).run().unwrap();
+            let StopReason::CycleDetected { period } = found.stop() else { continue };
+            cycles += 1;
+            let orbit = play(&found.final_state().to_owned()).cycle_tolerance(None).max_rounds(period as usize);
+            let orbit = orbit.run().unwrap();
+            let size = largest(&(&orbit.states() - &orbit.states().row(0)));
+            let gap = |k: usize| largest(&(&orbit.states().row(k) - &orbit.states().row(0)));
+            assert!(gap(period as usize) < 1e-8 * size, "{found}");
+            assert!((1..period as usize).all(|k| gap(k) > 1e-8 * size), "{found}");
+        }
+        assert!(cycles > 50, "{cycles}");
+    }
+
+    #[test]
+    fn a_slow_approach_or_growth_that_turns_is_no_cycle() {
+        for change in [1e-10, -1e-10, 1e-12, -1e-12, 1e-6] {
+            let net = FiringRateNetwork::builder(array![[-(1.0 - change)]]).activation(Identity).build().unwrap();
+            let play = net.game().play().moves(Move::Proximal { step: 1.0 }).initial(&array![1.0]).run().unwrap();
+            assert_eq!(play.stop(), StopReason::LimitReached(Limit::Steps), "{change:e}: {play}");
+        }
+        let net = FiringRateNetwork::builder(array![[-1.0]]).activation(Identity).build().unwrap();
+        let play = net.game().play().moves(Move::Proximal { step: 1.0 }).initial(&array![1.0]).run().unwrap();
+        assert_eq!(play.stop(), StopReason::CycleDetected { period: 2.0 });
+        for change in [1e-5_f32, -1e-5] {
+            let net = FiringRateNetwork::builder(array![[-(1.0 - change)]]).activation(Identity).build().unwrap();
+            let play = net.game().play().moves(Move::Proximal { step: 1.0 }).initial(&array![1.0]).run().unwrap();
+            assert!(!matches!(play.stop(), StopReason::CycleDetected { .. }), "{change:e}: {play}");
+        }
     }
 
     #[test]

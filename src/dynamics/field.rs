@@ -22,6 +22,16 @@ pub(super) enum Form {
     BestResponse,
 }
 
+/// What may not be missed of an input function.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Features<A> {
+    /// The function is looked at in places no farther apart.
+    pub(super) spacing: A,
+    /// The tolerances of a step.
+    pub(super) relative: A,
+    pub(super) absolute: A,
+}
+
 /// A flow of a circuit under an input.
 ///
 /// One evaluation is one product by `W` and one to three passes over the vectors; nothing is allocated.
@@ -30,6 +40,8 @@ pub(super) struct NetworkField<'f, A> {
     form: Form,
     rates: Array1<A>,
     input: Current<'f, A>,
+    /// How an input function is looked at between the stages of a step.
+    features: Option<Features<A>>,
     scratch: RefCell<Array1<A>>,
     /// The neurons with a self-weight, whose best response is not `phi` of their drive.
     selfish: Vec<(usize, A)>,
@@ -41,7 +53,13 @@ pub(super) struct NetworkField<'f, A> {
 }
 
 impl<'f, A: Scalar> NetworkField<'f, A> {
-    pub(super) fn new(circuit: &'f Circuit<A>, form: Form, input: Current<'f, A>, watch: bool) -> Self {
+    pub(super) fn new(
+        circuit: &'f Circuit<A>,
+        form: Form,
+        input: Current<'f, A>,
+        features: Option<Features<A>>,
+        watch: bool,
+    ) -> Self {
         let mut selfish = Vec::new();
         if form == Form::BestResponse {
             selfish.extend(circuit.weights.diagonal().into_iter().enumerate().filter(|(_, w)| !w.is_zero()));
@@ -52,6 +70,7 @@ impl<'f, A: Scalar> NetworkField<'f, A> {
             form,
             rates: circuit.time_constants.mapv(|tau| tau.recip()),
             input,
+            features,
             scratch: RefCell::new(Array1::zeros(scratch)),
             selfish,
             fault: RefCell::new(None),
@@ -168,6 +187,19 @@ impl<A: Scalar> Field<A> for NetworkField<'_, A> {
         }
         if let Some(seen) = &self.residual {
             seen.set((t, largest_residual(dx, self.circuit.time_constants.view())));
+        }
+    }
+
+    /// As long as it takes to the first feature of the input that the stages do not show.
+    fn shorter_step(&self, from: A, to: A, x: &[A]) -> Option<A> {
+        let Features { spacing, relative, absolute } = self.features?;
+        let weight = |i: usize| self.rates[i] / (absolute + relative * x[i].abs());
+        match self.input.first_unseen(from, to, spacing, weight) {
+            Ok(unseen) => unseen.map(|t| (t - from).max(A::of(0.1) * (to - from))),
+            Err(error) => {
+                self.report(error);
+                None
+            }
         }
     }
 }

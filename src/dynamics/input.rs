@@ -5,6 +5,7 @@ use std::fmt;
 
 use ndarray::{Array1, Array2, ArrayBase, ArrayViewMut1, Data, Ix1, Ix2};
 
+use super::ode::NODES;
 use crate::Scalar;
 use crate::error::{Error, Result};
 
@@ -119,9 +120,66 @@ impl<'f, A: Scalar> Current<'f, A> {
         }
     }
 
+    /// The time of the first feature of a function between `from` and `to` that the stages of a step do not show, if there is
+    /// one that matters.
+    ///
+    /// The function is asked at places no more than `spacing` apart, and compared with the polynomial through its values at
+    /// the stages. What it adds to the polynomial at one place, times the distance of the places, is an impulse to the neurons that
+    /// the step did not give them; `weight` says for neuron `i` what it is in units of what a step may err. The root mean
+    /// squares of all impulses must not add up to more than 1.
+    pub(super) fn first_unseen(&self, from: A, to: A, spacing: A, weight: impl Fn(usize) -> A) -> Result<Option<A>> {
+        const DISTINCT: usize = NODES.len() - 1;
+        const ROUNDING: f64 = 16.0;
+
+        let h = to - from;
+        let places = (h / spacing).ceil().to_usize().unwrap_or(usize::MAX);
+        if !matches!(self.input, Input::Function(_)) || places < 2 {
+            return Ok(None);
+        }
+        let at = |s: f64| if s == 1.0 { to } else { from + h * A::of(s) };
+        let mut stages = Vec::with_capacity(DISTINCT);
+        for s in &NODES[..DISTINCT] {
+            self.move_to(at(*s))?;
+            stages.push(self.value().clone());
+        }
+        let distance = h / A::of(places as f64);
+        let (mut total, mut first) = (A::zero(), None);
+        for place in 1..places {
+            let s = place as f64 / places as f64;
+            self.move_to(at(s))?;
+            let polynomial = interpolation_weights(&NODES[..DISTINCT], s).map(A::of);
+            let mut squares = A::zero();
+            for (i, &value) in self.value().iter().enumerate() {
+                let (mut gap, mut size) = (value, value.abs());
+                for (&c, stage) in polynomial.iter().zip(&stages) {
+                    gap -= c * stage[i];
+                    size += (c * stage[i]).abs();
+                }
+                let gap = (gap.abs() - A::of(ROUNDING) * A::epsilon() * size).max(A::zero());
+                let impulse = gap * distance * weight(i);
+                squares += impulse * impulse;
+            }
+            let share = (squares / A::of(self.own.len() as f64)).sqrt();
+            total += share;
+            if share * A::of(places as f64) > A::one() {
+                first.get_or_insert(at(s));
+            }
+        }
+        self.move_to(to)?;
+        Ok(first.filter(|_| total > A::one()))
+    }
+
     pub(super) fn value(&self) -> std::cell::Ref<'_, Array1<A>> {
         self.value.borrow()
     }
+}
+
+/// What the values at the nodes count in the value at `s` of the polynomial through them (Lagrange).
+fn interpolation_weights(nodes: &[f64], s: f64) -> [f64; NODES.len() - 1] {
+    std::array::from_fn(|k| {
+        let others = nodes.iter().enumerate().filter(|(j, _)| *j != k);
+        others.map(|(_, c)| (s - c) / (nodes[k] - c)).product()
+    })
 }
 
 /// Checks that times are finite and strictly increasing.
@@ -136,5 +194,26 @@ pub(super) fn increasing<A: Scalar>(argument: &str, times: &[A]) -> Result<()> {
             times[i + 1],
             format!("times above the one before, {}", times[i]),
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_polynomial_of_degree_five_shows_nothing_and_a_pulse_does() {
+        let own = Array1::zeros(2);
+        let smooth = Input::Function(Box::new(|t: f64, mut u: ArrayViewMut1<'_, f64>| {
+            u[0] = 1e3 + t.powi(5) - 3.0 * t.powi(2);
+            u[1] = -t;
+        }));
+        let unseen = |input: &Input<'_, f64>| Current::new(input, &own).first_unseen(1.0, 3.0, 0.01, |_| 1e9).unwrap();
+        assert_eq!(unseen(&smooth), None);
+        let pulse = Input::Function(Box::new(|t: f64, mut u: ArrayViewMut1<'_, f64>| {
+            u[1] = if (2.0..2.02).contains(&t) { 1e-3 } else { 0.0 };
+        }));
+        assert!(unseen(&pulse).is_some_and(|t| (2.0..2.02).contains(&t)));
+        assert_eq!(Current::new(&pulse, &own).first_unseen(1.0, 3.0, 0.01, |_| 1.0).unwrap(), None);
     }
 }

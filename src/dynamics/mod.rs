@@ -27,11 +27,12 @@ mod combination;
 mod cycle;
 mod field;
 mod input;
-pub(crate) mod ode;
+mod ode;
 mod options;
 mod play;
 mod record;
 mod rest;
+mod run;
 mod simulation;
 mod trajectory;
 

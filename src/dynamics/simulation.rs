@@ -2,16 +2,17 @@
 
 use std::ops::ControlFlow;
 
-use ndarray::{ArrayBase, ArrayView1, ArrayViewMut1, Data, Ix1, Ix2};
+use ndarray::{ArrayBase, ArrayViewMut1, Data, Ix1, Ix2};
 
-use super::cycle::{Accuracy, Returns};
-use super::field::{Form, NetworkField, larger};
-use super::input::{Current, Input, Segment, increasing};
-use super::ode::{Attempt, StepControl, Stepper};
-use super::options::{Observer, RunOptions, require, run_options};
-use super::record::{Counts, Record, Sampling};
-use super::rest::{Rest, Stagnation, Verdict};
-use super::trajectory::{Limit, Step, StopReason, Trajectory};
+use super::field::{Features, Form, NetworkField};
+use super::input::{Current, Input, increasing};
+use super::ode::StepControl;
+use super::options::{RunOptions, require, run_options};
+use super::record::{Record, Sampling};
+use super::run::{Plan, Run, arrived};
+#[cfg(doc)]
+use super::trajectory::{Limit, StopReason};
+use super::trajectory::{Step, Trajectory};
 use crate::Scalar;
 use crate::check::finite;
 use crate::error::{Error, Result};
@@ -91,6 +92,9 @@ impl<A: Scalar> HopfieldNetwork<A> {
     }
 }
 
+/// Places within one step at which an input function is looked at, at most.
+const MOST_PLACES: f64 = 1024.0;
+
 /// A flow in time, from its initial state until a time, until rest, or until an observer stops it.
 ///
 /// Everything is checked at [`run`](Self::run). Integration is by the Dormand-Prince 5(4) pair with dense output
@@ -146,6 +150,7 @@ pub struct Simulation<'a, A> {
     longest_step: Option<A>,
     max_steps: usize,
     input: Input<'a, A>,
+    shortest_feature: Option<A>,
     options: RunOptions<'a, A>,
     /// Whether the tolerance of cycles is the default, which follows the integration tolerance.
     usual_cycles: bool,
@@ -166,6 +171,7 @@ impl<'a, A: Scalar> Simulation<'a, A> {
             longest_step: None,
             max_steps: 100_000,
             input: Input::Constant,
+            shortest_feature: None,
             options: RunOptions::new(A::epsilon().sqrt().sqrt()),
             usual_cycles: true,
         }
@@ -229,10 +235,13 @@ impl<'a, A: Scalar> Simulation<'a, A> {
     /// [until converged](Self::until_converged); `None` never looks for cycles. If not given, 10,000 times the relative
     /// integration tolerance, and at most the fourth root of the machine epsilon (1.2e-4, 0.019 for `f32`).
     ///
-    /// Three returns in a row must be that close, and must not drift: from one to the next the state moves by no more than
-    /// the integration tolerance times the steps in between, or by so much less each time that what is left is within
-    /// the tolerance of the cycle. So a slow spiral is not a cycle, unless it gains or loses less per turn than the integration
-    /// may err; nor is a loop smaller than about 100 errors of a step.
+    /// Three returns in a row must be that close, and must not drift. That is found out by following the flow for a few more
+    /// turns with a tolerance of at most 1e-10 (100 machine epsilons for `f32`), and at most 10^-4 of the relative one if
+    /// that is above 100 machine epsilons: from one return to the next the state must move by no more than this finer
+    /// tolerance times the steps of a turn, or by so much less each time that what is left is within a quarter of the
+    /// tolerance of the cycle. So a slow spiral is not a cycle, unless it gains or loses less per turn than the finer
+    /// integration may err, about 1e-8 of its size at worst in `f64`; nor is a loop smaller than about 100 errors of a step. The
+    /// period is the least one, to the finer tolerance.
     pub fn cycle_tolerance(mut self, tolerance: Option<A>) -> Self {
         self.options.cycle_tolerance = tolerance;
         self.usual_cycles = false;
@@ -255,8 +264,29 @@ impl<'a, A: Scalar> Simulation<'a, A> {
     /// An input `u(t)`: the function gets the time and writes all entries of the vector of shape `[n]`, which holds
     /// the values of the call before (0 at the first call). It should be continuous; a number that is not finite ends
     /// the run with an error that names the time. Takes the place of [`input_steps`](Self::input_steps) given before.
+    ///
+    /// No pulse is stepped over that lasts at least as long as the [`shortest_feature`](Self::shortest_feature), a tenth of
+    /// the shortest time constant if not given. Where an input of shorter features is known to jump, `input_steps` meets the
+    /// jumps exactly.
     pub fn input_function(mut self, input: impl Fn(A, ArrayViewMut1<'_, A>) + 'a) -> Self {
         self.input = Input::Function(Box::new(input));
+        self
+    }
+
+    /// The length of the shortest feature of the [input function](Self::input_function), above 0; a tenth of the shortest time
+    /// constant if not given.
+    ///
+    /// The stages of a step see the input at six times, and a long step could pass over all that happens between them. So
+    /// before a step is taken, the function is also asked at times no more than half of this length apart, and compared with the
+    /// polynomial through what the stages saw. If the difference would move the neurons by more than the tolerance of a step,
+    /// the step is tried again, no longer than up to there. Whatever lasts at least this long is asked about at least
+    /// once, and usually twice. Of shorter features nothing is guaranteed.
+    ///
+    /// A step is at most 512 such lengths long, so that a run which asks for too much of this ends with
+    /// [`Limit::Steps`]. Steps shorter than half of the length cost nothing more; longer ones cost one call of the
+    /// function for every half of the length, and six more.
+    pub fn shortest_feature(mut self, length: A) -> Self {
+        self.shortest_feature = Some(length);
         self
     }
 
@@ -291,18 +321,11 @@ impl<'a, A: Scalar> Simulation<'a, A> {
     pub fn run(mut self) -> Result<Trajectory<A>> {
         let plan = self.check()?;
         let input = Current::new(&self.input, &self.circuit.input);
-        let field = NetworkField::new(self.circuit, self.form, input, self.rest.is_some());
-        let mut run = Run {
-            field: &field,
-            record: Record::new(self.circuit, self.form == Form::Hopfield, std::mem::take(&mut self.options.wishes))?,
-            counts: Counts::default(),
-            sampling: &self.options.sampling,
-            sampled: 0,
-            observer: self.options.observer.take(),
-            plan: &plan,
-            state: plan.initial.clone(),
-            time: self.start,
-        };
+        let field = NetworkField::new(self.circuit, self.form, input, plan.features, self.rest.is_some());
+        let wishes = std::mem::take(&mut self.options.wishes);
+        let record = Record::new(self.circuit, self.form == Form::Hopfield, wishes)?;
+        let observer = self.options.observer.take();
+        let mut run = Run::new(&field, &plan, record, &self.options.sampling, observer, self.start);
         let stop = run.all_segments()?;
         Ok(run.finish(stop))
     }
@@ -340,6 +363,9 @@ impl<'a, A: Scalar> Simulation<'a, A> {
         }
         self.input.check(n)?;
         let fastest = self.circuit.time_constants.iter().copied().fold(A::infinity(), A::min);
+        let features = self.check_features(fastest)?.map(|spacing| Features { spacing, relative, absolute });
+        let longest_step = self.longest_step.unwrap_or_else(A::infinity);
+        let seen_through = features.map_or_else(A::infinity, |f| A::of(MOST_PLACES) * f.spacing);
         Ok(Plan {
             initial,
             segments: self.input.segments(self.start, end),
@@ -347,8 +373,9 @@ impl<'a, A: Scalar> Simulation<'a, A> {
                 relative,
                 absolute,
                 first_step: fastest * A::of(0.01),
-                longest_step: self.longest_step.unwrap_or_else(A::infinity),
+                longest_step: longest_step.min(seen_through),
             },
+            features,
             rest: self.rest,
             cycle_tolerance: self.options.cycle_tolerance.filter(|_| self.rest.is_some()).map(|t| t.min(usual)),
             bound: self.options.divergence_bound,
@@ -377,6 +404,23 @@ impl<'a, A: Scalar> Simulation<'a, A> {
         Ok((relative, absolute))
     }
 
+    /// How far apart an input function may be looked at, if there is one.
+    fn check_features(&self, fastest: A) -> Result<Option<A>> {
+        if self.input.function().is_none() {
+            return match self.shortest_feature {
+                None => Ok(None),
+                Some(_) => {
+                    Err(Error::invalid("shortest_feature", "given without an input function", "an `input_function`"))
+                }
+            };
+        }
+        let length = self.shortest_feature.unwrap_or(A::of(0.1) * fastest);
+        let spacing = length / A::of(2.0);
+        let allowed = spacing > A::zero() && spacing.is_finite();
+        require("shortest_feature", length, allowed, "finite numbers above 0")?;
+        Ok(Some(spacing))
+    }
+
     fn check_samples(&self, times: &[A], end: A) -> Result<()> {
         increasing("record_at", times)?;
         match times.iter().find(|&&t| t < self.start || t > end) {
@@ -398,208 +442,4 @@ impl<A: Scalar> std::fmt::Debug for Simulation<'_, A> {
             .field("sampling", &self.options.sampling)
             .finish_non_exhaustive()
     }
-}
-
-/// A simulation whose options have been checked.
-struct Plan<A> {
-    initial: Vec<A>,
-    segments: Vec<Segment<A>>,
-    control: StepControl<A>,
-    rest: Option<A>,
-    cycle_tolerance: Option<A>,
-    bound: A,
-    max_steps: usize,
-}
-
-/// A simulation under way.
-struct Run<'r, 'a, A> {
-    field: &'r NetworkField<'r, A>,
-    plan: &'r Plan<A>,
-    sampling: &'r Sampling<A>,
-    observer: Option<Observer<'a, A>>,
-    record: Record<'r, A>,
-    /// How many of the sample times have passed.
-    sampled: usize,
-    counts: Counts,
-    time: A,
-    state: Vec<A>,
-}
-
-impl<A: Scalar> Run<'_, '_, A> {
-    fn all_segments(&mut self) -> Result<StopReason<A>> {
-        if let Some(stop) = self.begin()? {
-            return Ok(stop);
-        }
-        let last = self.plan.segments.len() - 1;
-        for (k, segment) in self.plan.segments.iter().enumerate() {
-            if let Some(stop) = self.one_segment(segment, k == last)? {
-                return Ok(stop);
-            }
-        }
-        Ok(StopReason::TimeReached)
-    }
-
-    fn begin(&mut self) -> Result<Option<StopReason<A>>> {
-        self.field.input().jump_to(self.time);
-        self.field.input().move_to(self.time)?;
-        match self.sampling {
-            Sampling::Times(times) if times.first() != Some(&self.time) => {}
-            Sampling::Times(_) => {
-                self.sampled = 1;
-                self.keep();
-            }
-            _ => self.keep(),
-        }
-        Ok(self.ask_observer())
-    }
-
-    fn one_segment(&mut self, segment: &Segment<A>, is_last: bool) -> Result<Option<StopReason<A>>> {
-        self.field.input().jump_to(segment.start);
-        let mut watch = Watch::new(self.plan, segment.start).filter(|_| is_last);
-        if let Some(stop) = watch.as_mut().and_then(|watch| self.judge_rest(watch)) {
-            return Ok(Some(stop));
-        }
-        let mut flow = A::flow(self.field, segment.start, segment.end, &self.state, self.plan.control);
-        loop {
-            if self.counts.steps + self.counts.rejected >= self.plan.max_steps {
-                return Ok(Some(StopReason::LimitReached(Limit::Steps)));
-            }
-            let attempt = flow.step(segment.end);
-            if let Some(fault) = self.field.take_fault() {
-                return Err(fault);
-            }
-            match attempt {
-                Attempt::Accepted => self.counts.steps += 1,
-                Attempt::Rejected => {
-                    self.counts.rejected += 1;
-                    continue;
-                }
-                Attempt::TooShort => return Ok(Some(StopReason::LimitReached(Limit::StepSize))),
-                Attempt::NotFinite => return Ok(Some(StopReason::Diverged)),
-            }
-            let reached = arrived(flow.time(), segment.end);
-            self.time = if reached { segment.end } else { flow.time() };
-            self.state.copy_from_slice(flow.state());
-            self.sample(&mut *flow, reached)?;
-            if let Some(stop) = self.judge(watch.as_mut(), &mut *flow) {
-                return Ok(Some(stop));
-            }
-            if reached {
-                return Ok(None);
-            }
-        }
-    }
-
-    fn keep(&mut self) {
-        self.record.push(self.time, &self.state, self.field.input().value().view());
-    }
-
-    /// Records what the last step passed; at the end of a segment the input jumps before the end is recorded.
-    fn sample(&mut self, flow: &mut dyn Stepper<A>, at_end: bool) -> Result<()> {
-        let (input, time) = (self.field.input(), self.time);
-        let jump = || {
-            if at_end {
-                input.jump_to(time);
-            }
-        };
-        match self.sampling {
-            Sampling::Ends => jump(),
-            Sampling::Steps => {
-                jump();
-                self.keep();
-            }
-            Sampling::Times(times) => {
-                while let Some(&t) = times.get(self.sampled).filter(|&&t| t <= self.time) {
-                    let x = if t < flow.time() { flow.interpolate(t) } else { self.state.clone() };
-                    if t >= self.time {
-                        jump();
-                    }
-                    input.move_to(t)?;
-                    self.record.push(t, &x, input.value().view());
-                    self.sampled += 1;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether the run ends here.
-    fn judge(&mut self, watch: Option<&mut Watch<A>>, flow: &mut dyn Stepper<A>) -> Option<StopReason<A>> {
-        let size = self.size();
-        if size.is_nan() || size > self.plan.bound {
-            return Some(StopReason::Diverged);
-        }
-        if let Some(stop) = self.ask_observer() {
-            return Some(stop);
-        }
-        let watch = watch?;
-        if let Some(stop) = self.judge_rest(watch) {
-            return Some(stop);
-        }
-        if let Some(step) = watch.stagnation.see(self.time, watch.residual, size, watch.longest_step) {
-            watch.longest_step = step;
-            flow.shorten(step);
-        }
-        let from = flow.previous_time();
-        let period = watch.returns.as_mut()?.see(from, flow.time(), &self.state, |t| flow.interpolate(t))?;
-        Some(StopReason::CycleDetected { period })
-    }
-
-    fn judge_rest(&self, watch: &mut Watch<A>) -> Option<StopReason<A>> {
-        watch.residual = self.field.residual(self.time, &self.state);
-        match watch.rest.see(watch.residual, self.size()) {
-            Verdict::Moving => None,
-            Verdict::AtRest => Some(StopReason::Converged),
-            Verdict::Lost => Some(StopReason::Diverged),
-        }
-    }
-
-    /// `max(1, max_i |x_i|)`, or NaN.
-    fn size(&self) -> A {
-        self.state.iter().map(|x| x.abs()).fold(A::one(), larger)
-    }
-
-    fn ask_observer(&mut self) -> Option<StopReason<A>> {
-        let step = Step { number: self.counts.steps, time: self.time, state: ArrayView1::from(&self.state) };
-        let told = self.observer.as_mut()?(&step);
-        told.is_break().then_some(StopReason::Interrupted)
-    }
-
-    fn finish(mut self, stop: StopReason<A>) -> Trajectory<A> {
-        let unseen = self.record.last_time() != Some(self.time);
-        if unseen && !matches!(self.sampling, Sampling::Times(_)) {
-            self.keep();
-        }
-        self.counts.evaluations = self.field.evaluations();
-        self.record.finish(self.time, &self.state, stop, self.counts)
-    }
-}
-
-/// What is watched after the last jump of the input in a run until rest.
-struct Watch<A> {
-    rest: Rest<A>,
-    residual: A,
-    stagnation: Stagnation<A>,
-    longest_step: A,
-    returns: Option<Returns<A>>,
-}
-
-impl<A: Scalar> Watch<A> {
-    /// A watch from time `t`, if the plan asks for rest.
-    fn new(plan: &Plan<A>, t: A) -> Option<Self> {
-        let StepControl { relative, absolute, longest_step, .. } = plan.control;
-        let accuracy = Accuracy { relative, absolute };
-        plan.rest.map(|tolerance| Self {
-            rest: Rest::new(tolerance),
-            residual: A::infinity(),
-            stagnation: Stagnation::new(tolerance, t),
-            longest_step,
-            returns: plan.cycle_tolerance.map(|tolerance| Returns::new(tolerance, accuracy)),
-        })
-    }
-}
-
-/// Whether a sum of steps has arrived at the time, up to rounding.
-fn arrived<A: Scalar>(t: A, end: A) -> bool {
-    t >= end || end.is_finite() && end - t <= A::of(8.0) * A::epsilon() * t.abs().max(end.abs())
 }
