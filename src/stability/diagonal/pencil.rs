@@ -101,7 +101,8 @@ fn shifted(w: f64, delta: f64, rho: f64) -> (f64, f64) {
         return (w, w);
     }
     let (low, high) = (add_down(w, div_down(delta, rho)), add_up(w, div_up(delta, rho)));
-    if low == high {
+    // Where little cancels, two roundings do little harm.
+    if low == high || high - low <= 4.0 * f64::EPSILON * low.abs().min(high.abs()) {
         return (low, high);
     }
     match over_common_denominator(w, delta, rho) {
