@@ -97,7 +97,7 @@ impl<A: Scalar> Iterate<A> for PseudoTransientIteration<A> {
     fn next(&mut self, task: &Task<'_, A>, at: &Point<A>) -> Result<Next<A>> {
         let Some(trial) = self.trial.take() else { return Ok(self.go_on_from(task, at.clone())?.into()) };
         let error = trial.relative_error(task, at);
-        if !(error <= TAKEN_BACK) && self.length > SHORTEST {
+        if (error.is_nan() || error > TAKEN_BACK) && self.length > SHORTEST {
             self.length = (SHORTER * self.length).max(SHORTEST);
             return Ok(self.go_on_from(task, trial.from)?.into());
         }

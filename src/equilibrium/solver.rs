@@ -293,7 +293,7 @@ impl Step {
         Self::new(method, usize::MAX, usize::MAX)
     }
 
-    fn from_the_start(self) -> Self {
+    fn beginning_at_the_start(self) -> Self {
         Self { begin: Begin::Start, ..self }
     }
 }
@@ -366,7 +366,7 @@ fn automatic<A: Scalar>(circuit: &Circuit<A>, certified: bool) -> Vec<Step> {
     } else {
         plan.push(Step::new(anderson, 500, 100));
         if factorised {
-            plan.push(Step::new(continuation, 100, 50).from_the_start());
+            plan.push(Step::new(continuation, 100, 50).beginning_at_the_start());
             plan.push(Step::new(newton, 50, 20));
         }
     }
@@ -375,9 +375,9 @@ fn automatic<A: Scalar>(circuit: &Circuit<A>, certified: bool) -> Vec<Step> {
         WeightsView::Sparse(w) => w.nnz().max(1),
     };
     let steps = (MOST_FLOW_PRODUCTS / synapses).clamp(LEAST_FLOW_STEPS, Flow::new().max_steps);
-    plan.push(Step::last(Flow::new().max_steps(steps)).from_the_start());
+    plan.push(Step::last(Flow::new().max_steps(steps)).beginning_at_the_start());
     if is_cheap(circuit) {
-        plan.push(Step::last(SupportEnumeration::new().max_branches(100_000)).from_the_start());
+        plan.push(Step::last(SupportEnumeration::new().max_branches(100_000)).beginning_at_the_start());
     }
     plan
 }
