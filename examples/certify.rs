@@ -172,6 +172,7 @@ fn run(arguments: &Arguments) -> Result<(), String> {
             report["verdict"] = json!("not_stable");
             let rows: Vec<Value> = refutation.witness().rows().into_iter().map(|row| json!(row.to_vec())).collect();
             report["witness"] = Value::Array(rows);
+            report["witness_of_transpose"] = json!(refutation.is_of_transpose());
         }
         _ => {}
     }

@@ -32,7 +32,7 @@ pub(crate) fn diagonal_blocks(a: ArrayView2<'_, f64>) -> Vec<DiagonalBlock> {
     };
     let block = |members: Vec<usize>| {
         let block = Array2::from_shape_fn((members.len(), members.len()), |(i, j)| a[[members[i], members[j]]]);
-        let scale = balancing_exponents(&block);
+        let scale = powers_of_two(block.view());
         let (balanced, exponent) = scaled(&block, &scale);
         DiagonalBlock { members, balanced, scale, exponent }
     };
@@ -60,54 +60,6 @@ fn reaches_all(a: ArrayView2<'_, f64>) -> bool {
     seen.into_iter().all(|s| s)
 }
 
-/// The `k_i`, 0 for the first row, for which `2^(k_i - k_j) b_ij` is balanced, for an irreducible matrix.
-///
-/// In exponents first, where nothing overflows, and then to convergence: the limit is unique up to a constant, so that what
-/// is rounded to whole exponents does not depend on the units of `b`.
-fn balancing_exponents(b: &Array2<f64>) -> Vec<i32> {
-    const SWEEPS: usize = 300;
-    const RATIO: f64 = 1e-8;
-
-    let coarse = balanced_exponents_of_largest(b);
-    if coarse.len() < 2 {
-        return coarse;
-    }
-    let (near, _) = scaled(b, &coarse);
-    let fine = osborne_until(&near, SWEEPS, RATIO).mapv(f64::log2);
-    let relative = |i: usize| f64::from(coarse[i] - coarse[0]) + (fine[i] - fine[0]);
-    if fine.iter().all(|p| p.abs() < 500.0) {
-        (0..coarse.len()).map(|i| relative(i).round() as i32).collect()
-    } else {
-        coarse.iter().map(|k| k - coarse[0]).collect()
-    }
-}
-
-/// The `k_i` with which the largest entries of row and column `i`, `j != i`, are about equal.
-fn balanced_exponents_of_largest(b: &Array2<f64>) -> Vec<i32> {
-    const SWEEPS: usize = 100;
-
-    let n = b.nrows();
-    let exponents = b.mapv(|v| (v != 0.0).then(|| exponent_of_largest([v].into_iter())));
-    let mut k = vec![0_i32; n];
-    for _ in 0..SWEEPS {
-        let mut moved = false;
-        for i in 0..n {
-            let others = (0..n).filter(|&j| j != i);
-            let row = others.clone().filter_map(|j| exponents[[i, j]].map(|e| e - k[j])).max();
-            let column = others.filter_map(|j| exponents[[j, i]].map(|e| e + k[j])).max();
-            if let (Some(row), Some(column)) = (row, column) {
-                let shift = ((column - k[i]) - (row + k[i])) / 2;
-                k[i] += shift;
-                moved |= shift != 0;
-            }
-        }
-        if !moved {
-            break;
-        }
-    }
-    k
-}
-
 /// `2^(k_i - k_j - e) b_ij` and the `e` that brings the largest entry near 1.
 fn scaled(b: &Array2<f64>, k: &[i32]) -> (Array2<f64>, i32) {
     let own = |v: f64| exponent_of_largest([v].into_iter());
@@ -129,15 +81,12 @@ pub(crate) fn times_two_to(mut v: f64, mut e: i32) -> f64 {
 /// The `p > 0` for which rows and columns `i` of `p_i b_ij / p_j`, `j != i`, have about equal Euclidean norms
 /// (Osborne, "On pre-conditioning of matrices", J. ACM 7, 1960), for a matrix of shape `[n, n]`.
 pub(crate) fn osborne(b: &Array2<f64>) -> Array1<f64> {
-    osborne_until(b, 30, 0.02)
-}
+    const SWEEPS: usize = 30;
+    const CLOSE_ENOUGH: f64 = 0.02;
 
-/// As [`osborne`], until the squares of the norms of each row and its column differ by less than the fraction `ratio`, or for
-/// this number of sweeps.
-fn osborne_until(b: &Array2<f64>, sweeps: usize, ratio: f64) -> Array1<f64> {
-    let (n, close_enough) = (b.nrows(), ratio);
+    let n = b.nrows();
     let mut p_squared: Array1<f64> = Array1::ones(n);
-    for _ in 0..sweeps {
+    for _ in 0..SWEEPS {
         let inverse = p_squared.mapv(f64::recip);
         let (mut row, mut column) = (Array1::<f64>::zeros(n), Array1::<f64>::zeros(n));
         for i in 0..n {
@@ -161,16 +110,122 @@ fn osborne_until(b: &Array2<f64>, sweeps: usize, ratio: f64) -> Array1<f64> {
                 p_squared[i] *= ratio.sqrt().sqrt().clamp(1e-8, 1e8);
             }
         }
-        if worst < close_enough {
+        if worst < CLOSE_ENOUGH {
             break;
         }
     }
     p_squared.mapv(f64::sqrt)
 }
 
+/// The exponents `e` for which rows and columns `i` of `2^(e_i - e_j) b_ij`, `j != i`, have norms within a small factor of each
+/// other, whatever the units in which `B` came: the matrix `2^(e_i - e_j) b_ij` is `B` exactly, in other units.
+///
+/// Entries and scales may be of any size, since only logarithms of largest entries are formed. Where an index has no inputs or no
+/// outputs besides itself, nothing is to balance.
+pub(crate) fn powers_of_two(b: ArrayView2<'_, f64>) -> Vec<i32> {
+    let n = b.nrows();
+    let rows: Vec<Vec<(usize, f64)>> = b
+        .rows()
+        .into_iter()
+        .enumerate()
+        .map(|(i, row)| {
+            let nonzero = row.iter().enumerate().filter(|&(j, &v)| j != i && v != 0.0);
+            nonzero.map(|(j, v)| (j, v.abs().log2())).collect()
+        })
+        .collect();
+    balancing_exponents(n, |i, visit| rows[i].iter().for_each(|&(j, v)| visit(j, v)))
+}
+
+/// As [`powers_of_two`], for a matrix whose row `i` has the nonzeros `(j, log2 |b_ij|)` off the diagonal that `row(i, visit)` visits.
+///
+/// The exponents that make `sum (log2 |b_ij| + p_i - p_j)^2` least change with the units and with nothing else, and so does what a
+/// few of Osborne's sweeps, for largest entries, make of them.
+pub(crate) fn balancing_exponents(n: usize, row: impl Fn(usize, &mut dyn FnMut(usize, f64))) -> Vec<i32> {
+    const SWEEPS: usize = 30;
+    let mut p = least_squares(n, &row);
+    for _ in 0..SWEEPS {
+        let excess = excess(n, &row, &p);
+        // All indices move at once, so each goes half of the way.
+        p.iter_mut().zip(&excess).for_each(|(p, e)| *p += 0.25 * e);
+        if excess.iter().all(|e| e.abs() <= 1.0) {
+            break;
+        }
+    }
+    // A common factor would round differently in other units.
+    let first = p.first().copied().unwrap_or(0.0);
+    p.into_iter().map(|p| (p - first).round() as i32).collect()
+}
+
+/// By how many powers of two the largest entry of each column exceeds that of the row; 0 where one of them is empty.
+pub(crate) fn excess(n: usize, row: &impl Fn(usize, &mut dyn FnMut(usize, f64)), p: &[f64]) -> Vec<f64> {
+    let (mut rows, mut columns) = (vec![f64::NEG_INFINITY; n], vec![f64::NEG_INFINITY; n]);
+    for i in 0..n {
+        row(i, &mut |j, log| {
+            let log = log + p[i] - p[j];
+            rows[i] = rows[i].max(log);
+            columns[j] = columns[j].max(log);
+        });
+    }
+    let difference = |(column, row): (&f64, &f64)| if (column - row).is_finite() { column - row } else { 0.0 };
+    columns.iter().zip(&rows).map(difference).collect()
+}
+
+/// The `p` that makes `sum (g_ij + p_i - p_j)^2` least over the entries `(j, g_ij)` of the rows, by conjugate gradients on the
+/// normal equations, to much less than 1.
+fn least_squares(n: usize, row: &impl Fn(usize, &mut dyn FnMut(usize, f64))) -> Vec<f64> {
+    const MOST_STEPS: usize = 500;
+    const RESIDUAL: f64 = 1e-6;
+    let mut residual = vec![0.0; n];
+    for i in 0..n {
+        row(i, &mut |j, g| {
+            residual[i] -= g;
+            residual[j] += g;
+        });
+    }
+    let dot = |x: &[f64], y: &[f64]| x.iter().zip(y).map(|(x, y)| x * y).sum::<f64>();
+    let mut p = vec![0.0; n];
+    let mut direction = residual.clone();
+    let mut size = dot(&residual, &residual);
+    for _ in 0..MOST_STEPS {
+        if !(size > RESIDUAL * RESIDUAL) {
+            break;
+        }
+        let mut image = vec![0.0; n];
+        for i in 0..n {
+            row(i, &mut |j, _| {
+                let difference = direction[i] - direction[j];
+                image[i] += difference;
+                image[j] -= difference;
+            });
+        }
+        let step = size / dot(&direction, &image);
+        p.iter_mut().zip(&direction).for_each(|(p, d)| *p += step * d);
+        residual.iter_mut().zip(&image).for_each(|(r, v)| *r -= step * v);
+        let next = dot(&residual, &residual);
+        let turn = next / size;
+        direction.iter_mut().zip(&residual).for_each(|(d, r)| *d = r + turn * *d);
+        size = next;
+    }
+    // Only differences count, and exponents near 0 keep numbers in range.
+    let mean = p.iter().sum::<f64>() / n.max(1) as f64;
+    p.into_iter().map(|p| if p.is_finite() { p - mean } else { 0.0 }).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn powers_of_two_undo_units() {
+        let n = 9;
+        let b = Array2::from_shape_fn((n, n), |(i, j)| if (i * j) % 4 == 3 { 0.0 } else { ((3 * i + 5 * j) as f64).sin() });
+        let units = Array1::from_shape_fn(n, |i| (i as i32 * 17) % 81 - 40);
+        let scaled =
+            Array2::from_shape_fn((n, n), |(i, j)| b[[i, j]] * 2f64.powi(units[i] - units[j]));
+        let (e, f) = (powers_of_two(b.view()), powers_of_two(scaled.view()));
+        let shift = e[0] - f[0] - units[0];
+        assert!((0..n).all(|i| (e[i] - f[i] - units[i] - shift).abs() <= 2), "{e:?} {f:?} {units}");
+    }
 
     #[test]
     fn a_hidden_scaling_is_undone() {

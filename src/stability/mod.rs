@@ -9,6 +9,7 @@ pub mod lyapunov;
 pub mod matrix;
 mod network;
 mod report;
+mod similarity;
 
 pub use bounds::Bounds;
 pub use distance::ErrorBound;

@@ -2,6 +2,7 @@
 
 mod conditions;
 mod display;
+mod implications;
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -31,7 +32,8 @@ pub enum Condition {
     MetzlerOne,
     /// `mu_2(W) < 1`: the symmetric part of `W - I` is negative definite, that is, diagonally stable with `D = I`.
     EuclideanLogNorm,
-    /// Contraction in a quadratic norm by the S-procedure.
+    /// Contraction in a quadratic norm by the S-procedure, at the time constants of the network. At others diagonal stability with
+    /// `D = Q` is what remains of it (theory 4.3).
     SContraction,
     /// Lyapunov diagonal stability of `W - R^{-1}`.
     DiagonalStability,
@@ -45,11 +47,20 @@ pub enum Condition {
 }
 
 impl Condition {
-    /// All conditions, each after those that it follows from (theory 2.4).
+    /// All conditions, each after those that it follows from (theory 2.4), but for contraction in the second of the two norms below.
     ///
-    /// Dominance implies that the Metzler majorant is Hurwitz, which implies diagonal stability; the Euclidean log norm and
-    /// S-contraction imply it, too, and none of these three roads implies another. From diagonal stability follow the P-matrix
-    /// and D-stability, from D-stability that the linearisation is stable.
+    /// - Dominance, by rows or by columns, implies that the Metzler majorant of `W - I` is Hurwitz. That is contraction in l-infinity
+    ///   for firing-rate networks, in l1 for Hopfield networks, where a slope multiplies a whole row or column of `W`. Contraction in
+    ///   the other norm implies it, and does not follow from dominance where self-weights are negative.
+    /// - A Hurwitz majorant implies diagonal stability (theory 3.6); the Euclidean log norm (with `D = I`) and S-contraction (with
+    ///   `D = Q`, theory 4.3) imply it, too, and none of these three roads implies another.
+    /// - From diagonal stability follow the P-matrix and D-stability (theory 2.4, 3.3), from D-stability that the linearisation is
+    ///   stable.
+    /// - If `W` is symmetric, or has no negative entry off its diagonal, up to units and signs, diagonal stability, the P-matrix,
+    ///   D-stability and linear stability are the same.
+    ///
+    /// A [`StabilityReport`] draws all these conclusions, both ways: what follows from a condition that holds, holds; what a
+    /// condition that fails follows from, fails.
     pub const ALL: [Condition; 10] = [
         Condition::RowDominance,
         Condition::ColumnDominance,
@@ -64,11 +75,21 @@ impl Condition {
     ];
 
     /// What the condition says about the network when it holds.
+    ///
+    /// | condition | one equilibrium for every input | global exponential stability | any time constants |
+    /// |---|---|---|---|
+    /// | dominance, Metzler majorant | contraction has one | in a weighted l-infinity or l1 norm (theory 4.1, Davydov, Proskurnikov and Bullo) | yes: `T^-1` multiplies each row of a Hurwitz Metzler matrix; the norm may depend on `T` |
+    /// | Euclidean log norm | as diagonal stability | as diagonal stability, with `D = I`; no contraction in the Euclidean norm itself (theory 4.2) | yes |
+    /// | S-contraction | contraction has one | in the norm of `P` (theory 4.3, Gokhale, Proskurnikov, Kawano and Bullo) | no: at other `T` no quadratic norm may contract (theory 4.3); what holds there is diagonal stability with `D = Q` |
+    /// | diagonal stability | theory 2.3, Rosen | by the Fenchel-Young function (theory 3.2, 3.3, Forti and Tesi) | yes: the same `D` (theory 3.3) |
+    /// | P-matrix | iff, over all slopes in `[0, rho]` (theory 2.4) | nothing | of uniqueness: equilibria do not depend on `T` |
+    /// | D-stability | nothing | nothing: of the linearisation at the largest slopes only | by definition |
+    /// | linear stability | nothing | nothing: as D-stability | no |
     pub fn implies(self) -> Implication {
         use Condition::*;
         let (unique, exponential, all_tau) = match self {
             RowDominance | ColumnDominance | MetzlerInfinity | MetzlerOne => (true, Some(Measure::Norm), true),
-            SContraction => (true, Some(Measure::Norm), true),
+            SContraction => (true, Some(Measure::Norm), false),
             EuclideanLogNorm | DiagonalStability => (true, Some(Measure::Lyapunov), true),
             PMatrix => (true, None, true),
             DStability => (false, None, true),
@@ -92,7 +113,8 @@ pub struct Implication {
     pub unique_equilibrium: bool,
     /// Global exponential stability, and in what it is measured.
     pub exponentially_stable: Option<Measure>,
-    /// Whether what is said of stability (or of uniqueness) holds for all time constants, not only those of the network.
+    /// Whether what is said of stability (or of uniqueness) holds for all time constants, not only those of the network; of
+    /// S-contraction it is the uniqueness alone that does.
     pub all_time_constants: bool,
     /// Whether it speaks only of the linearisation where all slopes are largest.
     pub local_only: bool,
@@ -116,7 +138,8 @@ pub enum Measure {
 pub enum Answer {
     /// Proved to hold.
     Holds,
-    /// Proved not to hold; for [`Condition::Hurwitz`] found so numerically, as [`Finding::numerical`] says.
+    /// Proved not to hold; for [`Condition::Hurwitz`], and where nothing but that line says it, found so numerically, as
+    /// [`Finding::numerical`] says.
     Fails,
     /// Neither is proved.
     Undecided,
@@ -141,7 +164,8 @@ pub struct Finding {
     /// `numerical`.
     pub largest_gain: Option<Bounds>,
     /// Whether `margin` and `largest_gain`, and an answer that the condition fails, come from computed eigenvalues, whose errors
-    /// nothing bounds. An answer that it holds is proved all the same.
+    /// nothing bounds. An answer that it holds is proved all the same; an answer that it fails is, too, where another proved line implies
+    /// it.
     pub numerical: bool,
     /// The norm of a contraction condition that holds.
     pub norm: Option<Norm>,
@@ -226,7 +250,8 @@ pub struct ReportOptions {
 }
 
 impl Default for ReportOptions {
-    /// Everything, but S-contraction up to 150 neurons and other conditions on dense matrices up to 2,000 only.
+    /// Everything, but S-contraction up to 150 neurons and other conditions on dense matrices up to 2,000 only. Beyond, what minors of
+    /// one or two rows refute is still said.
     fn default() -> Self {
         let largest = |c: Condition| match c {
             Condition::MetzlerInfinity | Condition::MetzlerOne => usize::MAX,
@@ -299,13 +324,18 @@ impl ReportOptions {
                 seconds: 0.0,
             };
             if subject.len() > largest {
-                finding.answer = Answer::Skipped(format!("more than {largest} neurons"));
+                finding.answer = if subject.refuted_by_small_minor(condition) {
+                    Answer::Fails
+                } else {
+                    Answer::Skipped(format!("more than {largest} neurons"))
+                };
             } else {
                 subject.examine(&mut finding)?;
             }
             finding.seconds = start.elapsed().as_secs_f64();
             findings.push(finding);
         }
+        implications::complete(&mut findings, subject.kind());
         Ok(StabilityReport { neurons: subject.len(), findings, verdict: subject.into_network_verdict()? })
     }
 }

@@ -58,7 +58,7 @@ impl<A: Scalar> sealed::AsMajorant for Weights<A> {
 /// The diagonal of a matrix as it is and the magnitudes off it, by compressed rows.
 #[derive(Debug, Clone)]
 pub struct Majorant {
-    pub(super) diagonal: Vec<f64>,
+    pub(in crate::stability) diagonal: Vec<f64>,
     offsets: Vec<usize>,
     columns: Vec<u32>,
     magnitudes: Vec<f64>,
@@ -66,18 +66,18 @@ pub struct Majorant {
 
 /// Numbers per neuron, each known from both sides.
 #[derive(Debug, Clone)]
-pub(super) struct Enclosed {
+pub(in crate::stability) struct Enclosed {
     pub(super) lower: Vec<f64>,
     pub(super) upper: Vec<f64>,
 }
 
 impl Enclosed {
-    pub(super) fn exact(values: &[f64]) -> Self {
+    pub(in crate::stability) fn exact(values: &[f64]) -> Self {
         Self { lower: values.to_vec(), upper: values.to_vec() }
     }
 
     /// Entrywise products of nonnegative numbers.
-    pub(super) fn times(&self, factor: &[f64]) -> Self {
+    pub(in crate::stability) fn times(&self, factor: &[f64]) -> Self {
         Self {
             lower: self.lower.iter().zip(factor).map(|(&a, &b)| mul_down(a, b)).collect(),
             upper: self.upper.iter().zip(factor).map(|(&a, &b)| mul_up(a, b)).collect(),
@@ -127,12 +127,12 @@ impl Majorant {
     }
 
     /// Columns and magnitudes of row `i` off the diagonal.
-    pub(super) fn row(&self, i: usize) -> impl Iterator<Item = (usize, f64)> + '_ {
+    pub(in crate::stability) fn row(&self, i: usize) -> impl Iterator<Item = (usize, f64)> + '_ {
         let range = self.offsets[i]..self.offsets[i + 1];
         self.columns[range.clone()].iter().zip(&self.magnitudes[range]).map(|(&j, &v)| (j as usize, v))
     }
 
-    pub(super) fn transposed(&self) -> Self {
+    pub(in crate::stability) fn transposed(&self) -> Self {
         let n = self.len();
         let mut offsets = vec![0usize; n + 1];
         for &j in &self.columns {
@@ -160,7 +160,7 @@ impl Majorant {
     }
 
     /// `diag(left) M diag(right)`, to working precision: to search with, not to prove with.
-    pub(super) fn scaled(mut self, left: &[f64], right: &[f64]) -> Self {
+    pub(in crate::stability) fn scaled(mut self, left: &[f64], right: &[f64]) -> Self {
         for i in 0..self.len() {
             self.diagonal[i] *= left[i] * right[i];
             for k in self.offsets[i]..self.offsets[i + 1] {
@@ -170,9 +170,24 @@ impl Majorant {
         self
     }
 
+    /// `(A + B) / 2` row by row, to working precision; an entry that both have stands there twice.
+    pub(in crate::stability) fn mean(a: &Self, b: &Self) -> Self {
+        let mut mean = Self { diagonal: Vec::new(), offsets: vec![0], columns: Vec::new(), magnitudes: Vec::new() };
+        for i in 0..a.len() {
+            mean.diagonal.push(0.5 * (a.diagonal[i] + b.diagonal[i]));
+            for part in [a, b] {
+                let range = part.offsets[i]..part.offsets[i + 1];
+                mean.columns.extend(&part.columns[range.clone()]);
+                mean.magnitudes.extend(part.magnitudes[range].iter().map(|v| 0.5 * v));
+            }
+            mean.offsets.push(mean.columns.len());
+        }
+        mean
+    }
+
     /// Bounds on `sum_{j != i} |m_ij| h_j / g_i` over the `j` that `keep` admits, for `h` and `g` of positive numbers, whose
     /// lower bounds may have underflowed; never NaN.
-    pub(super) fn quotient(&self, i: usize, h: &Enclosed, g: &Enclosed, keep: impl Fn(usize) -> bool) -> Bounds {
+    pub(in crate::stability) fn quotient(&self, i: usize, h: &Enclosed, g: &Enclosed, keep: impl Fn(usize) -> bool) -> Bounds {
         let (mut lower, mut upper) = (0.0, 0.0);
         for (j, v) in self.row(i).filter(|&(j, _)| keep(j)) {
             lower = add_down(lower, mul_down(v, h.lower[j]));

@@ -29,3 +29,5 @@ pub use rates::Contraction;
 pub use s_contraction::{SContractingWeights, SContraction, SContractionOptions, s_contraction};
 
 pub(crate) use majorant::Majorant;
+pub(in crate::stability) use majorant::Enclosed;
+pub(in crate::stability) use perron::search_vector;

@@ -6,7 +6,10 @@ use ndarray::{Array1, Array2, ArrayView2, s};
 use super::bounds;
 use super::certifier::Control;
 use super::pencil::{Diagonal, Pencil};
+use super::metzler;
+use super::minors;
 use super::search::{self, Block, Outcome};
+use super::structure;
 use super::verdict::{Certificate, Method, Refutation, Stop, Undecided, Verdict};
 use super::weights::{Weights, frexp, ldexp};
 use crate::linalg::components::strongly_connected;
@@ -16,7 +19,7 @@ use crate::linalg::{Backend, Lu};
 /// Decides whether `W + delta R^-1` is diagonally stable.
 pub(super) fn certify(pencil: &Pencil, delta: f64, control: &mut Control<'_>) -> Verdict {
     let diagonal = pencil.diagonal(delta);
-    let whole = Block { pencil, diagonal: &diagonal };
+    let whole = Block { pencil, delta, diagonal: &diagonal };
     let outcome = decide(&whole, control);
     let iterations = control.iterations;
     match outcome {
@@ -25,7 +28,12 @@ pub(super) fn certify(pencil: &Pencil, delta: f64, control: &mut Control<'_>) ->
             let margin = bounds::margin_of_weights(pencil, delta, &weights).unwrap_or(0.0);
             Verdict::Stable(Certificate::new(weights, margin, method, iterations))
         }
-        Outcome::NotStable { witness, method } => Verdict::NotStable(Refutation::new(witness, method, iterations)),
+        Outcome::NotStable { witness, transposed: false, method } => {
+            Verdict::NotStable(Refutation::new(witness, method, iterations))
+        }
+        Outcome::NotStable { witness, transposed: true, method } => {
+            Verdict::NotStable(Refutation::of_transpose(witness, method, iterations))
+        }
         Outcome::Undecided { weights, witness, method, stop } => {
             // Bounds on the pencil's margin, from which `delta` is subtracted; beyond it they decide.
             let lower = weights.as_ref().and_then(|w| bounds::lower(pencil, w));
@@ -50,7 +58,9 @@ pub(super) fn certify(pencil: &Pencil, delta: f64, control: &mut Control<'_>) ->
 }
 
 fn decide(whole: &Block<'_>, control: &mut Control<'_>) -> Outcome {
-    if let Some(outcome) = super::structure::nonnegative_diagonal(whole) {
+    let simple =
+        structure::nonnegative_diagonal(whole).or_else(|| minors::refutation(whole)).or_else(|| metzler::decide(whole));
+    if let Some(outcome) = simple {
         return outcome;
     }
     let components = strong_components(whole.pencil.matrix());
@@ -66,10 +76,11 @@ fn decide(whole: &Block<'_>, control: &mut Control<'_>) -> Outcome {
         control.next_block();
         let pencil = whole.pencil.block(indices);
         let diagonal = whole.diagonal.block(indices);
-        match search::decide(&Block { pencil: &pencil, diagonal: &diagonal }, control) {
+        match search::decide(&Block { pencil: &pencil, delta: whole.delta, diagonal: &diagonal }, control) {
             Outcome::Stable { weights, .. } => parts.push((pencil, diagonal, weights)),
-            Outcome::NotStable { witness, method } => {
-                return Outcome::NotStable { witness: padded(&witness, indices, whole.pencil.size()), method };
+            Outcome::NotStable { witness, transposed, method } => {
+                let witness = padded(&witness, indices, whole.pencil.size());
+                return Outcome::NotStable { witness, transposed, method };
             }
             Outcome::Undecided { witness, method, stop, .. } => {
                 let witness = witness.map(|y| padded(&y, indices, whole.pencil.size()));

@@ -3,11 +3,15 @@
 use ndarray::{Array2, Zip};
 
 use super::check::{self, Effort};
+use super::metzler::Metzler;
 use super::pencil::Pencil;
 use super::spectrum::{EXACT_ROWS, largest_eigenvalue};
 use super::weights::{Weights, ldexp};
 use crate::linalg;
 use crate::linalg::rounding::{add_up, sub_down};
+
+/// Above so many rows a Metzler matrix is proved by products before a factorisation is tried.
+const FACTORISED: usize = 100;
 
 /// Whether the weights prove `W + delta R^-1` diagonally stable.
 pub(super) fn proves_lower(pencil: &Pencil, delta: f64, weights: &Weights) -> bool {
@@ -17,8 +21,13 @@ pub(super) fn proves_lower(pencil: &Pencil, delta: f64, weights: &Weights) -> bo
 /// Whether the weights prove `W + (delta + margin) R^-1` diagonally stable: what a certificate for `delta` with this margin
 /// claims, when it is made and when it is verified.
 pub(super) fn proves_margin(pencil: &Pencil, delta: f64, margin: f64, weights: &Weights, effort: Effort) -> bool {
-    let diagonal = pencil.diagonal(add_up(delta, margin));
-    check::proves_stable(pencil.matrix(), diagonal.upper(), weights, effort)
+    let shifted = add_up(delta, margin);
+    let by_factor = || check::proves_stable(pencil.matrix(), pencil.diagonal(shifted).upper(), weights, effort);
+    let by_products = || {
+        let most = Metzler::of_pencil(pencil).and_then(|matrix| matrix.margin(weights));
+        most.is_some_and(|most| shifted < most)
+    };
+    if pencil.size() > FACTORISED { by_products() || by_factor() } else { by_factor() || by_products() }
 }
 
 /// Whether `W + delta R^-1` with one row is on the boundary or stable, so that it is stable for all that is below `delta`.
@@ -33,6 +42,9 @@ pub(super) fn proves_upper(pencil: &Pencil, delta: f64, y: &Array2<f64>) -> bool
 
 /// The largest `delta`, to rounding, that the weights prove.
 pub(super) fn lower(pencil: &Pencil, weights: &Weights) -> Option<f64> {
+    if let Some(margin) = Metzler::of_pencil(pencil).and_then(|matrix| matrix.margin(weights)) {
+        return Some(margin.next_down());
+    }
     let similar = weighted_symmetric_part(pencil, weights);
     let estimate = -linalg::eigvalsh(similar.view()).ok()?.last().copied()?;
     let size = similar.diag().fold(estimate.abs(), |m: f64, v| m.max(v.abs()));
@@ -74,6 +86,9 @@ pub(super) fn upper(pencil: &Pencil, y: &Array2<f64>) -> Option<f64> {
 /// An `m >= 0`, near the largest, such that the weights prove `W + (delta + m) R^-1` diagonally stable; 0 where it is lost in
 /// rounding errors, `None` where nothing is proved.
 pub(super) fn margin_of_weights(pencil: &Pencil, delta: f64, weights: &Weights) -> Option<f64> {
+    if let Some(margin) = Metzler::of_pencil(pencil).and_then(|matrix| matrix.margin_above(delta, weights)) {
+        return Some(margin);
+    }
     let similar = weighted_symmetric_part(pencil, weights);
     let estimate = -largest_eigenvalue(similar.view()) - delta;
     let proved = |margin: f64, effort| margin > 0.0 && proves_margin(pencil, delta, margin, weights, effort);

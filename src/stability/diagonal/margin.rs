@@ -15,6 +15,7 @@ use super::bounds;
 use super::certifier::Control;
 use super::check::Effort;
 use super::interior_point::{Goal, InteriorPoint, Step, Waypoint};
+use super::metzler;
 use super::pencil::{OF_MATRIX, OF_SHIFTED, Pencil};
 use super::structure;
 use super::verdict::{Certificate, Method, Refutation, Stop, Undecided, Verdict};
@@ -445,6 +446,15 @@ fn block(pencil: &Pencil, enough: f64, wanted: &Wanted, control: &mut Control<'_
         return (proved, None);
     }
     let done = |proved: &Proved| proved.within(wanted) || proved.lower >= enough;
+    if let Some(metzler::Measured { lower, weights, upper, witness }) = metzler::measure(pencil) {
+        (proved.lower, proved.weights) = (lower, Some(weights));
+        if upper < proved.upper {
+            (proved.upper, proved.witness) = (upper, Some(witness));
+        }
+        if done(&proved) {
+            return (proved, None);
+        }
+    }
 
     // Structure, and the weights that balance rows and columns.
     let balanced = Balanced::new(pencil.matrix(), pencil.w.diag(), pencil.rho.clone());

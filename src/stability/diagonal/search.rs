@@ -9,6 +9,7 @@ use super::certifier::Control;
 use super::check::{self, Effort};
 use super::interior_point::{Goal, InteriorPoint, Step};
 use super::majorant;
+use super::null_vector;
 use super::pencil::{Diagonal, Pencil};
 use super::structure;
 use super::verdict::{Method, Stop};
@@ -23,6 +24,8 @@ pub(super) enum Outcome {
     },
     NotStable {
         witness: Array2<f64>,
+        /// Whether it is a witness for the transpose.
+        transposed: bool,
         method: Method,
     },
     /// The last weights and witness, which prove bounds.
@@ -34,9 +37,10 @@ pub(super) enum Outcome {
     },
 }
 
-/// A block and the candidates that it is asked about.
+/// `W + delta R^-1`.
 pub(super) struct Block<'a> {
     pub(super) pencil: &'a Pencil,
+    pub(super) delta: f64,
     pub(super) diagonal: &'a Diagonal,
 }
 
@@ -59,7 +63,13 @@ impl Block<'_> {
     /// `NotStable` if the witness proves it.
     pub(super) fn not_stable(&self, witness: Array2<f64>, method: Method) -> Option<Outcome> {
         check::proves_not_stable(self.pencil.matrix(), self.diagonal.lower(), witness.view())
-            .then_some(Outcome::NotStable { witness, method })
+            .then_some(Outcome::NotStable { witness, transposed: false, method })
+    }
+
+    /// `NotStable` if the witness proves that the transpose is not.
+    pub(super) fn not_stable_by_transpose(&self, witness: Array2<f64>, method: Method) -> Option<Outcome> {
+        check::proves_not_stable(self.pencil.matrix().reversed_axes(), self.diagonal.lower(), witness.view())
+            .then_some(Outcome::NotStable { witness, transposed: true, method })
     }
 }
 
@@ -71,7 +81,7 @@ pub(super) fn decide(block: &Block<'_>, control: &mut Control<'_>) -> Outcome {
     let balanced = balanced(block);
     let guess =
         || balancing_weights(block, &balanced).or_else(|| majorant_weights(block)).or_else(|| equal_weights(block));
-    if let Some(outcome) = guess() {
+    if let Some(outcome) = guess().or_else(|| null_vector::refutation(block)) {
         return outcome;
     }
     match interior_point(block, &balanced, Goal::Sign, control) {

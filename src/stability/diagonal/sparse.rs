@@ -1,4 +1,5 @@
-//! Certificates for sparse matrices of any size, by the Metzler majorant.
+//! Sparse matrices of any size: refutations by two rows, Perron vectors of Metzler matrices, and certificates by the Metzler
+//! majorant.
 
 use std::ops::ControlFlow;
 
@@ -9,12 +10,16 @@ use super::blocks;
 use super::certifier::Control;
 use super::check;
 use super::majorant::{self, Rows};
+use super::metzler::Metzler;
+use super::minors;
 use super::pencil::{Diagonal, OF_MATRIX, OF_SHIFTED, Pencil};
 use super::verdict::{Certificate, Method, Refutation, Stop, Undecided, Verdict};
 use super::weights::Weights;
 use crate::Scalar;
 use crate::check::{non_finite, positive_vector, square};
 use crate::error::{Error, Result};
+use crate::stability::contraction::Majorant;
+use crate::stability::similarity::signature;
 
 impl Rows for CsMatView<'_, f64> {
     fn size(&self) -> usize {
@@ -101,8 +106,50 @@ impl Sparse {
         if !self.diagonal.upper.iter().all(|&v| v < 0.0) {
             return None;
         }
+        let weights = Weights::new(d.iter().copied(), std::iter::repeat_n(0, d.len()))?;
+        if let Some(margin) = self.metzler().and_then(|matrix| matrix.margin_above(self.delta, &weights)) {
+            return Some(margin);
+        }
         let (rows, columns) = (self.rows.view(), self.columns.transpose_view());
         majorant::margin_of_weights(&rows, &columns, &self.diagonal.upper, &self.rho, d)
+    }
+
+    /// `W` if signs make it Metzler.
+    fn metzler(&self) -> Option<Metzler<'_>> {
+        let signs = signature(self.rho.len(), self.rows.iter().map(|(&v, (i, j))| (i, j, v)))?;
+        let rows = Majorant::of(&self.rows, "w").expect("a checked matrix is finite and square");
+        Some(Metzler::new(rows, signs, &self.rho))
+    }
+
+    /// `NotStable` if the witness proves it.
+    fn refuted(&self, y: Array2<f64>, method: Method) -> Option<Verdict> {
+        check::proves_not_stable_by_rows(&self.rows.view(), self.diagonal.lower(), y.view())
+            .then(|| Verdict::NotStable(Refutation::new(y, method, 0)))
+    }
+
+    /// What the diagonal, principal minors of two rows, and Perron vectors decide.
+    fn by_structure(&self) -> Option<Verdict> {
+        let n = self.rho.len();
+        if let Some(i) = self.diagonal.lower.iter().position(|&d| d >= 0.0) {
+            let mut y = Array2::zeros((n, 1));
+            y[[i, 0]] = 1.0;
+            return Some(Verdict::NotStable(Refutation::new(y, Method::Diagonal, 0)));
+        }
+        let rows = self.rows.view();
+        let entry = |i: usize, j: usize| self.rows.get(i, j).copied().unwrap_or(0.0);
+        let proves =
+            |y: &Array2<f64>| check::proves_not_stable_by_rows(&rows, self.diagonal.lower(), y.view());
+        if let Some(y) = minors::witness(&rows, entry, &self.diagonal.lower, proves) {
+            return Some(Verdict::NotStable(Refutation::new(y, Method::TwoByTwo, 0)));
+        }
+        let matrix = self.metzler()?;
+        let (weights, witness) = matrix.candidates();
+        if let Some(weights) = weights
+            && let Some(margin) = matrix.margin_above(self.delta, &weights)
+        {
+            return Some(Verdict::Stable(Certificate::new(weights, margin, Method::Metzler, 0)));
+        }
+        self.refuted(witness, Method::Metzler)
     }
 
     fn dense(&self) -> Pencil {
@@ -119,10 +166,8 @@ pub(super) fn certify<A: Scalar>(
 ) -> Result<Verdict> {
     let a = Sparse::new(w, rho)?;
     let n = a.rho.len();
-    if let Some(i) = a.diagonal.lower.iter().position(|&d| d >= 0.0) {
-        let mut y = Array2::zeros((n, 1));
-        y[[i, 0]] = 1.0;
-        return Ok(Verdict::NotStable(Refutation::new(y, Method::Diagonal, 0)));
+    if let Some(verdict) = a.by_structure() {
+        return Ok(verdict);
     }
     let stop = match a.majorant_vectors(control) {
         ControlFlow::Continue(Some([v, l])) => {
@@ -178,10 +223,11 @@ pub(super) fn verify_refutation<A: Scalar>(
 ) -> Result<()> {
     let a = Sparse::new(w, rho)?;
     refutation.fits(a.rho.len())?;
-    if check::proves_not_stable_by_rows(&a.rows.view(), a.diagonal.lower(), refutation.witness()) {
+    let rows = if refutation.is_of_transpose() { a.columns.transpose_view() } else { a.rows.view() };
+    if check::proves_not_stable_by_rows(&rows, a.diagonal.lower(), refutation.witness()) {
         Ok(())
     } else {
-        Err(Refutation::not_proved())
+        Err(refutation.not_proved())
     }
 }
 

@@ -1,14 +1,15 @@
 //! Matrices whose structure decides (theory 3.6): a nonnegative diagonal entry, one or two rows, symmetrizable
 //! and Metzler matrices.
 
-use ndarray::{Array1, Array2, ArrayView2, Axis, Zip};
+use ndarray::{Array1, Array2, ArrayView2};
 
+use super::metzler;
 use super::pencil::Pencil;
 use super::search::{Block, Outcome};
 use super::verdict::Method;
 use super::weights::{Weights, frexp, ldexp};
 use crate::linalg::perron::noda;
-use crate::linalg::{self, Lu};
+use crate::linalg;
 
 /// The outcome, if the structure of the block decides it and the check agrees.
 pub(super) fn decide(block: &Block<'_>) -> Option<Outcome> {
@@ -19,7 +20,7 @@ pub(super) fn decide(block: &Block<'_>) -> Option<Outcome> {
             _ => None,
         })
         .or_else(|| symmetrizable(block))
-        .or_else(|| metzler(block))
+        .or_else(|| metzler::decide(block))
 }
 
 /// `X = e_i e_i'` refutes if `a_ii >= 0`.
@@ -93,9 +94,8 @@ pub(super) struct MarginCandidates {
     pub(super) witness: Option<Array2<f64>>,
 }
 
-/// The optimal weights and witness of a symmetrizable or Metzler pencil.
+/// The optimal weights and witness of a symmetrizable pencil.
 pub(super) fn margin_candidates(pencil: &Pencil) -> MarginCandidates {
-    let n = pencil.size();
     let rw = || {
         let mut rw = pencil.w.clone();
         rw.rows_mut().into_iter().zip(&pencil.rho).for_each(|(mut row, &rho)| row *= rho);
@@ -106,11 +106,6 @@ pub(super) fn margin_candidates(pencil: &Pencil) -> MarginCandidates {
     if let Some(d) = symmetrizer(rw().view()) {
         let witness = top_eigenvector(rw().view(), &d);
         return MarginCandidates { weights: for_w(d), witness };
-    }
-    if is_metzler(pencil.matrix()) {
-        let (right, left) = (perron(rw().view()), perron(rw().t()));
-        let weights = Weights::new(&left / &right, std::iter::repeat_n(0, n)).and_then(for_w);
-        return MarginCandidates { weights, witness: Some(right.insert_axis(Axis(1))) };
     }
     MarginCandidates::default()
 }
@@ -158,42 +153,6 @@ fn symmetrizer(a: ArrayView2<'_, f64>) -> Option<Weights> {
     let (mantissa, exponent): (Vec<f64>, Vec<i32>) =
         weights.into_iter().collect::<Option<Vec<_>>>()?.into_iter().unzip();
     Weights::new(mantissa, exponent)
-}
-
-/// A Metzler matrix is diagonally stable iff it is Hurwitz: with `-A v = 1` and `-A'l = 1`, `v, l > 0`, `D = diag(l/v)`
-/// certifies it. Otherwise its Perron vector refutes.
-fn metzler(block: &Block<'_>) -> Option<Outcome> {
-    let w = block.pencil.matrix();
-    if !is_metzler(w) {
-        return None;
-    }
-    let method = Method::Metzler;
-    let with_diagonal = |diagonal: &Array1<f64>| {
-        let mut a = w.to_owned();
-        a.diag_mut().assign(diagonal);
-        a
-    };
-    let a = with_diagonal(&block.diagonal.upper);
-    let ones = Array1::ones(block.pencil.size());
-    let lu = Lu::new(a.view(), "the Metzler matrix");
-    if let (Ok(v), Ok(l)) = (lu.solve_vec(ones.view()), lu.solve_transposed(ones.view().insert_axis(Axis(1)))) {
-        let d = Zip::from(&v).and(l.column(0)).map_collect(|v, l| if *v < 0.0 { l / v } else { f64::NAN });
-        let stable = block.stable(Weights::new(d, std::iter::repeat_n(0, ones.len())), method);
-        if stable.is_some() {
-            return stable;
-        }
-    }
-    let right = perron(with_diagonal(&block.diagonal.lower).view());
-    let refuted = block.not_stable(right.clone().insert_axis(Axis(1)), method);
-    if refuted.is_some() {
-        return refuted;
-    }
-    let (right, left) = (perron(a.view()), perron(a.t()));
-    block.stable(Weights::new(&left / &right, std::iter::repeat_n(0, ones.len())), method)
-}
-
-fn is_metzler(a: ArrayView2<'_, f64>) -> bool {
-    a.indexed_iter().all(|((i, j), &v)| i == j || v >= 0.0)
 }
 
 /// The Perron vector of an irreducible Metzler matrix, to rounding.

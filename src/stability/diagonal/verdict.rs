@@ -9,7 +9,7 @@ use ndarray::{Array1, Array2, ArrayBase, ArrayView1, ArrayView2, Data, Ix1, Ix2}
 use sprs::CsMat;
 
 use super::bounds;
-use super::check::{self, Effort};
+use super::check;
 use super::majorant;
 use super::pencil::{Diagonal, OF_MATRIX, OF_SHIFTED, Pencil};
 use super::sparse;
@@ -89,7 +89,7 @@ impl fmt::Display for Verdict {
 pub enum Method {
     /// From the sign of a diagonal entry.
     Diagonal,
-    /// The closed form for two rows.
+    /// The closed form for two rows, or a principal minor of two rows.
     TwoByTwo,
     /// The matrix is symmetric, or a positive diagonal makes it so.
     Symmetrizable,
@@ -99,6 +99,8 @@ pub enum Method {
     Balancing,
     /// The primal-dual interior point.
     InteriorPoint,
+    /// An exact null vector of whole numbers, of the matrix or of its transpose.
+    NullVector,
     /// The certificates of the strongly connected blocks, put together.
     Blocks,
     /// The search for the margin.
@@ -116,6 +118,7 @@ impl fmt::Display for Method {
             Method::Metzler => "metzler",
             Method::Balancing => "balancing",
             Method::InteriorPoint => "interior_point",
+            Method::NullVector => "null_vector",
             Method::Blocks => "blocks",
             Method::Margin => "margin",
             Method::Given => "given",
@@ -367,9 +370,13 @@ impl fmt::Display for Certificate {
     }
 }
 
-/// A proof that `A` is not Lyapunov diagonally stable: a `Y` for which `X = Y Y'` has `(A X)_ii >= 0` for all `i`.
+/// A proof that `A` is not Lyapunov diagonally stable: a `Y` for which `X = Y Y'` has `(A X)_ii >= 0` for all `i`, or
+/// `(A'X)_ii >= 0` for all `i`.
 ///
-/// For any positive diagonal `D` then `tr(X (D A + A'D)) = 2 sum d_i (A X)_ii >= 0` (theory 3.1).
+/// For any positive diagonal `D` the first gives `tr(X (D A + A'D)) = 2 sum d_i (A X)_ii >= 0` (theory 3.1), so that
+/// `D A + A'D` is not negative definite. The second gives `tr(D^-1 X D^-1 (D A + A'D)) = 2 sum (A'X)_ii / d_i >= 0`: `A` is
+/// diagonally stable iff its transpose is (theory 3.14). [`is_of_transpose`](Self::is_of_transpose) tells which it is; the
+/// second is handed over only where no exact witness of the first kind was found.
 ///
 /// ```
 /// use ndarray::array;
@@ -390,19 +397,44 @@ impl fmt::Display for Certificate {
 )]
 pub struct Refutation {
     witness: Array2<f64>,
+    transposed: bool,
     method: Method,
     iterations: usize,
 }
 
 impl Refutation {
     pub(super) fn new(witness: Array2<f64>, method: Method, iterations: usize) -> Self {
-        Self { witness, method, iterations }
+        Self { witness, transposed: false, method, iterations }
+    }
+
+    /// The refutation of `A` that a witness for its transpose is.
+    pub(super) fn of_transpose(witness: Array2<f64>, method: Method, iterations: usize) -> Self {
+        Self { witness, transposed: true, method, iterations }
     }
 
     /// The matrix `Y`, shape `(n, r)` with `1 <= r <= n`. Rows of zeros are those that the refutation does not need:
     /// the others already span a principal submatrix that is not diagonally stable.
     pub fn witness(&self) -> ArrayView2<'_, f64> {
         self.witness.view()
+    }
+
+    /// Whether the witness is one for the transpose: `(A'Y Y')_ii >= 0` for all `i`, in place of `(A Y Y')_ii >= 0`.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use neuronash::stability::diagonal::certify;
+    /// // Every column sums to 0, so that (1, 1, 1) is a null vector of the transpose.
+    /// let a = array![[-5.0, 1.0, 3.0], [2.0, -4.0, 4.0], [3.0, 3.0, -7.0]];
+    /// let verdict = certify(&a)?;
+    /// let refutation = verdict.refutation().expect("the matrix is singular");
+    /// refutation.verify(&a)?;
+    /// let y = refutation.witness();
+    /// let of = if refutation.is_of_transpose() { a.t() } else { a.view() };
+    /// assert!(of.dot(&y).dot(&y.t()).diag().iter().all(|&v| v >= 0.0));
+    /// # Ok::<(), neuronash::Error>(())
+    /// ```
+    pub fn is_of_transpose(&self) -> bool {
+        self.transposed
     }
 
     /// How the witness was found.
@@ -415,7 +447,8 @@ impl Refutation {
         self.iterations
     }
 
-    /// Proves `(A Y Y')_ii >= 0` again, for any matrix, with rounding errors accounted for (theory 3.8).
+    /// Proves `(A Y Y')_ii >= 0`, or the same of the transpose, again, for any matrix, with rounding errors accounted for
+    /// (theory 3.8).
     ///
     /// # Errors
     /// [`Error::NotProved`] if it does not hold or cannot be proved in `f64`; the errors of
@@ -487,24 +520,28 @@ impl Refutation {
 
     fn verify_pencil(&self, pencil: &Pencil, diagonal: &Diagonal) -> Result<()> {
         self.fits(pencil.size())?;
-        if check::proves_not_stable(pencil.matrix(), diagonal.lower(), self.witness.view()) {
+        let a = pencil.matrix();
+        let a = if self.transposed { a.reversed_axes() } else { a };
+        if check::proves_not_stable(a, diagonal.lower(), self.witness.view()) {
             Ok(())
         } else {
-            Err(Self::not_proved())
+            Err(self.not_proved())
         }
     }
 
-    pub(super) fn not_proved() -> Error {
-        Error::NotProved { reason: "(A Y Y')_ii >= 0 is not proved for every i".into() }
+    pub(super) fn not_proved(&self) -> Error {
+        let product = if self.transposed { "A'Y Y'" } else { "A Y Y'" };
+        Error::NotProved { reason: format!("({product})_ii >= 0 is not proved for every i") }
     }
 }
 
 impl fmt::Display for Refutation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (n, rank) = self.witness.dim();
+        let of = if self.transposed { " for the transpose" } else { "" };
         write!(
             f,
-            "not stable: no diagonal weights exist, proved by a witness of {n} rows and rank at most {rank} ({})",
+            "not stable: no diagonal weights exist, proved by a witness{of} of {n} rows and rank at most {rank} ({})",
             self.method
         )
     }

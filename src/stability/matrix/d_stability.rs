@@ -4,7 +4,7 @@ use std::fmt;
 
 use ndarray::{Array2, ArrayBase, Data, Ix2};
 
-use super::{PMatrix, checked, p_matrix};
+use super::{PMatrix, checked, enclosed, small_minor, structure};
 use crate::Scalar;
 use crate::error::Result;
 use crate::linalg::rounding::{mul_down, mul_up};
@@ -23,6 +23,8 @@ pub enum DStability {
         /// Rows and columns, in increasing order.
         minor: Vec<usize>,
     },
+    /// Refuted: `A` is symmetric or Metzler, up to units and signs, and not diagonally stable, hence not Hurwitz.
+    NotHurwitz,
     /// Neither. No finite test is known for orders above 4.
     Undecided,
 }
@@ -32,6 +34,7 @@ impl fmt::Display for DStability {
         match self {
             DStability::Yes => f.write_str("D-stable, proved"),
             DStability::No { minor } => write!(f, "not D-stable: rows and columns {minor:?} refute it"),
+            DStability::NotHurwitz => f.write_str("not D-stable: the matrix itself is not Hurwitz"),
             DStability::Undecided => f.write_str("undecided whether it is D-stable"),
         }
     }
@@ -40,7 +43,8 @@ impl fmt::Display for DStability {
 /// Whether `a`, shape `[n, n]`, is D-stable, as far as that is decidable: diagonal stability proves it; a negative
 /// principal minor of `-A` refutes it; orders 1 and 2 are decided exactly (up to rounding), because there the
 /// necessary condition, that the principal minors are nonnegative with a positive one of each order, is sufficient
-/// (Johnson, "Sufficient conditions for D-stability", 1974).
+/// (Johnson, "Sufficient conditions for D-stability", 1974). A matrix that is symmetric or Metzler, up to units and signs, is D-stable
+/// iff it is diagonally stable.
 ///
 /// # Errors
 /// An empty or non-square matrix, or an entry that is not finite.
@@ -62,21 +66,33 @@ pub fn d_stability<A: Scalar, S: Data<Elem = A>>(a: &ArrayBase<S, Ix2>) -> Resul
             return Ok(DStability::Yes);
         }
     }
-    if certify(&a)?.is_stable() {
+    let verdict = certify(&a)?;
+    if verdict.is_stable() {
         return Ok(DStability::Yes);
     }
-    Ok(refuting_minor(-&a)?.map_or(DStability::Undecided, |minor| DStability::No { minor }))
+    Ok(match refuting_minor(-&a) {
+        Some(minor) => DStability::No { minor },
+        None if verdict.is_not_stable() && structure(a.view()).decides() => DStability::NotHurwitz,
+        None => DStability::Undecided,
+    })
 }
 
 /// Rows and columns within which a principal minor of `M` is proved negative, also for every `M` with a smaller diagonal.
 ///
 /// If all principal minors of `M` are nonnegative, then those of `M` plus a positive diagonal are positive. So it is refuted by
 /// one that is not, however the diagonal was raised.
-pub(in crate::stability) fn refuting_minor(mut lifted: Array2<f64>) -> Result<Option<Vec<usize>>> {
-    let scale = lifted.iter().fold(0.0f64, |m, v| m.max(v.abs()));
+///
+/// Up to order 20 all are looked at, above those of order 1 and 2.
+pub(in crate::stability) fn refuting_minor(mut lifted: Array2<f64>) -> Option<Vec<usize>> {
+    // The same in all units: they change an entry and the one across the diagonal by inverse factors.
+    let scale = lifted
+        .indexed_iter()
+        .map(|((i, j), v)| v.abs().sqrt() * lifted[[j, i]].abs().sqrt())
+        .fold(0.0f64, f64::max);
     lifted.diag_mut().mapv_inplace(|v| (v + 1e-9 * scale).next_up());
-    Ok(match p_matrix(&lifted)? {
-        PMatrix::No { minor } => Some(minor),
-        _ => None,
-    })
+    match enclosed(&lifted, &lifted) {
+        Some(PMatrix::No { minor }) => Some(minor),
+        Some(_) => None,
+        None => small_minor(&lifted),
+    }
 }

@@ -4,12 +4,16 @@
 //! [diagonal stability](super::diagonal), and diagonal stability implies that `-A` is a [P-matrix](p_matrix) (one equilibrium
 //! for every input) and that `A` is [D-stable](d_stability) (`T^{-1} A` is [Hurwitz](hurwitz) for all time constants).
 //!
+//! For matrices that are symmetric or Metzler, up to units and signs, diagonal stability, the P-matrix, D-stability and Hurwitz are the
+//! same: all are decided wherever the first is.
+//!
 //! Positive and negative answers are proofs for the exact real matrix; what cannot be proved is called undecided.
 
 mod d_stability;
 mod dominance;
 mod hurwitz;
 mod p_matrix;
+mod structure;
 
 pub use d_stability::{DStability, d_stability};
 pub use dominance::{Dominance, diagonal_dominance};
@@ -17,7 +21,8 @@ pub use hurwitz::{Hurwitz, hurwitz};
 pub use p_matrix::{PMatrix, p_matrix};
 
 pub(in crate::stability) use d_stability::refuting_minor;
-pub(in crate::stability) use p_matrix::enclosed;
+pub(in crate::stability) use structure::{Structure, structure};
+pub(in crate::stability) use p_matrix::{enclosed, small_minor};
 
 use ndarray::{Array2, ArrayBase, Data, Ix2};
 

@@ -2,13 +2,13 @@
 
 use std::fmt;
 
-use ndarray::{Array2, ArrayBase, Data, Ix2};
+use ndarray::{Array2, ArrayBase, Axis, Data, Ix2};
 
-use super::checked;
+use super::{checked, structure};
 use crate::Scalar;
 use crate::error::Result;
 use crate::linalg::rounding::{div_down, div_up, mul_down, mul_up, sub_down, sub_up};
-use crate::stability::diagonal::certify;
+use crate::stability::diagonal::{Verdict, certify};
 
 /// Matrices up to this order are decided by all their principal minors.
 const LARGEST: usize = 20;
@@ -20,7 +20,8 @@ const LARGEST: usize = 20;
 pub enum PMatrix {
     /// All are proved positive.
     Yes,
-    /// The principal minor of these rows and columns is proved not positive.
+    /// The principal minor of these rows and columns is proved not positive; above order 20, and within rounding errors of zero, it may
+    /// be that of some of them.
     No {
         /// Rows and columns, in increasing order.
         minor: Vec<usize>,
@@ -58,8 +59,9 @@ impl PMatrix {
 ///
 /// Up to `n = 20` every principal minor is bounded by interval arithmetic, along the recursion of Tsatsomeros and Li (2000):
 /// `M` is a P-matrix iff `m_11 > 0` and both `M` without its first row and column and the Schur complement of `m_11` are. A
-/// minor within rounding of zero leaves the answer open. Above, diagonal stability of `-M` proves it, and a minor of order 1
-/// or 2 that is not positive refutes it.
+/// minor within rounding of zero leaves that open. Then, and above, diagonal stability of `-M` proves it, a minor of order 1
+/// or 2 that is not positive refutes it, and if `M` is symmetric or has no positive entry off its diagonal, up to units and signs, it is
+/// a P-matrix iff `-M` is diagonally stable.
 ///
 /// # Errors
 /// An empty or non-square matrix, or an entry that is not finite.
@@ -73,7 +75,10 @@ impl PMatrix {
 /// ```
 pub fn p_matrix<A: Scalar, S: Data<Elem = A>>(m: &ArrayBase<S, Ix2>) -> Result<PMatrix> {
     let m = checked(m, "m")?;
-    if m.nrows() <= LARGEST { Ok(by_all_minors(&m, &m)) } else { by_certificates(&m) }
+    match enclosed(&m, &m) {
+        Some(PMatrix::Undecided) | None => by_certificates(&m),
+        Some(decided) => Ok(decided),
+    }
 }
 
 /// Whether every matrix between `lower` and `upper` (entrywise) is a P-matrix, or none is, by all minors; `None` above the
@@ -86,17 +91,43 @@ fn by_certificates(m: &Array2<f64>) -> Result<PMatrix> {
     if let Some(minor) = small_minor(m) {
         return Ok(PMatrix::No { minor });
     }
-    Ok(if certify(&-m)?.is_stable() { PMatrix::Yes } else { PMatrix::Undecided })
+    Ok(match certify(&-m)? {
+        Verdict::Stable(_) => PMatrix::Yes,
+        Verdict::NotStable(refutation) if structure(m.view()).decides() => {
+            let y = refutation.witness();
+            let support = (0..m.nrows()).filter(|&i| y.row(i).iter().any(|&v| v != 0.0)).collect();
+            PMatrix::No { minor: first_not_positive(m, support)? }
+        }
+        _ => PMatrix::Undecided,
+    })
 }
 
-/// A principal minor of order 1 or 2 that is proved not positive.
-fn small_minor(m: &Array2<f64>) -> Option<Vec<usize>> {
+/// The shortest leading part of the rows whose principal minor is proved not positive, or all of them, for a symmetric or a Z-matrix.
+///
+/// Let the first `k` rows be proved a P-matrix, and `k + 1` not to be one. All proper leading minors of the latter are positive, so
+/// its determinant is not: else it would be positive definite, or an M-matrix.
+fn first_not_positive(m: &Array2<f64>, rows: Vec<usize>) -> Result<Vec<usize>> {
+    let leading = |k: usize| certify(&-m.select(Axis(0), &rows[..k]).select(Axis(1), &rows[..k]));
+    let (mut stable, mut unstable) = (0, rows.len());
+    while unstable - stable > 1 {
+        let middle = stable.midpoint(unstable);
+        match leading(middle)? {
+            Verdict::Stable(_) => stable = middle,
+            Verdict::NotStable(_) => unstable = middle,
+            _ => return Ok(rows),
+        }
+    }
+    Ok(rows[..unstable].to_vec())
+}
+
+/// A principal minor of order 1 or 2 that is proved not positive, also for every matrix with a smaller diagonal.
+pub(in crate::stability) fn small_minor(m: &Array2<f64>) -> Option<Vec<usize>> {
     let n = m.nrows();
     if let Some(i) = (0..n).find(|&i| m[[i, i]] <= 0.0) {
         return Some(vec![i]);
     }
     for i in 0..n {
-        for j in i + 1..n {
+        for j in (i + 1..n).filter(|&j| m[[i, j]] != 0.0) {
             if mul_up(m[[i, i]], m[[j, j]]) <= mul_down(m[[i, j]], m[[j, i]]) {
                 return Some(vec![i, j]);
             }

@@ -4,6 +4,7 @@ use std::cell::OnceCell;
 
 use ndarray::{Array1, Array2, ArrayView2};
 
+use super::implications::Kind;
 use super::{Answer, Condition, Finding};
 use crate::Scalar;
 use crate::error::Result;
@@ -14,7 +15,7 @@ use crate::network::{FiringRateNetwork, HopfieldNetwork};
 use crate::stability::contraction::{Contraction, Norm, NormKind, SContraction, log_norm, perron};
 use crate::stability::diagonal::{Certifier, Verdict};
 use crate::stability::local::fits_densely;
-use crate::stability::matrix::{PMatrix, enclosed, hurwitz, refuting_minor};
+use crate::stability::matrix::{PMatrix, Structure, enclosed, hurwitz, refuting_minor, small_minor, structure};
 use crate::stability::network::proved_slopes;
 use crate::stability::{Bounds, NetworkVerdict};
 
@@ -30,6 +31,7 @@ pub(super) struct Subject<'a> {
     slope_norm: NormKind,
     certifier: &'a Certifier,
     verdict: OnceCell<Verdict>,
+    structure: OnceCell<Structure>,
     network_verdict: Box<dyn Fn(Verdict) -> Result<NetworkVerdict> + 'a>,
     contraction: Box<dyn Fn(NormKind) -> Result<Contraction> + 'a>,
     s_contraction: Box<dyn Fn() -> Result<SContraction> + 'a>,
@@ -54,6 +56,7 @@ macro_rules! subject_of {
                 slope_norm: $slope_norm,
                 certifier,
                 verdict: OnceCell::new(),
+                structure: OnceCell::new(),
                 network_verdict,
                 contraction,
                 s_contraction,
@@ -179,6 +182,10 @@ impl<'a> Subject<'a> {
             Verdict::NotStable(_) => Answer::Fails,
             Verdict::Undecided(_) => positive(bounds),
         };
+        if finding.answer == Answer::Fails {
+            // A witness that is exact where the search for the margin is not.
+            bounds.upper = bounds.upper.min(0.0);
+        }
         finding.margin = Some(bounds);
         finding.largest_gain = Some(margin.max_gain().bounds());
         Ok(())
@@ -195,20 +202,46 @@ impl<'a> Subject<'a> {
             Some(PMatrix::Yes) => Answer::Holds,
             Some(PMatrix::No { .. }) => Answer::Fails,
             Some(PMatrix::Undecided) => Answer::Undecided,
-            None if self.is_diagonally_stable()? => Answer::Holds,
-            None if (0..self.len()).any(|i| upper[[i, i]] <= 0.0) => Answer::Fails,
+            None if small_minor(&upper).is_some() => Answer::Fails,
             None => Answer::Undecided,
         };
+        // Of matrices of some structure the verdict decides both ways.
+        if finding.answer == Answer::Undecided {
+            finding.answer = match self.verdict()? {
+                Verdict::Stable(_) => Answer::Holds,
+                Verdict::NotStable(_) if self.structure().decides() => Answer::Fails,
+                _ => Answer::Undecided,
+            };
+        }
         Ok(())
     }
 
     fn d_stability(&self, finding: &mut Finding) -> Result<()> {
-        finding.answer = if self.is_diagonally_stable()? {
-            Answer::Holds
-        } else {
-            if refuting_minor(self.negated_upper())?.is_some() { Answer::Fails } else { Answer::Undecided }
+        finding.answer = match self.verdict()? {
+            Verdict::Stable(_) => Answer::Holds,
+            Verdict::NotStable(_) if self.structure().decides() => Answer::Fails,
+            _ if refuting_minor(self.negated_upper()).is_some() => Answer::Fails,
+            _ => Answer::Undecided,
         };
         Ok(())
+    }
+
+    /// Whether a minor of one or two rows refutes the condition, for networks for whom the rest is too costly.
+    pub(super) fn refuted_by_small_minor(&self, condition: Condition) -> bool {
+        match condition {
+            Condition::DiagonalStability | Condition::PMatrix => small_minor(&self.negated_upper()).is_some(),
+            Condition::DStability => self.len() > 20 && refuting_minor(self.negated_upper()).is_some(),
+            _ => false,
+        }
+    }
+
+    /// Of `W - R^{-1}`, whose diagonal does not matter for it.
+    fn structure(&self) -> Structure {
+        *self.structure.get_or_init(|| structure(self.weights.view()))
+    }
+
+    pub(super) fn kind(&self) -> Kind {
+        Kind { slope_norm: self.slope_norm, structure: self.structure() }
     }
 
     /// `R^{-1} - W` with its diagonal rounded upward.
@@ -232,10 +265,6 @@ impl<'a> Subject<'a> {
     /// What is known about the network as a whole; `None` if no condition asked.
     pub(super) fn into_network_verdict(self) -> Result<Option<NetworkVerdict>> {
         self.verdict.into_inner().map(self.network_verdict).transpose()
-    }
-
-    fn is_diagonally_stable(&self) -> Result<bool> {
-        Ok(self.verdict()?.is_stable())
     }
 
     /// Whether the positive definite `p` has `P A + A'P < 0` for the exact `A = T^{-1} (W - I)`, of which `jacobian` is a rounded

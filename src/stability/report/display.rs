@@ -121,7 +121,7 @@ impl Word {
             Word::Contracts => "any two trajectories approach each other exponentially in a norm",
             Word::Settles => "global exponential stability by a Lyapunov function",
             Word::Local => "stable where all slopes are largest, which says nothing about other states",
-            Word::AnyTau => "whatever the time constants",
+            Word::AnyTau => "whatever the time constants; without it, for those of the network",
         }
     }
 }

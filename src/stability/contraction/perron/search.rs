@@ -3,6 +3,7 @@
 use ndarray::{Array2, ArrayView1};
 
 use super::PerronOptions;
+use crate::linalg::balance::{balancing_exponents, excess};
 use crate::linalg::perron::noda;
 use crate::stability::Bounds;
 use crate::stability::contraction::Majorant;
@@ -21,16 +22,16 @@ const HALVINGS: usize = 5;
 const SMALLEST: f64 = 1e-80;
 
 /// A positive vector and the strongly connected component of every row.
-pub(in super::super) struct Found {
-    pub(in super::super) vector: Vec<f64>,
-    pub(in super::super) component: Vec<u32>,
-    pub(in super::super) iterations: usize,
+pub(in crate::stability) struct Found {
+    pub(in crate::stability) vector: Vec<f64>,
+    pub(in crate::stability) component: Vec<u32>,
+    pub(in crate::stability) iterations: usize,
 }
 
 impl Found {
     /// Both Collatz-Wielandt bounds from bounds on `(M v)_i / v_i`: over all columns for the upper one, over the columns
     /// of the row's own component for the lower one.
-    pub(in super::super) fn collatz_wielandt(&self, row: impl Fn(usize, Option<u32>) -> Bounds) -> Bounds {
+    pub(in crate::stability) fn collatz_wielandt(&self, row: impl Fn(usize, Option<u32>) -> Bounds) -> Bounds {
         let components = self.component.iter().max().map_or(0, |&c| c as usize + 1);
         let mut lowest = vec![f64::INFINITY; components];
         let mut upper = f64::NEG_INFINITY;
@@ -42,7 +43,7 @@ impl Found {
     }
 }
 
-pub(in super::super) fn search(m: &Majorant, options: &PerronOptions) -> Found {
+pub(in crate::stability) fn search(m: &Majorant, options: &PerronOptions) -> Found {
     let n = m.len();
     let components = m.components();
     let mut component = vec![0u32; n];
@@ -167,8 +168,37 @@ impl Block {
         (0..self.len()).map(row).collect()
     }
 
-    /// An approximate Perron vector and the number of products it took.
+    /// An approximate Perron vector and the number of products it took, in units in which the block is balanced.
     fn perron(&self, options: &PerronOptions) -> (Vec<f64>, usize) {
+        let Some((balanced, exponents)) = self.balanced() else { return self.perron_as_it_stands(options) };
+        let (v, steps) = balanced.perron_as_it_stands(options);
+        let least = exponents.iter().copied().min().unwrap_or(0);
+        let v: Vec<f64> = v.iter().zip(&exponents).map(|(v, e)| v * 2f64.powi(least - e)).collect();
+        if v.iter().all(|v| *v > SMALLEST) { (v, steps) } else { self.perron_as_it_stands(options) }
+    }
+
+    /// `2^(e_i - e_j) m_ij` with the exponents `e`, if some row and column are far from balanced.
+    fn balanced(&self) -> Option<(Self, Vec<i32>)> {
+        const UNBALANCED: f64 = 8.0;
+        let n = self.len();
+        let row = |i: usize, visit: &mut dyn FnMut(usize, f64)| {
+            self.row(i).filter(|&(j, w)| j != i && w != 0.0).for_each(|(j, w)| visit(j, w.log2()));
+        };
+        if excess(n, &row, &vec![0.0; n]).iter().all(|e| e.abs() <= UNBALANCED) {
+            return None;
+        }
+        let exponents = balancing_exponents(n, row);
+        let value = |(i, k): (usize, usize)| {
+            let j = self.columns[k] as usize;
+            self.values[k] * 2f64.powi(exponents[i] - exponents[j])
+        };
+        let entries = (0..n).flat_map(|i| (self.offsets[i]..self.offsets[i + 1]).map(move |k| (i, k)));
+        let values = entries.map(value).collect();
+        let (diagonal, offsets, columns) = (self.diagonal.clone(), self.offsets.clone(), self.columns.clone());
+        Some((Self { diagonal, offsets, columns, values }, exponents))
+    }
+
+    fn perron_as_it_stands(&self, options: &PerronOptions) -> (Vec<f64>, usize) {
         let n = self.len();
         if n == 1 {
             return (vec![1.0], 0);

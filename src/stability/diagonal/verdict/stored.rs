@@ -17,6 +17,7 @@ pub(super) struct StoredCertificate {
 #[derive(serde::Deserialize)]
 pub(super) struct StoredRefutation {
     witness: Array2<f64>,
+    transposed: bool,
     method: Method,
     iterations: usize,
 }
@@ -49,7 +50,8 @@ impl TryFrom<StoredRefutation> for Refutation {
 
     fn try_from(stored: StoredRefutation) -> Result<Self> {
         check_witness(&stored.witness)?;
-        Ok(Self::new(stored.witness, stored.method, stored.iterations))
+        let StoredRefutation { witness, transposed, method, iterations } = stored;
+        Ok(Self { witness, transposed, method, iterations })
     }
 }
 
