@@ -54,8 +54,9 @@ fn certifies(c: &Certificate, a: &Array2<BigRational>) -> bool {
     is_positive_definite(Array2::from_shape_fn((n, n), |(i, j)| -(&d[i] * &a[[i, j]] + &d[j] * &a[[j, i]])))
 }
 
-/// `(A Y Y')_ii >= 0` for all `i` and `Y != 0`, in exact arithmetic.
+/// `(A Y Y')_ii >= 0` for all `i`, or that of the transpose, and `Y != 0`, in exact arithmetic.
 fn refutes(r: &Refutation, a: &Array2<BigRational>) -> bool {
+    let a = if r.is_of_transpose() { a.t() } else { a.view() };
     let y = r.witness().mapv(exact);
     let (n, rank) = y.dim();
     y.iter().any(|v| !v.is_zero())
@@ -707,9 +708,21 @@ fn sparse_certificates() {
     certificate.verify_sparse_shifted(&w, &rho).unwrap();
     assert!(certificate.margin_lower() > 0.0);
     assert!(certificate.verify_sparse_shifted(&w.map(|v| 100.0 * v), &rho).is_err());
+    // A hundred times as strong, some pair of neurons refutes it.
+    let strong = w.map(|v| 100.0 * v);
+    let verdict = certify_sparse_shifted(&strong, &rho).unwrap();
+    let refutation = verdict.refutation().unwrap_or_else(|| panic!("{verdict}"));
+    assert_eq!(refutation.method(), Method::TwoByTwo);
+    refutation.verify_sparse_shifted(&strong, &rho).unwrap();
     // Too strong for the majorant and too large for dense methods: no verdict.
+    let mut antagonists = sprs::TriMat::new((n, n));
+    for i in (0..n).step_by(2) {
+        antagonists.add_triplet(i, i + 1, 9.0);
+        antagonists.add_triplet(i + 1, i, -9.0);
+    }
+    let antagonists = antagonists.to_csr::<usize>();
     assert!(
-        matches!(certify_sparse_shifted(&w.map(|v| 100.0 * v), &rho).unwrap(), Verdict::Undecided(u) if u.reason() == Stop::Majorant)
+        matches!(certify_sparse_shifted(&antagonists, &rho).unwrap(), Verdict::Undecided(u) if u.reason() == Stop::Majorant)
     );
     // What the majorant proves of a ring, the dense check accepts too.
     let ring = array![[-1.0, 0.75, 0.0], [0.0, -1.0, 0.75], [0.75, 0.0, -1.0]];
@@ -854,4 +867,159 @@ fn stable_weights_have_their_margin_and_are_all_there_are() {
         family.weights(&Array2::from_elem((2, 1), f64::NAN), &Array2::zeros((2, 2))),
         Err(Error::NonFinite { .. })
     ));
+}
+
+/// Integers in `0..=largest` off the diagonal, and a diagonal that makes all columns sum to 0.
+fn zero_column_sums(n: usize, largest: i32, negative: bool, rng: &mut StdRng) -> Array2<f64> {
+    let lowest = if negative { -largest } else { 0 };
+    let mut a = Array2::from_shape_simple_fn((n, n), || f64::from(rng.random_range(lowest..=largest)));
+    a.diag_mut().fill(0.0);
+    let sums = a.sum_axis(ndarray::Axis(0));
+    a.diag_mut().assign(&-sums);
+    a
+}
+
+#[test]
+fn singular_matrices_of_whole_numbers_are_refuted_by_exact_null_vectors() {
+    let mut rng = StdRng::seed_from_u64(1301);
+    let reported = array![[-13.0, 5.0, 4.0], [8.0, -8.0, 7.0], [5.0, 3.0, -11.0]];
+    assert_eq!((checked(&reported), checked(&reported.t().to_owned())), ("not_stable", "not_stable"));
+    let mut transposed = 0;
+    for case in 0..60 {
+        let n = 3 + case * 37 / 59;
+        let a = zero_column_sums(n, 9, case % 3 == 2, &mut rng);
+        assert_eq!(checked(&a), "not_stable", "{a}");
+        transposed += usize::from(certify(&a).unwrap().refutation().unwrap().is_of_transpose());
+        let unit = |i: usize| (i as i32 * 7) % 81;
+        let scaled = Array2::from_shape_fn((n, n), |(i, j)| a[[i, j]] * 2f64.powi(unit(i) - unit(j)));
+        assert_eq!(checked(&scaled), "not_stable", "{a} in other units");
+        let slopes = certify_shifted(&(&a + &Array2::<f64>::eye(n)), &ones(n)).unwrap();
+        assert!(slopes.is_not_stable(), "{slopes}: {a}");
+    }
+    assert!(transposed >= 30, "{transposed} by the transpose");
+    // A row that is a whole multiple of others, and a null vector that is not of ones.
+    for _ in 0..40 {
+        let n = rng.random_range(3..12);
+        let mut a = zero_column_sums(n, 5, false, &mut rng);
+        let scale: Vec<f64> = (0..n).map(|_| f64::from(rng.random_range(1..7))).collect();
+        a.axis_iter_mut(ndarray::Axis(1)).zip(&scale).for_each(|(mut column, s)| column *= *s);
+        assert_eq!(checked(&a), "not_stable", "{a}");
+    }
+    // Of a matrix near it nothing false is said.
+    let mut near = reported.clone();
+    near[[0, 0]] = (-13.0f64).next_down();
+    assert_ne!(checked(&near), "not_stable");
+}
+
+#[test]
+fn two_rows_refute_at_any_size() {
+    for n in [3, 21, 400] {
+        let mut w = Array2::<f64>::zeros((n, n));
+        (w[[0, 1]], w[[1, 0]]) = (2.0, 2.0);
+        (w[[0, 2]], w[[2, 0]]) = (3.0, -3.0);
+        let verdict = certify_shifted(&w, &ones(n)).unwrap();
+        assert_eq!(verdict.refutation().map(Refutation::method), Some(Method::TwoByTwo), "{verdict}");
+    }
+    for n in [3001, 200_000] {
+        let mut w = sprs::TriMat::new((n, n));
+        w.add_triplet(0, 1, 2.0);
+        w.add_triplet(1, 0, 2.0);
+        for i in 2..n {
+            w.add_triplet(i, (i + 1) % n, -9.0);
+        }
+        let w = w.to_csr::<usize>();
+        let verdict = certify_sparse_shifted(&w, &ones(n)).unwrap();
+        let refutation = verdict.refutation().unwrap_or_else(|| panic!("{verdict}"));
+        assert_eq!(refutation.method(), Method::TwoByTwo);
+        refutation.verify_sparse_shifted(&w, &ones(n)).unwrap();
+        assert_eq!(refutation.witness().iter().filter(|v| **v != 0.0).count(), 2);
+    }
+    // On the boundary, exactly, and one rounding beside it; and where the products of entries leave the range of f64.
+    for (size, other) in [(1.0f64, 1.0f64), (1e200, 1e-200), (1e-170, 1e-170), (1e160, 1e160)] {
+        let pair = |c: f64| {
+            let mut a = -9.0 * size.max(other) * Array2::<f64>::eye(4);
+            (a[[1, 1]], a[[2, 2]]) = (-3.0 * size, -5.0 * other);
+            (a[[1, 2]], a[[2, 1]]) = (-3.0 * size, c * other);
+            a[[0, 1]] = size.min(other);
+            a
+        };
+        assert_eq!(checked(&pair(-5.0)), "not_stable");
+        assert_eq!(checked(&pair((-5.0f64).next_down())), "not_stable");
+        assert_ne!(checked(&pair((-5.0f64).next_up())), "not_stable");
+        assert_eq!(checked(&pair(-4.0)), "stable");
+    }
+}
+
+#[test]
+fn nonnegative_weights_are_decided_and_measured_by_perron_vectors_at_any_size() {
+    let mut rng = StdRng::seed_from_u64(1302);
+    // D B D^-1 with B of constant row sums has the Perron root of B, here 1.
+    for n in [3, 30, 150, 3000] {
+        let mut rows = vec![Vec::new(); n];
+        for (i, row) in rows.iter_mut().enumerate() {
+            row.push(((i + 1) % n, 0.5 + rng.random::<f64>()));
+            for _ in 0..33.min(n - 1) {
+                row.push((rng.random_range(0..n), rng.random::<f64>()));
+            }
+        }
+        let scale: Vec<f64> = (0..n).map(|_| f64::exp2(4.0 * normal(&mut rng))).collect();
+        let mut w = sprs::TriMat::new((n, n));
+        let sign: Vec<f64> = (0..n).map(|i| if n == 30 && i % 3 == 0 { -1.0 } else { 1.0 }).collect();
+        for (i, row) in rows.iter().enumerate() {
+            let total: f64 = row.iter().map(|e| e.1).sum();
+            for &(j, v) in row {
+                w.add_triplet(i, j, sign[i] * sign[j] * v / total * scale[i] / scale[j]);
+            }
+        }
+        let w = w.to_csr::<usize>();
+        for (gain, stable) in [(1.0 - 1e-8, true), (1.0 + 1e-8, false), (0.4, true), (30.0, false)] {
+            let w = w.map(|v| gain * v);
+            let verdict = certify_sparse_shifted(&w, &ones(n)).unwrap();
+            assert_eq!((verdict.is_stable(), verdict.is_not_stable()), (stable, !stable), "{n}, {gain}: {verdict}");
+            if let Some(certificate) = verdict.certificate() {
+                let margin = certificate.margin_lower();
+                assert!((margin - (1.0 - gain)).abs() < 1e-10, "{n}: {certificate}");
+                certificate.verify_sparse_shifted(&w, &ones(n)).unwrap();
+            }
+            if let Some(refutation) = verdict.refutation() {
+                refutation.verify_sparse_shifted(&w, &ones(n)).unwrap();
+            }
+            if n < 1000 {
+                let dense = w.to_dense();
+                let verdict = certify_shifted(&dense, &ones(n)).unwrap();
+                assert_eq!((verdict.is_stable(), verdict.is_not_stable()), (stable, !stable), "{n}, {gain}: {verdict}");
+                verdict.certificate().iter().for_each(|c| c.verify_shifted(&dense, &ones(n)).unwrap());
+            }
+        }
+        let dense = 0.5 * w.to_dense();
+        let started = std::time::Instant::now();
+        let margin = margin_shifted(&dense, &ones(n)).unwrap();
+        println!("n = {n}: {:?} for {margin}", started.elapsed());
+        assert!((margin.lower() - 0.5).abs() < 1e-10 && (margin.upper() - 0.5).abs() < 1e-10, "{n}: {margin}");
+        assert_eq!((margin.iterations(), margin.stopped()), (0, None));
+        margin.verify_shifted(&dense, &ones(n)).unwrap();
+        let gain = margin.max_gain();
+        assert!(gain.lower() < 2.0 + 1e-9 && gain.upper() > 2.0 - 1e-9 && gain.bounds().width() < 1e-8, "{gain}");
+        // On the boundary itself the bounds are as near, and say so.
+        if n < 1000 {
+            let margin = margin_shifted(&w.to_dense(), &ones(n)).unwrap();
+            assert!(margin.bounds().width() < 1e-10 && margin.bounds().contains(0.0), "{n}: {margin}");
+        }
+    }
+    // Slopes, and blocks one by one: a chain of rings.
+    let n = 240;
+    let mut w = Array2::<f64>::zeros((n, n));
+    for i in 0..n {
+        w[[i, if i % 4 == 3 { i - 3 } else { i + 1 }]] = 0.5 + 0.001 * (i / 4) as f64;
+        if i >= 4 {
+            w[[i, i - 4]] = 7.0;
+        }
+    }
+    let rho = Array1::from_elem(n, 1.25);
+    let margin = margin_shifted(&w, &rho).unwrap();
+    let expected = 1.0 - 1.25 * (0.5 + 0.059);
+    assert!((margin.lower() - expected).abs() < 1e-10 && (margin.upper() - expected).abs() < 1e-10, "{margin}");
+    margin.verify_shifted(&w, &rho).unwrap();
+    assert!(certify_shifted(&w, &rho).unwrap().is_stable());
+    assert!(certify_shifted(&(1.5 * &w), &rho).unwrap().is_not_stable());
 }

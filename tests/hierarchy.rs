@@ -8,14 +8,17 @@ mod support;
 use connectome::scaled_connectomes;
 use ndarray::{Array2, Axis, array};
 use neuronash::activation::{Relu, Tanh};
-use neuronash::network::{FiringRateNetwork, Weights};
+use neuronash::network::{FiringRateNetwork, HopfieldNetwork, Weights};
 use neuronash::stability::contraction::{perron, s_contraction};
+use neuronash::stability::diagonal::Certifier;
 use neuronash::stability::diagonal::certify;
 use neuronash::stability::matrix::{DStability, PMatrix, d_stability, diagonal_dominance, hurwitz, p_matrix};
-use neuronash::stability::{Answer, Condition, ReportOptions};
+use neuronash::stability::{Answer, Condition, ReportOptions, StabilityReport};
 use num_rational::BigRational;
 use num_traits::{One, Signed};
 use proptest::prelude::*;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 use support::*;
 
 fn exact(x: f64) -> BigRational {
@@ -386,4 +389,261 @@ fn reports_and_certificates_survive_serialisation() {
     let back: neuronash::stability::contraction::SContraction =
         serde_json::from_str(&serde_json::to_string(&c).unwrap()).unwrap();
     back.verify_firing_rate(&net).unwrap();
+}
+
+/// Weights of many kinds: without structure, symmetric, nonnegative, nonnegative up to signs, antagonistic, of Dale's law, layered, of
+/// whole numbers on the boundary, and with strong inhibition of themselves.
+fn weights_of_some_kind(n: usize, kind: usize, rng: &mut StdRng) -> Array2<f64> {
+    let size = 2f64.powf(rng.random_range(-2.0..2.0)) / (n as f64).sqrt();
+    let density = [0.2, 0.6, 1.0][rng.random_range(0..3)];
+    let mut w = Array2::from_shape_simple_fn((n, n), || {
+        if rng.random::<f64>() < density { size * rng.random_range(-1.0..1.0) } else { 0.0 }
+    });
+    let signs: Vec<f64> = (0..n).map(|_| if rng.random() { 1.0 } else { -1.0 }).collect();
+    match kind {
+        0 => {}
+        1 => w = &w + &w.t(),
+        2 => w.mapv_inplace(f64::abs),
+        3 => w.indexed_iter_mut().for_each(|((i, j), v)| *v = v.abs() * signs[i] * signs[j]),
+        4 => w = 3.0 * (&w - &w.t()) + 0.3 * &w,
+        5 => w.indexed_iter_mut().for_each(|((_, j), v)| *v = v.abs() * signs[j]),
+        6 => w.indexed_iter_mut().filter(|((i, j), _)| i / 2 < j / 2).for_each(|(_, v)| *v = 0.0),
+        7 => {
+            // Whole columns that sum to 1: `W - I` is singular.
+            w = Array2::from_shape_simple_fn((n, n), || f64::from(rng.random_range(0..3)));
+            let sums = w.sum_axis(Axis(0));
+            for i in 0..n {
+                w[[i, i]] += 1.0 - sums[i];
+            }
+        }
+        8 => w.diag_mut().mapv_inplace(|v| v - 2.0),
+        _ => w.mapv_inplace(|v| (4.0 * v / size).round() / 4.0),
+    }
+    w
+}
+
+/// Whether the first condition implies the second one, for slopes that multiply rows of `W` (firing rates) or columns.
+fn implies(strong: Condition, weak: Condition, firing_rate: bool) -> bool {
+    use Condition::*;
+    let rank = |c: Condition| match c {
+        RowDominance | ColumnDominance => 0,
+        MetzlerInfinity | MetzlerOne => 1,
+        EuclideanLogNorm | SContraction => 1,
+        DiagonalStability => 2,
+        PMatrix | DStability => 3,
+        Hurwitz => 4,
+        _ => unreachable!("no other condition so far"),
+    };
+    let majorant = if firing_rate { MetzlerInfinity } else { MetzlerOne };
+    match (strong, weak) {
+        (PMatrix, Hurwitz) => false,
+        (RowDominance | ColumnDominance | MetzlerInfinity | MetzlerOne, c) if c == majorant => strong != majorant,
+        (_, c) => rank(strong) < rank(c) && rank(c) >= 2,
+    }
+}
+
+fn assert_no_contradiction(report: &StabilityReport, firing_rate: bool, context: &dyn std::fmt::Debug) {
+    for strong in Condition::ALL {
+        for weak in Condition::ALL.into_iter().filter(|&weak| implies(strong, weak, firing_rate)) {
+            let (Some(s), Some(w)) = (report.finding(strong), report.finding(weak)) else { continue };
+            let skipped = |answer: &Answer| matches!(answer, Answer::Skipped(_));
+            let holds = s.answer != Answer::Holds || w.answer == Answer::Holds || skipped(&w.answer);
+            let fails = w.answer != Answer::Fails || s.answer == Answer::Fails || skipped(&s.answer);
+            assert!(holds && fails, "{strong} and {weak}: {report}\n{context:?}");
+        }
+    }
+}
+
+/// Reports on `cases` networks of up to 60 neurons; how often each answer was given.
+fn reports_without_contradiction(cases: usize, seed: u64) -> std::collections::BTreeMap<(Condition, String), usize> {
+    let mut rng = StdRng::seed_from_u64(seed);
+    let mut counts = std::collections::BTreeMap::new();
+    let certifier = Certifier::builder().tolerance(1e-3).max_iterations(40).build().unwrap();
+    for case in 0..cases {
+        // Mostly small, and few of the sizes at which all minors take long.
+        let n = match case % 100 {
+            0 => rng.random_range(13..=60),
+            1..=3 => rng.random_range(21..=60),
+            4..=10 => rng.random_range(7..=12),
+            _ => rng.random_range(1..=6),
+        };
+        let w = weights_of_some_kind(n, case % 10, &mut rng);
+        let tau =
+            ndarray::Array1::from_shape_simple_fn(n, || if case % 4 < 2 { 1.0 } else { rng.random_range(0.2..5.0) });
+        let gain = if case % 3 == 0 { rng.random_range(0.5..1.5) } else { 1.0 };
+        let options = ReportOptions::default()
+            .certifier(certifier.clone())
+            .up_to(Condition::SContraction, if case % 5 == 0 { 8 } else { 0 })
+            .up_to(Condition::PMatrix, if n < 15 || n > 20 { n } else { 12 });
+        let firing_rate = case % 7 < 5;
+        let report = if firing_rate {
+            let net = FiringRateNetwork::builder(Weights::dense(&w).unwrap())
+                .time_constants(&tau)
+                .activation(Tanh::with_gain(gain).unwrap())
+                .build()
+                .unwrap();
+            options.firing_rate(&net).unwrap()
+        } else {
+            let net = HopfieldNetwork::builder(Weights::dense(&w).unwrap())
+                .time_constants(&tau)
+                .activation(Tanh::with_gain(gain).unwrap())
+                .build()
+                .unwrap();
+            options.hopfield(&net).unwrap()
+        };
+        assert_no_contradiction(&report, firing_rate, &w);
+        for finding in report.findings() {
+            *counts
+                .entry((finding.condition, format!("{:?}", finding.answer).split('(').next().unwrap().to_string()))
+                .or_insert(0) += 1;
+        }
+    }
+    counts
+}
+
+#[test]
+fn no_report_contradicts_itself() {
+    let counts = reports_without_contradiction(1_000, 13);
+    println!("{counts:?}");
+}
+
+#[test]
+#[ignore = "half a minute: ten thousand reports, of which the test above takes a tenth"]
+fn no_report_of_ten_thousand_contradicts_itself() {
+    println!("{:?}", reports_without_contradiction(10_000, 2026));
+}
+
+fn pair(n: usize) -> Array2<f64> {
+    let mut w = Array2::zeros((n, n));
+    (w[[0, 1]], w[[1, 0]]) = (2.0, 2.0);
+    w
+}
+
+#[test]
+fn two_neurons_refute_what_they_refute_among_any_number() {
+    let refuted = [Condition::DiagonalStability, Condition::PMatrix, Condition::DStability];
+    // 3,001 neurons are above the sizes that are tried at all.
+    for n in [2, 21, 300, 3001] {
+        let report = ReportOptions::default().only(&refuted).firing_rate(&network(&pair(n))).unwrap();
+        assert!(report.findings().iter().all(|f| f.answer == Answer::Fails && !f.numerical), "{report}");
+    }
+    // Beside antagonists that leave nothing symmetric or Metzler.
+    let mut w = pair(30);
+    (w[[7, 9]], w[[9, 7]]) = (1.0, -1.0);
+    let report = ReportOptions::default().only(&refuted).firing_rate(&network(&w)).unwrap();
+    assert!(report.findings().iter().all(|f| f.answer == Answer::Fails), "{report}");
+    assert_eq!(p_matrix(&(Array2::<f64>::eye(30) - &w)).unwrap(), PMatrix::No { minor: vec![0, 1] });
+    assert_eq!(d_stability(&minus_identity(&w)).unwrap(), DStability::No { minor: vec![0, 1] });
+}
+
+#[test]
+fn symmetric_and_metzler_matrices_are_decided_in_every_sense() {
+    let units = |w: &Array2<f64>| {
+        Array2::from_shape_fn(w.dim(), |(i, j)| w[[i, j]] * 2f64.powi((i as i32 % 5) - (j as i32 % 5)))
+    };
+    let n = 21;
+    // Spectral radius 2, by groups of eleven neurons.
+    let uniform = Array2::from_shape_fn((n, n), |(i, j)| if i == j { 0.0 } else { 0.1 });
+    let signed = Array2::from_shape_fn((n, n), |(i, j)| uniform[[i, j]] * if (i + j) % 2 == 0 { 1.0 } else { -1.0 });
+    let mut cooperative = uniform.clone();
+    cooperative.indexed_iter_mut().for_each(|((i, j), v)| *v *= 1.0 + 0.03 * ((i + 2 * j) as f64).sin());
+    // A symmetric matrix with entries of both signs, whose sum over three rows is too much.
+    let mut mixed =
+        Array2::from_shape_fn((n, n), |(i, j)| if i == j { 0.0 } else { 0.01 * ((i + j + i * j) as f64).sin() });
+    for (i, j) in [(2, 5), (5, 8), (2, 8)] {
+        (mixed[[i, j]], mixed[[j, i]]) = (0.6, 0.6);
+    }
+    for w in [uniform.clone(), signed, cooperative, mixed].iter().flat_map(|w| [w.clone(), units(w)]) {
+        let report = ReportOptions::default().firing_rate(&network(&w)).unwrap();
+        for condition in [Condition::DiagonalStability, Condition::PMatrix, Condition::DStability, Condition::Hurwitz] {
+            assert_eq!(report.finding(condition).unwrap().answer, Answer::Fails, "{report}");
+        }
+        let PMatrix::No { minor } = p_matrix(&(Array2::<f64>::eye(n) - &w)).unwrap() else { panic!("{w}") };
+        assert!(!exact_minor(&(Array2::<f64>::eye(n) - &w), &minor).is_positive(), "{minor:?}");
+        assert!(matches!(d_stability(&minus_identity(&w)).unwrap(), DStability::NotHurwitz | DStability::No { .. }));
+        let half = ReportOptions::default().firing_rate(&network(&(0.4 * &w))).unwrap();
+        for condition in [Condition::DiagonalStability, Condition::PMatrix, Condition::DStability, Condition::Hurwitz] {
+            assert!(half.holds(condition), "{half}");
+        }
+    }
+    let PMatrix::No { minor } = p_matrix(&(Array2::<f64>::eye(n) - &uniform)).unwrap() else { panic!() };
+    assert_eq!(minor.len(), 11);
+    // On the boundary: singular, with no negative minor.
+    for a in [array![[-1.0, 1.0], [1.0, -1.0]], array![[-2.0, 1.0, 1.0], [1.0, -2.0, 1.0], [1.0, 1.0, -2.0]]] {
+        assert_eq!(d_stability(&a).unwrap(), DStability::NotHurwitz);
+        assert!(p_matrix(&-&a).unwrap().is_no());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(120))]
+
+    /// Rates measured in other units, and neurons in another order, change no answer that does not itself speak of units.
+    #[test]
+    fn answers_do_not_depend_on_units_or_order(
+        (kind, n, seed) in (0usize..9, 1usize..9, 0u64..1 << 40),
+        units in proptest::collection::vec(-40i32..=40, 9),
+        order in Just((0..9).collect::<Vec<usize>>()).prop_shuffle(),
+    ) {
+        let kind = if kind == 7 { 0 } else { kind };
+        let w = weights_of_some_kind(n, kind, &mut StdRng::seed_from_u64(seed));
+        let order: Vec<usize> = order.into_iter().filter(|&i| i < n).collect();
+        let changed = Array2::from_shape_fn((n, n), |(i, j)| w[[order[i], order[j]]] * 2f64.powi(units[i] - units[j]));
+        let options = ReportOptions::default();
+        let (own, other) = (options.firing_rate(&network(&w)).unwrap(), options.firing_rate(&network(&changed)).unwrap());
+        for (a, b) in own.findings().iter().zip(other.findings()) {
+            let of_units =
+                [Condition::RowDominance, Condition::ColumnDominance, Condition::EuclideanLogNorm].contains(&a.condition);
+            prop_assert!(of_units || a.answer == b.answer, "{}: {own}\n{other}\n{w}\n{units:?} {order:?}", a.condition);
+        }
+    }
+}
+
+/// `exp(t a)` by its series.
+fn flow(a: &Array2<f64>, t: f64) -> Array2<f64> {
+    let halvings = 12;
+    let small = a * (t / f64::from(1 << halvings));
+    let mut term = Array2::<f64>::eye(a.nrows());
+    let mut sum = term.clone();
+    for k in 1..30 {
+        term = term.dot(&small) / f64::from(k);
+        sum += &term;
+    }
+    (0..halvings).fold(sum, |m, _| m.dot(&m))
+}
+
+/// Theory 4.3: a positive S-contraction rate speaks of its own time constants only.
+#[test]
+fn s_contraction_does_not_carry_over_to_other_time_constants() {
+    let w = array![[0.9946, -0.6488], [0.8592, 0.0]];
+    let with = |tau: &ndarray::Array1<f64>| {
+        FiringRateNetwork::builder(Weights::dense(&w).unwrap()).time_constants(tau).activation(Relu).build().unwrap()
+    };
+    let report = with(&array![1.0, 1.0]).stability_report().unwrap();
+    let rate = report.finding(Condition::SContraction).unwrap().margin.unwrap();
+    assert!(report.holds(Condition::SContraction) && (rate.lower - 0.0054).abs() < 1e-4, "{report}");
+    assert!(!Condition::SContraction.implies().all_time_constants);
+    let text = report.to_string();
+    let line = text.lines().find(|line| line.starts_with("S-contraction")).unwrap();
+    assert!(line.contains("contracts") && !line.contains("any tau"), "{text}");
+
+    // At tau = (1, 178) slopes may follow a schedule along which trajectories part, whatever the norm.
+    let tau = array![[1.0], [178.0]];
+    let schedule =
+        [([1.0, 1.0], 26.32), ([0.0, 1.0], 0.58), ([1.0, 1.0], 1.005), ([1.0, 0.0], 181.5), ([1.0, 1.0], 1.719)];
+    let monodromy = schedule.iter().fold(Array2::<f64>::eye(2), |m, (slopes, t)| {
+        let lambda = array![[slopes[0]], [slopes[1]]];
+        flow(&((&w * &lambda - Array2::<f64>::eye(2)) / &tau), *t).dot(&m)
+    });
+    let (trace, det) =
+        (monodromy.diag().sum(), monodromy[[0, 0]] * monodromy[[1, 1]] - monodromy[[0, 1]] * monodromy[[1, 0]]);
+    let discriminant = trace * trace - 4.0 * det;
+    let radius = if discriminant < 0.0 { det.sqrt() } else { 0.5 * (trace.abs() + discriminant.sqrt()) };
+    assert!((radius - 3.187).abs() < 2e-3, "{radius}");
+    let slow = with(&array![1.0, 178.0]);
+    assert!(!slow.s_contraction().unwrap().is_contracting());
+    // What remains is diagonal stability, with D = Q.
+    let q = with(&array![1.0, 1.0]).s_contraction().unwrap().q().to_owned();
+    assert!(slow.certify_weights(&q).unwrap().margin() > 0.0);
+    assert!(slow.stability_report().unwrap().is_globally_stable());
 }

@@ -136,6 +136,14 @@ pub(crate) fn powers_of_two(b: ArrayView2<'_, f64>) -> Vec<i32> {
     balancing_exponents(n, |i, visit| rows[i].iter().for_each(|&(j, v)| visit(j, v)))
 }
 
+/// `2^(e_i - e_j) b_ij`: exact unless it leaves the range of normal numbers.
+pub(crate) fn in_units(b: ArrayView2<'_, f64>, e: &[i32]) -> Array2<f64> {
+    Array2::from_shape_fn(b.dim(), |(i, j)| {
+        let [half, rest] = factors(e[i] - e[j]);
+        b[[i, j]] * half * rest
+    })
+}
+
 /// As [`powers_of_two`], for a matrix whose row `i` has the nonzeros `(j, log2 |b_ij|)` off the diagonal that `row(i, visit)` visits.
 ///
 /// The exponents that make `sum (log2 |b_ij| + p_i - p_j)^2` least change with the units and with nothing else, and so does what a
@@ -218,10 +226,10 @@ mod tests {
     #[test]
     fn powers_of_two_undo_units() {
         let n = 9;
-        let b = Array2::from_shape_fn((n, n), |(i, j)| if (i * j) % 4 == 3 { 0.0 } else { ((3 * i + 5 * j) as f64).sin() });
+        let b =
+            Array2::from_shape_fn((n, n), |(i, j)| if (i * j) % 4 == 3 { 0.0 } else { ((3 * i + 5 * j) as f64).sin() });
         let units = Array1::from_shape_fn(n, |i| (i as i32 * 17) % 81 - 40);
-        let scaled =
-            Array2::from_shape_fn((n, n), |(i, j)| b[[i, j]] * 2f64.powi(units[i] - units[j]));
+        let scaled = Array2::from_shape_fn((n, n), |(i, j)| b[[i, j]] * 2f64.powi(units[i] - units[j]));
         let (e, f) = (powers_of_two(b.view()), powers_of_two(scaled.view()));
         let shift = e[0] - f[0] - units[0];
         assert!((0..n).all(|i| (e[i] - f[i] - units[i] - shift).abs() <= 2), "{e:?} {f:?} {units}");

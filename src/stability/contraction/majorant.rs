@@ -187,7 +187,13 @@ impl Majorant {
 
     /// Bounds on `sum_{j != i} |m_ij| h_j / g_i` over the `j` that `keep` admits, for `h` and `g` of positive numbers, whose
     /// lower bounds may have underflowed; never NaN.
-    pub(in crate::stability) fn quotient(&self, i: usize, h: &Enclosed, g: &Enclosed, keep: impl Fn(usize) -> bool) -> Bounds {
+    pub(in crate::stability) fn quotient(
+        &self,
+        i: usize,
+        h: &Enclosed,
+        g: &Enclosed,
+        keep: impl Fn(usize) -> bool,
+    ) -> Bounds {
         let (mut lower, mut upper) = (0.0, 0.0);
         for (j, v) in self.row(i).filter(|&(j, _)| keep(j)) {
             lower = add_down(lower, mul_down(v, h.lower[j]));

@@ -28,6 +28,6 @@ pub use perron::{Perron, PerronOptions, perron};
 pub use rates::Contraction;
 pub use s_contraction::{SContractingWeights, SContraction, SContractionOptions, s_contraction};
 
-pub(crate) use majorant::Majorant;
 pub(in crate::stability) use majorant::Enclosed;
-pub(in crate::stability) use perron::search_vector;
+pub(crate) use majorant::Majorant;
+pub(in crate::stability) use perron::{search_vector, search_vector_while};

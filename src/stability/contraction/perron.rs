@@ -136,4 +136,4 @@ pub(super) fn of_majorant(m: &Majorant, options: &PerronOptions) -> Perron {
     Perron { abscissa, vector: Array1::from_vec(found.vector), iterations: found.iterations }
 }
 
-pub(in crate::stability) use search::search as search_vector;
+pub(in crate::stability) use search::{search as search_vector, search_while as search_vector_while};

@@ -5,7 +5,7 @@ use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Zip};
 use super::spectrum::largest_eigenvalue;
 use super::structure::perron;
 use super::weights::{Weights, frexp, ldexp};
-use crate::linalg::balance::osborne;
+use crate::linalg::balance::{balancing_exponents, excess, osborne};
 
 /// The matrix `B = 2^-size P diag(rho) A P^-1`, in which the norms of row and column `i` of the off-diagonal part
 /// are about equal.
@@ -23,6 +23,8 @@ pub(super) struct Balanced {
     size: i32,
 }
 
+/// Powers of two between the largest entries of a row and its column that Osborne's sweeps make up for.
+const NEARLY_BALANCED: f64 = 8.0;
 /// Sizes of numbers that can be squared and summed without care.
 const MODERATE: std::ops::Range<i32> = -200..200;
 
@@ -31,11 +33,17 @@ impl Balanced {
     pub(super) fn new(a: ArrayView2<'_, f64>, diagonal: ArrayView1<'_, f64>, rho: Array1<f64>) -> Self {
         let n = a.nrows();
         let rows: Vec<(f64, i32)> = rho.iter().map(|&r| frexp(r)).collect();
-        let mut moderate = true;
+        let logarithms = |i: usize, visit: &mut dyn FnMut(usize, f64)| {
+            for (j, &v) in a.row(i).iter().enumerate().filter(|&(j, &v)| j != i && v != 0.0) {
+                let (m, e) = frexp(v);
+                visit(j, m.abs().log2() + f64::from(e + rows[i].1));
+            }
+        };
+        let mut moderate = excess(n, &logarithms, &vec![0.0; n]).iter().all(|e| e.abs() <= NEARLY_BALANCED);
         for (row, (_, e)) in a.rows().into_iter().zip(&rows) {
             moderate &= row.iter().all(|&v| v == 0.0 || MODERATE.contains(&(frexp(v).1 + e)));
         }
-        let exponent = if moderate { vec![0; n] } else { coarse_exponents(a, &rows) };
+        let exponent = if moderate { vec![0; n] } else { balancing_exponents(n, logarithms) };
 
         let mut b = Array2::zeros((n, n));
         let mut top = i32::MIN;
@@ -127,33 +135,4 @@ impl Balanced {
         }
         y
     }
-}
-
-/// Exponents `e` for which `2^(r_i + e_i - e_j) a_ij` has largest entries of about one size in row and column `i`.
-fn coarse_exponents(a: ArrayView2<'_, f64>, rows: &[(f64, i32)]) -> Vec<i32> {
-    let n = a.nrows();
-    let mut exponent = vec![0; n];
-    for _ in 0..40 {
-        let (mut row_top, mut column_top) = (vec![i32::MIN; n], vec![i32::MIN; n]);
-        for ((i, j), &v) in a.indexed_iter() {
-            if i != j && v != 0.0 {
-                let e = frexp(v).1 + rows[i].1 + exponent[i] - exponent[j];
-                row_top[i] = row_top[i].max(e);
-                column_top[j] = column_top[j].max(e);
-            }
-        }
-        let mut moved = false;
-        for i in 0..n {
-            if row_top[i] != i32::MIN && column_top[i] != i32::MIN {
-                // All indices move at once, so each goes half of the way.
-                let shift = (column_top[i] - row_top[i]) / 4;
-                exponent[i] += shift;
-                moved |= shift != 0;
-            }
-        }
-        if !moved {
-            break;
-        }
-    }
-    exponent
 }

@@ -5,9 +5,9 @@ use ndarray::{Array1, Array2, ArrayView2, s};
 
 use super::bounds;
 use super::certifier::Control;
-use super::pencil::{Diagonal, Pencil};
 use super::metzler;
 use super::minors;
+use super::pencil::{Diagonal, Pencil};
 use super::search::{self, Block, Outcome};
 use super::structure;
 use super::verdict::{Certificate, Method, Refutation, Stop, Undecided, Verdict};
@@ -58,8 +58,9 @@ pub(super) fn certify(pencil: &Pencil, delta: f64, control: &mut Control<'_>) ->
 }
 
 fn decide(whole: &Block<'_>, control: &mut Control<'_>) -> Outcome {
-    let simple =
-        structure::nonnegative_diagonal(whole).or_else(|| minors::refutation(whole)).or_else(|| metzler::decide(whole));
+    // Without its components, since vectors of the whole do as well.
+    let metzler = || (whole.pencil.size() > bounds::FACTORISED).then(|| metzler::decide(whole)).flatten();
+    let simple = structure::nonnegative_diagonal(whole).or_else(|| minors::refutation(whole)).or_else(metzler);
     if let Some(outcome) = simple {
         return outcome;
     }

@@ -11,7 +11,7 @@ use crate::linalg;
 use crate::linalg::rounding::{add_up, sub_down};
 
 /// Above so many rows a Metzler matrix is proved by products before a factorisation is tried.
-const FACTORISED: usize = 100;
+pub(super) const FACTORISED: usize = 100;
 
 /// Whether the weights prove `W + delta R^-1` diagonally stable.
 pub(super) fn proves_lower(pencil: &Pencil, delta: f64, weights: &Weights) -> bool {

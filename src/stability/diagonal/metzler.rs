@@ -13,7 +13,7 @@ use super::search::{Block, Outcome};
 use super::verdict::Method;
 use super::weights::Weights;
 use crate::linalg::rounding::{add_up, mul_up, sub_down};
-use crate::stability::contraction::{Enclosed, Majorant, PerronOptions, search_vector};
+use crate::stability::contraction::{Enclosed, Majorant, PerronOptions, search_vector, search_vector_while};
 use crate::stability::similarity::{entries, signature};
 
 /// A matrix `W` that signs make Metzler, by the magnitudes of its rows and columns, with slopes `R`.
@@ -38,16 +38,19 @@ impl<'a> Metzler<'a> {
     }
 
     /// Right and left Perron vectors of `R W`, to working precision, and the strongly connected component of every row.
-    fn vectors(&self) -> (Array1<f64>, Array1<f64>, Vec<u32>) {
+    fn vectors(&self, proceed: &dyn Fn() -> bool) -> (Array1<f64>, Array1<f64>, Vec<u32>) {
         let (rho, ones) = (self.rho.to_vec(), vec![1.0; self.rho.len()]);
-        let right = search_vector(&self.rows.clone().scaled(&rho, &ones), &PerronOptions::default());
-        let left = search_vector(&self.columns.clone().scaled(&ones, &rho), &PerronOptions::default());
+        let search = |m: Majorant| search_vector_while(&m, &PerronOptions::default(), proceed);
+        let right = search(self.rows.clone().scaled(&rho, &ones));
+        let left = search(self.columns.clone().scaled(&ones, &rho));
         (right.vector.into(), left.vector.into(), right.component)
     }
 
     /// Weights near the best, and the vector of the component with the largest abscissa, padded by zeros.
-    pub(super) fn candidates(&self) -> (Option<Weights>, Array2<f64>) {
-        let (right, left, component) = self.vectors();
+    ///
+    /// The search for them ends where it is once `proceed`, asked before each product, says no.
+    pub(super) fn candidates(&self, proceed: &dyn Fn() -> bool) -> (Option<Weights>, Array2<f64>) {
+        let (right, left, component) = self.vectors(proceed);
         let d = Zip::from(&left).and(&right).and(self.rho).map_collect(|l, v, rho| l / v * rho);
         let weights = Weights::new(d, std::iter::repeat_n(0, right.len()));
         let mut least = vec![f64::INFINITY; component.iter().max().map_or(0, |&c| c as usize + 1)];
@@ -101,7 +104,7 @@ impl<'a> Metzler<'a> {
 pub(super) fn decide(block: &Block<'_>) -> Option<Outcome> {
     let matrix = Metzler::of_pencil(block.pencil)?;
     let method = Method::Metzler;
-    let (weights, witness) = matrix.candidates();
+    let (weights, witness) = matrix.candidates(&|| true);
     if let Some(weights) = &weights
         && matrix.margin(weights).is_some_and(|margin| block.delta < margin)
     {
@@ -120,7 +123,7 @@ pub(super) struct Measured {
 
 pub(super) fn measure(pencil: &Pencil) -> Option<Measured> {
     let matrix = Metzler::of_pencil(pencil)?;
-    let (weights, witness) = matrix.candidates();
+    let (weights, witness) = matrix.candidates(&|| true);
     let weights = weights?;
     let lower = matrix.margin(&weights)?.next_down();
     let upper = bounds::upper(pencil, &witness)?;

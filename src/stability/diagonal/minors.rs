@@ -17,10 +17,15 @@ const MOST_DOUBTFUL: usize = 100;
 pub(super) fn refutation(block: &Block<'_>) -> Option<Outcome> {
     let a = block.pencil.matrix();
     let mut found = None;
-    witness(&a, |i, j| a[[i, j]], &block.diagonal.lower, |y| {
-        found = block.not_stable(y.clone(), Method::TwoByTwo);
-        found.is_some()
-    });
+    witness(
+        &a,
+        |i, j| a[[i, j]],
+        &block.diagonal.lower,
+        |y| {
+            found = block.not_stable(y.clone(), Method::TwoByTwo);
+            found.is_some()
+        },
+    );
     found
 }
 

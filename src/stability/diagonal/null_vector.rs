@@ -9,7 +9,7 @@ use super::search::{Block, Outcome};
 use super::verdict::Method;
 use super::weights::ldexp;
 use crate::linalg::Lu;
-use crate::linalg::balance::powers_of_two;
+use crate::linalg::balance::{in_units, powers_of_two};
 
 /// Multiples of the unit vector that are tried.
 const LARGEST_NUMBER: u32 = 4096;
@@ -21,11 +21,12 @@ pub(super) fn refutation(block: &Block<'_>) -> Option<Outcome> {
     let n = block.pencil.size();
     // Powers of two keep whole numbers whole, and undo units of measurement that are powers of two.
     let exponents = powers_of_two(block.pencil.matrix());
-    let mut a = Array2::from_shape_fn((n, n), |(i, j)| ldexp(block.pencil.w[[i, j]], exponents[i] - exponents[j]));
+    let mut a = in_units(block.pencil.matrix(), &exponents);
     a.diag_mut().assign(&block.diagonal.lower);
     let [right, left] = null_vectors(a.view())?;
     // The transpose is scaled by the inverse powers.
-    let witness = |x: &Array1<f64>, sign: i32| Array2::from_shape_fn((n, 1), |(i, _)| ldexp(x[i], -sign * exponents[i]));
+    let witness =
+        |x: &Array1<f64>, sign: i32| Array2::from_shape_fn((n, 1), |(i, _)| ldexp(x[i], -sign * exponents[i]));
     let method = Method::NullVector;
     let of_matrix = |x: &Array1<f64>| block.not_stable(witness(x, 1), method);
     let of_transpose = |x: &Array1<f64>| block.not_stable_by_transpose(witness(x, -1), method);

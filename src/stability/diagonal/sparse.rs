@@ -1,6 +1,7 @@
 //! Sparse matrices of any size: refutations by two rows, Perron vectors of Metzler matrices, and certificates by the Metzler
 //! majorant.
 
+use std::cell::Cell;
 use std::ops::ControlFlow;
 
 use ndarray::{Array1, Array2};
@@ -128,28 +129,40 @@ impl Sparse {
     }
 
     /// What the diagonal, principal minors of two rows, and Perron vectors decide.
-    fn by_structure(&self) -> Option<Verdict> {
+    fn by_structure(&self, control: &Control<'_>) -> ControlFlow<Stop, Option<Verdict>> {
         let n = self.rho.len();
+        let found = |verdict: Verdict| ControlFlow::Continue(Some(verdict));
         if let Some(i) = self.diagonal.lower.iter().position(|&d| d >= 0.0) {
             let mut y = Array2::zeros((n, 1));
             y[[i, 0]] = 1.0;
-            return Some(Verdict::NotStable(Refutation::new(y, Method::Diagonal, 0)));
+            return found(Verdict::NotStable(Refutation::new(y, Method::Diagonal, 0)));
         }
         let rows = self.rows.view();
         let entry = |i: usize, j: usize| self.rows.get(i, j).copied().unwrap_or(0.0);
-        let proves =
-            |y: &Array2<f64>| check::proves_not_stable_by_rows(&rows, self.diagonal.lower(), y.view());
+        let proves = |y: &Array2<f64>| check::proves_not_stable_by_rows(&rows, self.diagonal.lower(), y.view());
         if let Some(y) = minors::witness(&rows, entry, &self.diagonal.lower, proves) {
-            return Some(Verdict::NotStable(Refutation::new(y, Method::TwoByTwo, 0)));
+            return found(Verdict::NotStable(Refutation::new(y, Method::TwoByTwo, 0)));
         }
-        let matrix = self.metzler()?;
-        let (weights, witness) = matrix.candidates();
+        let Some(matrix) = self.metzler() else { return ControlFlow::Continue(None) };
+        let stopped = Cell::new(None);
+        let proceed = || match control.proceed_with_sweep(n) {
+            _ if stopped.get().is_some() => false,
+            ControlFlow::Continue(()) => true,
+            ControlFlow::Break(stop) => {
+                stopped.set(Some(stop));
+                false
+            }
+        };
+        let (weights, witness) = matrix.candidates(&proceed);
+        if let Some(stop) = stopped.get() {
+            return ControlFlow::Break(stop);
+        }
         if let Some(weights) = weights
             && let Some(margin) = matrix.margin_above(self.delta, &weights)
         {
-            return Some(Verdict::Stable(Certificate::new(weights, margin, Method::Metzler, 0)));
+            return found(Verdict::Stable(Certificate::new(weights, margin, Method::Metzler, 0)));
         }
-        self.refuted(witness, Method::Metzler)
+        ControlFlow::Continue(self.refuted(witness, Method::Metzler))
     }
 
     fn dense(&self) -> Pencil {
@@ -166,10 +179,12 @@ pub(super) fn certify<A: Scalar>(
 ) -> Result<Verdict> {
     let a = Sparse::new(w, rho)?;
     let n = a.rho.len();
-    if let Some(verdict) = a.by_structure() {
-        return Ok(verdict);
-    }
-    let stop = match a.majorant_vectors(control) {
+    let vectors = match a.by_structure(control) {
+        ControlFlow::Continue(Some(verdict)) => return Ok(verdict),
+        ControlFlow::Continue(None) => a.majorant_vectors(control),
+        ControlFlow::Break(stop) => ControlFlow::Break(stop),
+    };
+    let stop = match vectors {
         ControlFlow::Continue(Some([v, l])) => {
             let refined = a.towards_perron(&v, &l);
             let proved = |(v, l): (Array1<f64>, Array1<f64>)| {

@@ -8,8 +8,8 @@ use super::pencil::Pencil;
 use super::search::{Block, Outcome};
 use super::verdict::Method;
 use super::weights::{Weights, frexp, ldexp};
-use crate::linalg::perron::noda;
 use crate::linalg;
+use crate::linalg::perron::noda;
 
 /// The outcome, if the structure of the block decides it and the check agrees.
 pub(super) fn decide(block: &Block<'_>) -> Option<Outcome> {

@@ -522,11 +522,7 @@ impl Refutation {
         self.fits(pencil.size())?;
         let a = pencil.matrix();
         let a = if self.transposed { a.reversed_axes() } else { a };
-        if check::proves_not_stable(a, diagonal.lower(), self.witness.view()) {
-            Ok(())
-        } else {
-            Err(self.not_proved())
-        }
+        if check::proves_not_stable(a, diagonal.lower(), self.witness.view()) { Ok(()) } else { Err(self.not_proved()) }
     }
 
     pub(super) fn not_proved(&self) -> Error {

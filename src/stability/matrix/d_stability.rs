@@ -85,10 +85,8 @@ pub fn d_stability<A: Scalar, S: Data<Elem = A>>(a: &ArrayBase<S, Ix2>) -> Resul
 /// Up to order 20 all are looked at, above those of order 1 and 2.
 pub(in crate::stability) fn refuting_minor(mut lifted: Array2<f64>) -> Option<Vec<usize>> {
     // The same in all units: they change an entry and the one across the diagonal by inverse factors.
-    let scale = lifted
-        .indexed_iter()
-        .map(|((i, j), v)| v.abs().sqrt() * lifted[[j, i]].abs().sqrt())
-        .fold(0.0f64, f64::max);
+    let scale =
+        lifted.indexed_iter().map(|((i, j), v)| v.abs().sqrt() * lifted[[j, i]].abs().sqrt()).fold(0.0f64, f64::max);
     lifted.diag_mut().mapv_inplace(|v| (v + 1e-9 * scale).next_up());
     match enclosed(&lifted, &lifted) {
         Some(PMatrix::No { minor }) => Some(minor),

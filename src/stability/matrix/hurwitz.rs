@@ -7,7 +7,9 @@ use ndarray::{Array2, ArrayBase, ArrayView2, Data, Ix2};
 use super::checked;
 use crate::Scalar;
 use crate::error::Result;
-use crate::linalg::{self, half_plane::lyapunov_matrix};
+use crate::linalg;
+use crate::linalg::balance::{in_units, powers_of_two, times_two_to};
+use crate::linalg::half_plane::lyapunov_matrix;
 use crate::stability::contraction::{Norm, log_norm};
 
 /// The spectral abscissa of a matrix, and a proved bound on it.
@@ -34,7 +36,7 @@ impl Hurwitz {
         self.proved_below
     }
 
-    /// `P > 0` with `P A + A'P < 0`, shape `[n, n]`, if one was found and proved.
+    /// `P > 0` with `P A + A'P < 0`, shape `[n, n]`, if one was found and proved, and `f64` can hold it in the units of `a`.
     pub fn lyapunov(&self) -> Option<ArrayView2<'_, f64>> {
         self.lyapunov.as_ref().map(|p| p.view())
     }
@@ -73,6 +75,23 @@ impl fmt::Display for Hurwitz {
 /// ```
 pub fn hurwitz<A: Scalar, S: Data<Elem = A>>(a: &ArrayBase<S, Ix2>) -> Result<Hurwitz> {
     let a = checked(a, "a")?;
+    // Units that are powers of two change neither eigenvalues nor, if nothing underflows, a digit of the matrix.
+    let exponents = powers_of_two(a.view());
+    let negated: Vec<i32> = exponents.iter().map(|e| -e).collect();
+    let balanced = in_units(a.view(), &exponents);
+    if in_units(balanced.view(), &negated) != a {
+        return in_given_units(a);
+    }
+    let mut found = in_given_units(balanced)?;
+    // In the units of `a` it can be out of range, while what it proves stands.
+    found.lyapunov = found.lyapunov.and_then(|p| {
+        let own = Array2::from_shape_fn(p.dim(), |(i, j)| times_two_to(p[[i, j]], exponents[i] + exponents[j]));
+        own.iter().zip(&p).all(|(own, p)| own.is_finite() && (*own == 0.0) == (*p == 0.0)).then_some(own)
+    });
+    Ok(found)
+}
+
+fn in_given_units(a: Array2<f64>) -> Result<Hurwitz> {
     let abscissa = linalg::eigvals(a.view())?.first().map_or(f64::NEG_INFINITY, |v| v.re);
     let unproved = Hurwitz { abscissa, proved_below: f64::INFINITY, lyapunov: None };
     if abscissa.is_nan() || abscissa >= 0.0 {

@@ -21,8 +21,8 @@ pub use hurwitz::{Hurwitz, hurwitz};
 pub use p_matrix::{PMatrix, p_matrix};
 
 pub(in crate::stability) use d_stability::refuting_minor;
-pub(in crate::stability) use structure::{Structure, structure};
 pub(in crate::stability) use p_matrix::{enclosed, small_minor};
+pub(in crate::stability) use structure::{Structure, structure};
 
 use ndarray::{Array2, ArrayBase, Data, Ix2};
 

@@ -9,6 +9,7 @@ use super::{Answer, Condition, Finding};
 use crate::Scalar;
 use crate::error::Result;
 use crate::linalg;
+use crate::linalg::balance::{in_units, powers_of_two};
 use crate::linalg::rounding::{div_down, div_up, gamma, sub_down, sub_up};
 use crate::linalg::verified::proved_positive_definite;
 use crate::network::{FiringRateNetwork, HopfieldNetwork};
@@ -289,15 +290,16 @@ impl<'a> Subject<'a> {
         let n = self.len();
         let jacobian =
             Array2::from_shape_fn((n, n), |(i, j)| (self.w[[i, j]] - if i == j { 1.0 } else { 0.0 }) / self.tau[i]);
+        let balanced = in_units(jacobian.view(), &powers_of_two(jacobian.view()));
         // It follows from diagonal stability, where that is known.
         let follows = self.verdict.get().is_some_and(Verdict::is_stable);
         let (abscissa, proved) = if follows {
-            (linalg::eigvals(jacobian.view())?.first().map_or(f64::NEG_INFINITY, |v| v.re), true)
+            (linalg::eigvals(balanced.view())?.first().map_or(f64::NEG_INFINITY, |v| v.re), true)
         } else {
             let found = hurwitz(&jacobian)?;
             (found.abscissa(), found.lyapunov().is_some_and(|p| self.proves_hurwitz(p, &jacobian)))
         };
-        let size = jacobian.iter().map(|v| v * v).sum::<f64>().sqrt();
+        let size = balanced.iter().map(|v| v * v).sum::<f64>().sqrt();
         finding.answer = if proved {
             Answer::Holds
         } else if abscissa > n as f64 * f64::EPSILON * size {
@@ -308,7 +310,8 @@ impl<'a> Subject<'a> {
         finding.numerical = true;
         finding.margin = Some(Bounds { lower: -abscissa, upper: -abscissa });
         if self.tau.iter().all(|&t| t == self.tau[0]) {
-            let rightmost = linalg::eigvals(self.w.view())?.first().map_or(0.0, |v| v.re);
+            let own = in_units(self.w.view(), &powers_of_two(self.w.view()));
+            let rightmost = linalg::eigvals(own.view())?.first().map_or(0.0, |v| v.re);
             finding.largest_gain = Some(inverse(Bounds { lower: rightmost, upper: rightmost }));
         }
         Ok(())

@@ -44,6 +44,11 @@ impl Found {
 }
 
 pub(in crate::stability) fn search(m: &Majorant, options: &PerronOptions) -> Found {
+    search_while(m, options, &|| true)
+}
+
+/// As [`search`], which ends where it is once `proceed`, asked before each product, says no.
+pub(in crate::stability) fn search_while(m: &Majorant, options: &PerronOptions, proceed: &dyn Fn() -> bool) -> Found {
     let n = m.len();
     let components = m.components();
     let mut component = vec![0u32; n];
@@ -58,7 +63,7 @@ pub(in crate::stability) fn search(m: &Majorant, options: &PerronOptions) -> Fou
     let mut ratios = vec![0.0; n];
     for (c, members) in components.iter().enumerate() {
         let block = Block::new(m, members, &component, c as u32, &mut position);
-        let (v, steps) = block.perron(options);
+        let (v, steps) = block.perron(options, proceed);
         iterations += steps;
         let image = block.product(&v);
         for ((&i, &v), &image) in members.iter().zip(&v).zip(&image) {
@@ -169,12 +174,12 @@ impl Block {
     }
 
     /// An approximate Perron vector and the number of products it took, in units in which the block is balanced.
-    fn perron(&self, options: &PerronOptions) -> (Vec<f64>, usize) {
-        let Some((balanced, exponents)) = self.balanced() else { return self.perron_as_it_stands(options) };
-        let (v, steps) = balanced.perron_as_it_stands(options);
+    fn perron(&self, options: &PerronOptions, proceed: &dyn Fn() -> bool) -> (Vec<f64>, usize) {
+        let Some((balanced, exponents)) = self.balanced() else { return self.perron_as_it_stands(options, proceed) };
+        let (v, steps) = balanced.perron_as_it_stands(options, proceed);
         let least = exponents.iter().copied().min().unwrap_or(0);
         let v: Vec<f64> = v.iter().zip(&exponents).map(|(v, e)| v * 2f64.powi(least - e)).collect();
-        if v.iter().all(|v| *v > SMALLEST) { (v, steps) } else { self.perron_as_it_stands(options) }
+        if v.iter().all(|v| *v > SMALLEST) { (v, steps) } else { self.perron_as_it_stands(options, proceed) }
     }
 
     /// `2^(e_i - e_j) m_ij` with the exponents `e`, if some row and column are far from balanced.
@@ -198,7 +203,7 @@ impl Block {
         Some((Self { diagonal, offsets, columns, values }, exponents))
     }
 
-    fn perron_as_it_stands(&self, options: &PerronOptions) -> (Vec<f64>, usize) {
+    fn perron_as_it_stands(&self, options: &PerronOptions, proceed: &dyn Fn() -> bool) -> (Vec<f64>, usize) {
         let n = self.len();
         if n == 1 {
             return (vec![1.0], 0);
@@ -209,7 +214,7 @@ impl Block {
         let limit = if dense { options.max_iterations.min(POWER_FIRST) } else { options.max_iterations };
         let mut v = vec![1.0; n];
         let mut steps = 0;
-        while steps < limit {
+        while steps < limit && proceed() {
             let image = self.product(&v);
             steps += 1;
             let (low, high) = ratio_range(&image, &v);
@@ -221,7 +226,7 @@ impl Block {
                 *x = ((y + shift * *x) / top).max(SMALLEST);
             }
         }
-        if dense && options.max_iterations > POWER_FIRST {
+        if dense && options.max_iterations > POWER_FIRST && proceed() {
             let tolerance = options.tolerance * shift.abs().max(row_sum);
             let (vector, taken) = noda(self.to_dense().view(), v.into(), tolerance);
             return (vector.to_vec(), steps + taken);

@@ -30,6 +30,7 @@ use crate::Scalar;
 use crate::check::{finite_matrix, square};
 use crate::error::{Error, Result};
 use crate::linalg;
+use crate::linalg::balance::{in_units, powers_of_two};
 use crate::linalg::decimal::{AtLeast, AtMost};
 use crate::linalg::rounding::{add_up, div_up, mul_up, sub_up};
 use crate::network::{FiringRateNetwork, HopfieldNetwork};
@@ -147,8 +148,8 @@ impl SContraction {
         self.p.view()
     }
 
-    /// The diagonal of `Q`, shape `[n]`. For MONE firing-rate networks with `c > 0` it also certifies that `W - I` is
-    /// Lyapunov diagonally stable.
+    /// The diagonal of `Q`, shape `[n]`. With `c > 0` it also certifies that `W - I` is Lyapunov diagonally stable, where `W` stands for
+    /// `R W` or `W R` as above: the block inequality at `(x, x)` says `2 c x'P x + 2 x'Q(W - I)x < 0`.
     pub fn q(&self) -> ArrayView1<'_, f64> {
         self.q.view()
     }
@@ -258,10 +259,13 @@ impl SContractionOptions {
         if !(1e-10..1.0).contains(&self.tolerance) {
             return Err(Error::invalid("tolerance", self.tolerance, "numbers in [1e-10, 1)"));
         }
-        let dual = model.as_firing_rate();
+        let mut dual = model.as_firing_rate();
+        // In units in which the weights are balanced, which neither the rates nor their proofs depend on.
+        let units = powers_of_two(dual.w.view());
+        dual.w = in_units(dual.w.view(), &units);
         let found = search::best_diagonal(&dual.w, self.tolerance)?;
-        let (p, q, rate) = certificate(model, &dual, &found)?;
-        let refutation = Refutation::new(&dual, &found.multipliers)?;
+        let (p, q, rate) = certificate(model, &dual, &units, &found)?;
+        let refutation = Refutation::new(&dual, &found.multipliers)?.in_own_units(&units);
         let upper = refutation.largest_rate(model).max(rate);
         Ok(SContraction { form: model.form, p, q, rate, refutation, upper })
     }
@@ -297,7 +301,12 @@ macro_rules! s_contraction_of {
             /// The largest S-contraction rate with its certificate (theory 4.3).
             ///
             /// For equal time constants the search comes within its tolerance of the best rate. For unequal ones it
-            /// keeps the `Q` that is best for equal ones, and only the upper bound `1 / max tau` is stated.
+            /// keeps the `Q` that is best for equal ones: the rate is proved for the time constants of the network by the block
+            /// inequality with them in it, and may be far from the best; only the upper bound `1 / max tau` is stated.
+            ///
+            /// A rate speaks of these time constants alone. At others the network need not contract in any norm; what a positive
+            /// rate proves for all of them is diagonal stability of `W - R^{-1}` (theory 3.3), with the weights
+            /// [`q`](SContraction::q).
             ///
             /// # Errors
             /// An activation whose slopes are unbounded, or weights so badly scaled that no certificate survives
@@ -320,9 +329,10 @@ s_contraction_of!(HopfieldNetwork, Form::Hopfield);
 
 type Certificate = (Array2<f64>, Array1<f64>, f64);
 
-/// `(P, Q, c)` that passes the rigorous check, with `c` as large as rounding allows for the `Q` found; a `Q` whose entries
+/// `(P, Q, c)` that passes the rigorous check, with `c` as large as rounding allows for the `Q` found for the weights of `dual`, which
+/// are those of the model times `2^(e_i - e_j)` with the exponents `units`; a `Q` whose entries
 /// differ too much for double precision is drawn towards `I`.
-fn certificate(model: &Model, dual: &Model, found: &search::Found) -> Result<Certificate> {
+fn certificate(model: &Model, dual: &Model, units: &[i32], found: &search::Found) -> Result<Certificate> {
     for power in [1.0, 0.75, 0.5, 0.25, 0.0] {
         let (q, r) = if power == 1.0 {
             (found.q.clone(), found.r)
@@ -332,8 +342,11 @@ fn certificate(model: &Model, dual: &Model, found: &search::Found) -> Result<Cer
             (q, r)
         };
         let attempt = |c: f64| {
-            let p = riccati::interior_solution(dual, &q, c)?;
-            let (p, q) = model.own_certificate(p, q.clone())?;
+            let mut p = riccati::interior_solution(dual, &q, c)?;
+            let mut q = q.clone();
+            p.indexed_iter_mut().for_each(|((i, j), p)| *p *= 2f64.powi(units[i] + units[j]));
+            q.iter_mut().zip(units).for_each(|(q, e)| *q *= 2f64.powi(2 * e));
+            let (p, q) = model.own_certificate(p, q)?;
             check::proves_rate(model, &p, &q, c).then_some((p, q, c))
         };
         let proved = match dual.common_tau() {
@@ -417,6 +430,16 @@ impl Refutation {
         };
         let best = [0.0, 1e-12, 1e-9, 1e-6].into_iter().map(with_cutoff).min_by(|a, b| a.1.total_cmp(&b.1));
         Ok(best.map(|(refutation, _)| refutation).unwrap_or_default())
+    }
+
+    /// The multipliers of `W` from those of the entries `2^(e_i - e_j) w_ij`.
+    fn in_own_units(mut self, units: &[i32]) -> Self {
+        for multiplier in &mut self.multipliers {
+            for (a, mut row) in multiplier.y.rows_mut().into_iter().enumerate() {
+                row *= 2f64.powi(-units[a % units.len()]);
+            }
+        }
+        self
     }
 
     /// A rate that is proved not to be exceeded by any certificate for the model.
