@@ -566,6 +566,14 @@ fn symmetric_and_metzler_matrices_are_decided_in_every_sense() {
             assert!(half.holds(condition), "{half}");
         }
     }
+    // Of nonnegative matrices it is not so: two rings of eleven have all principal minors positive, and no weights.
+    let rings = Array2::from_shape_fn((22, 22), |(i, j)| match (i / 11 == j / 11, (i + 22 - j) % 11) {
+        (true, 0) => 1.0,
+        (true, 1) => 3.0,
+        _ => 0.0,
+    });
+    assert!(certify(&-&rings).unwrap().is_not_stable());
+    assert!(!p_matrix(&rings).unwrap().is_no());
     let PMatrix::No { minor } = p_matrix(&(Array2::<f64>::eye(n) - &uniform)).unwrap() else { panic!() };
     assert_eq!(minor.len(), 11);
     // On the boundary: singular, with no negative minor.

@@ -91,9 +91,10 @@ fn by_certificates(m: &Array2<f64>) -> Result<PMatrix> {
     if let Some(minor) = small_minor(m) {
         return Ok(PMatrix::No { minor });
     }
-    Ok(match certify(&-m)? {
+    let a = -m;
+    Ok(match certify(&a)? {
         Verdict::Stable(_) => PMatrix::Yes,
-        Verdict::NotStable(refutation) if structure(m.view()).decides() => {
+        Verdict::NotStable(refutation) if structure(a.view()).decides() => {
             let y = refutation.witness();
             let support = (0..m.nrows()).filter(|&i| y.row(i).iter().any(|&v| v != 0.0)).collect();
             PMatrix::No { minor: first_not_positive(m, support)? }
