@@ -391,8 +391,8 @@ fn reports_and_certificates_survive_serialisation() {
     back.verify_firing_rate(&net).unwrap();
 }
 
-/// Weights of many kinds: without structure, symmetric, nonnegative, nonnegative up to signs, antagonistic, of Dale's law, layered, of
-/// whole numbers on the boundary, and with strong inhibition of themselves.
+/// Weights of many kinds: without structure, symmetric, nonnegative, nonnegative up to signs, antagonistic, of Dale's
+/// law, layered, of whole numbers on the boundary, and with strong inhibition of themselves.
 fn weights_of_some_kind(n: usize, kind: usize, rng: &mut StdRng) -> Array2<f64> {
     let size = 2f64.powf(rng.random_range(-2.0..2.0)) / (n as f64).sqrt();
     let density = [0.2, 0.6, 1.0][rng.random_range(0..3)];
@@ -508,7 +508,7 @@ fn no_report_contradicts_itself() {
 }
 
 #[test]
-#[ignore = "half a minute: ten thousand reports, of which the test above takes a tenth"]
+#[ignore = "ten thousand reports take ten times as long as the test above"]
 fn no_report_of_ten_thousand_contradicts_itself() {
     println!("{:?}", reports_without_contradiction(10_000, 2026));
 }
@@ -586,7 +586,8 @@ fn symmetric_and_metzler_matrices_are_decided_in_every_sense() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(120))]
 
-    /// Rates measured in other units, and neurons in another order, change no answer that does not itself speak of units.
+    /// Rates measured in other units, and neurons in another order, change no answer that does not itself speak of
+    /// units.
     #[test]
     fn answers_do_not_depend_on_units_or_order(
         (kind, n, seed) in (0usize..9, 1usize..9, 0u64..1 << 40),

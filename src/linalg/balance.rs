@@ -117,11 +117,11 @@ pub(crate) fn osborne(b: &Array2<f64>) -> Array1<f64> {
     p_squared.mapv(f64::sqrt)
 }
 
-/// The exponents `e` for which rows and columns `i` of `2^(e_i - e_j) b_ij`, `j != i`, have norms within a small factor of each
-/// other, whatever the units in which `B` came: the matrix `2^(e_i - e_j) b_ij` is `B` exactly, in other units.
+/// The exponents `e` for which rows and columns `i` of `2^(e_i - e_j) b_ij`, `j != i`, have norms within a small factor
+/// of each other, whatever the units in which `B` came: the matrix `2^(e_i - e_j) b_ij` is `B` exactly, in other units.
 ///
-/// Entries and scales may be of any size, since only logarithms of largest entries are formed. Where an index has no inputs or no
-/// outputs besides itself, nothing is to balance.
+/// Entries and scales may be of any size, since only logarithms of largest entries are formed. Where an index has no
+/// inputs or no outputs besides itself, nothing is to balance.
 pub(crate) fn powers_of_two(b: ArrayView2<'_, f64>) -> Vec<i32> {
     let n = b.nrows();
     let rows: Vec<Vec<(usize, f64)>> = b
@@ -144,10 +144,11 @@ pub(crate) fn in_units(b: ArrayView2<'_, f64>, e: &[i32]) -> Array2<f64> {
     })
 }
 
-/// As [`powers_of_two`], for a matrix whose row `i` has the nonzeros `(j, log2 |b_ij|)` off the diagonal that `row(i, visit)` visits.
+/// As [`powers_of_two`], for a matrix whose row `i` has the nonzeros `(j, log2 |b_ij|)` off the diagonal that `row(i,
+/// visit)` visits.
 ///
-/// The exponents that make `sum (log2 |b_ij| + p_i - p_j)^2` least change with the units and with nothing else, and so does what a
-/// few of Osborne's sweeps, for largest entries, make of them.
+/// The exponents that make `sum (log2 |b_ij| + p_i - p_j)^2` least change with the units and with nothing else, and so
+/// does what a few of Osborne's sweeps, for largest entries, make of them.
 pub(crate) fn balancing_exponents(n: usize, row: impl Fn(usize, &mut dyn FnMut(usize, f64))) -> Vec<i32> {
     const SWEEPS: usize = 30;
     let mut p = least_squares(n, &row);
@@ -178,8 +179,8 @@ pub(crate) fn excess(n: usize, row: &impl Fn(usize, &mut dyn FnMut(usize, f64)),
     columns.iter().zip(&rows).map(difference).collect()
 }
 
-/// The `p` that makes `sum (g_ij + p_i - p_j)^2` least over the entries `(j, g_ij)` of the rows, by conjugate gradients on the
-/// normal equations, to much less than 1.
+/// The `p` that makes `sum (g_ij + p_i - p_j)^2` least over the entries `(j, g_ij)` of the rows, by conjugate gradients
+/// on the normal equations, to much less than 1.
 fn least_squares(n: usize, row: &impl Fn(usize, &mut dyn FnMut(usize, f64))) -> Vec<f64> {
     const MOST_STEPS: usize = 500;
     const RESIDUAL: f64 = 1e-6;

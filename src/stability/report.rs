@@ -32,8 +32,8 @@ pub enum Condition {
     MetzlerOne,
     /// `mu_2(W) < 1`: the symmetric part of `W - I` is negative definite, that is, diagonally stable with `D = I`.
     EuclideanLogNorm,
-    /// Contraction in a quadratic norm by the S-procedure, at the time constants of the network. At others diagonal stability with
-    /// `D = Q` is what remains of it (theory 4.3).
+    /// Contraction in a quadratic norm by the S-procedure, at the time constants of the network. At others diagonal
+    /// stability with `D = Q` is what remains of it (theory 4.3).
     SContraction,
     /// Lyapunov diagonal stability of `W - R^{-1}`.
     DiagonalStability,
@@ -47,20 +47,22 @@ pub enum Condition {
 }
 
 impl Condition {
-    /// All conditions, each after those that it follows from (theory 2.4), but for contraction in the second of the two norms below.
+    /// All conditions, each after those that it follows from (theory 2.4), but for contraction in the second of the two
+    /// norms below.
     ///
-    /// - Dominance, by rows or by columns, implies that the Metzler majorant of `W - I` is Hurwitz. That is contraction in l-infinity
-    ///   for firing-rate networks, in l1 for Hopfield networks, where a slope multiplies a whole row or column of `W`. Contraction in
-    ///   the other norm implies it, and does not follow from dominance where self-weights are negative.
-    /// - A Hurwitz majorant implies diagonal stability (theory 3.6); the Euclidean log norm (with `D = I`) and S-contraction (with
-    ///   `D = Q`, theory 4.3) imply it, too, and none of these three roads implies another.
-    /// - From diagonal stability follow the P-matrix and D-stability (theory 2.4, 3.3), from D-stability that the linearisation is
-    ///   stable.
-    /// - If `W` is symmetric, or has no negative entry off its diagonal, up to units and signs, diagonal stability, the P-matrix,
-    ///   D-stability and linear stability are the same.
+    /// - Dominance, by rows or by columns, implies that the Metzler majorant of `W - I` is Hurwitz. That is contraction
+    ///   in l-infinity for firing-rate networks, in l1 for Hopfield networks, where a slope multiplies a whole row or
+    ///   column of `W`. Contraction in the other norm implies it, and does not follow from dominance where self-weights
+    ///   are negative.
+    /// - A Hurwitz majorant implies diagonal stability (theory 3.6); the Euclidean log norm (with `D = I`) and
+    ///   S-contraction (with `D = Q`, theory 4.3) imply it, too, and none of these three roads implies another.
+    /// - From diagonal stability follow the P-matrix and D-stability (theory 2.4, 3.3), from D-stability that the
+    ///   linearisation is stable.
+    /// - If `W` is symmetric, or has no negative entry off its diagonal, up to units and signs, diagonal stability, the
+    ///   P-matrix, D-stability and linear stability are the same.
     ///
-    /// A [`StabilityReport`] draws all these conclusions, both ways: what follows from a condition that holds, holds; what a
-    /// condition that fails follows from, fails.
+    /// A [`StabilityReport`] draws all these conclusions, both ways: what follows from a condition that holds, holds;
+    /// what a condition that fails follows from, fails.
     pub const ALL: [Condition; 10] = [
         Condition::RowDominance,
         Condition::ColumnDominance,
@@ -113,8 +115,8 @@ pub struct Implication {
     pub unique_equilibrium: bool,
     /// Global exponential stability, and in what it is measured.
     pub exponentially_stable: Option<Measure>,
-    /// Whether what is said of stability (or of uniqueness) holds for all time constants, not only those of the network; of
-    /// S-contraction it is the uniqueness alone that does.
+    /// Whether what is said of stability (or of uniqueness) holds for all time constants, not only those of the
+    /// network; of S-contraction it is the uniqueness alone that does.
     pub all_time_constants: bool,
     /// Whether it speaks only of the linearisation where all slopes are largest.
     pub local_only: bool,
@@ -138,8 +140,8 @@ pub enum Measure {
 pub enum Answer {
     /// Proved to hold.
     Holds,
-    /// Proved not to hold; for [`Condition::Hurwitz`], and where nothing but that line says it, found so numerically, as
-    /// [`Finding::numerical`] says.
+    /// Proved not to hold; for [`Condition::Hurwitz`], and where nothing but that line says it, found so numerically,
+    /// as [`Finding::numerical`] says.
     Fails,
     /// Neither is proved.
     Undecided,
@@ -164,8 +166,8 @@ pub struct Finding {
     /// `numerical`.
     pub largest_gain: Option<Bounds>,
     /// Whether `margin` and `largest_gain`, and an answer that the condition fails, come from computed eigenvalues, whose errors
-    /// nothing bounds. An answer that it holds is proved all the same; an answer that it fails is, too, where another proved line implies
-    /// it.
+    /// nothing bounds. An answer that it holds is proved all the same; an answer that it fails is, too, where another
+    /// proved line implies it.
     pub numerical: bool,
     /// The norm of a contraction condition that holds.
     pub norm: Option<Norm>,
@@ -250,8 +252,8 @@ pub struct ReportOptions {
 }
 
 impl Default for ReportOptions {
-    /// Everything, but S-contraction up to 150 neurons and other conditions on dense matrices up to 2,000 only. Beyond, what minors of
-    /// one or two rows refute is still said.
+    /// Everything, but S-contraction up to 150 neurons and other conditions on dense matrices up to 2,000 only. Beyond,
+    /// what minors of one or two rows refute is still said.
     fn default() -> Self {
         let largest = |c: Condition| match c {
             Condition::MetzlerInfinity | Condition::MetzlerOne => usize::MAX,

@@ -30,7 +30,8 @@ impl Potentials {
         (at, self.offset[i])
     }
 
-    /// Demands that the potential of `i` minus that of `j` is `difference`; returns by how much what is known contradicts it.
+    /// Demands that the potential of `i` minus that of `j` is `difference`; returns by how much what is known
+    /// contradicts it.
     fn demand(&mut self, i: usize, j: usize, difference: i64) -> i64 {
         let ((root_i, of_i), (root_j, of_j)) = (self.find(i), self.find(j));
         if root_i == root_j {
@@ -41,8 +42,9 @@ impl Potentials {
     }
 }
 
-/// Signs `s` for which `s_i a_ij s_j >= 0` for all entries off the diagonal, if there are any: the matrix is then similar to a Metzler
-/// matrix, which has the same principal minors, the same eigenvalues for all time constants, and is diagonally stable with it.
+/// Signs `s` for which `s_i a_ij s_j >= 0` for all entries off the diagonal, if there are any: the matrix is then
+/// similar to a Metzler matrix, which has the same principal minors, the same eigenvalues for all time constants, and
+/// is diagonally stable with it.
 pub(crate) fn signature(n: usize, entries: impl Iterator<Item = (usize, usize, f64)>) -> Option<Array1<f64>> {
     let mut signs = Potentials::new(n);
     for (i, j, v) in entries {
@@ -58,7 +60,8 @@ pub(crate) fn entries(a: ArrayView2<'_, f64>) -> impl Iterator<Item = (usize, us
     a.into_indexed_iter().map(|((i, j), &v)| (i, j, v))
 }
 
-/// Whether some powers of two `d` make `d_i a_ij = d_j a_ji` for all entries, exactly: a symmetric matrix in other units.
+/// Whether some powers of two `d` make `d_i a_ij = d_j a_ji` for all entries, exactly: a symmetric matrix in other
+/// units.
 pub(crate) fn is_symmetric_in_some_units(a: ArrayView2<'_, f64>) -> bool {
     let n = a.nrows();
     let mut units = Potentials::new(n);

@@ -454,7 +454,8 @@ fn block(pencil: &Pencil, enough: f64, wanted: &Wanted, control: &mut Control<'_
         if done(&proved) {
             return (proved, None);
         }
-        // Relative to the abscissa the bounds are as near as they should be: what is missing of the margin is lost in rounding errors.
+        // Relative to the abscissa the bounds are as near as they should be: what is missing of the margin is lost in
+        // rounding errors.
         if proved.upper - proved.lower <= wanted.tolerance * proved.upper.abs() {
             return (proved, Some(Stop::NearBoundary));
         }

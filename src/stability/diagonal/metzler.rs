@@ -1,9 +1,10 @@
-//! Matrices with nonnegative off-diagonal entries, up to the signs of a diagonal similarity, decided and measured by Perron vectors in products by the matrix alone
-//! (theory 3.6, 3.13 d).
+//! Matrices with nonnegative off-diagonal entries, up to the signs of a diagonal similarity, decided and measured by
+//! Perron vectors in products by the matrix alone (theory 3.6, 3.13 d).
 //!
-//! For such a `W` the pencil `W + delta R^-1` is diagonally stable iff it is Hurwitz: the margin `delta*(W; R)` is minus the spectral
-//! abscissa of `R W`. With positive right and left eigenvectors `v` and `l` of `R W`, the weights `D = R diag(l/v)` attain it, and
-//! `X = v v'` refutes what is above, since `(A X)_ii = (A v)_i v_i`. Signs `s` with `s_i w_ij s_j >= 0` change `v` to `s v`, and `D` not.
+//! For such a `W` the pencil `W + delta R^-1` is diagonally stable iff it is Hurwitz: the margin `delta*(W; R)` is
+//! minus the spectral abscissa of `R W`. With positive right and left eigenvectors `v` and `l` of `R W`, the weights `D
+//! = R diag(l/v)` attain it, and `X = v v'` refutes what is above, since `(A X)_ii = (A v)_i v_i`. Signs `s` with `s_i
+//! w_ij s_j >= 0` change `v` to `s v`, and `D` not.
 
 use ndarray::{Array1, Array2, Axis, Zip};
 
@@ -67,8 +68,9 @@ impl<'a> Metzler<'a> {
 
     /// A proved `m` such that the weights certify `W + delta R^-1` for every `delta < m`, near the largest there is.
     ///
-    /// Up to signs, `S = -(D(W + delta R^-1) + (..)')` has no positive entry off the diagonal, so that it is positive definite if `S v > 0` for some
-    /// `v > 0`; of all, the Perron vector of `(R W + R D^-1 W'D)/2` serves the largest `delta`, and is found anew for any weights.
+    /// Up to signs, `S = -(D(W + delta R^-1) + (..)')` has no positive entry off the diagonal, so that it is positive
+    /// definite if `S v > 0` for some `v > 0`; of all, the Perron vector of `(R W + R D^-1 W'D)/2` serves the largest
+    /// `delta`, and is found anew for any weights.
     pub(super) fn margin(&self, weights: &Weights) -> Option<f64> {
         let d = weights.values();
         let usable = |x: &f64| (1e-150..1e150).contains(x);
@@ -92,7 +94,8 @@ impl<'a> Metzler<'a> {
         margin.is_finite().then_some(margin)
     }
 
-    /// What [`margin`](Self::margin) leaves above `delta`, such that `delta` plus it is below that margin, even rounded upward.
+    /// What [`margin`](Self::margin) leaves above `delta`, such that `delta` plus it is below that margin, even rounded
+    /// upward.
     pub(super) fn margin_above(&self, delta: f64, weights: &Weights) -> Option<f64> {
         let margin = self.margin(weights)?;
         let above = sub_down(margin.next_down().next_down(), delta);

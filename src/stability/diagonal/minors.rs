@@ -1,7 +1,7 @@
 //! Principal minors of two rows, which refute diagonal stability at any size (theory 3.13 e).
 //!
-//! Principal submatrices of a diagonally stable matrix are diagonally stable, and a matrix of two rows with a negative diagonal is
-//! so iff its determinant is positive (theory 3.6).
+//! Principal submatrices of a diagonally stable matrix are diagonally stable, and a matrix of two rows with a negative
+//! diagonal is so iff its determinant is positive (theory 3.6).
 
 use ndarray::{Array1, Array2};
 
@@ -29,11 +29,11 @@ pub(super) fn refutation(block: &Block<'_>) -> Option<Outcome> {
     found
 }
 
-/// The first witness of two rows that `proves` accepts, for a matrix with the entries `entry(i, j)` and the negative `diagonal`,
-/// in a time of the number of nonzeros.
+/// The first witness of two rows that `proves` accepts, for a matrix with the entries `entry(i, j)` and the negative
+/// `diagonal`, in a time of the number of nonzeros.
 ///
-/// If `a_ii a_jj <= a_ij a_ji`, the vector with `x_i = |a_ij|` and `x_j = +-|a_ii|`, of the sign of `a_ij`, has `(A x)_i x_i = 0` and
-/// `(A x)_j x_j = |a_ii| (a_ij a_ji - a_ii a_jj) >= 0`.
+/// If `a_ii a_jj <= a_ij a_ji`, the vector with `x_i = |a_ij|` and `x_j = +-|a_ii|`, of the sign of `a_ij`, has `(A
+/// x)_i x_i = 0` and `(A x)_j x_j = |a_ii| (a_ij a_ji - a_ii a_jj) >= 0`.
 pub(super) fn witness(
     a: &impl Rows,
     entry: impl Fn(usize, usize) -> f64,

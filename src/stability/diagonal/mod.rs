@@ -10,10 +10,10 @@
 //! [`Verdict::Undecided`]. A proof re-checks itself against any matrix: [`Certificate::verify`],
 //! [`Refutation::verify`].
 //!
-//! The road, each step only if those before did not decide: a nonnegative diagonal entry and principal minors of two rows, the
-//! strongly connected blocks one by one, structure that decides by itself (two rows, symmetrizable and Metzler matrices),
-//! weights that balance rows and columns, exact null vectors of whole numbers, and a primal-dual interior point written in
-//! matrix products, left as soon as one of its two sequences passes the check.
+//! The road, each step only if those before did not decide: a nonnegative diagonal entry and principal minors of two
+//! rows, the strongly connected blocks one by one, structure that decides by itself (two rows, symmetrizable and
+//! Metzler matrices), weights that balance rows and columns, exact null vectors of whole numbers, and a primal-dual
+//! interior point written in matrix products, left as soon as one of its two sequences passes the check.
 //!
 //! ```
 //! use ndarray::array;
@@ -109,8 +109,8 @@ pub fn certify_shifted<A: Scalar, S: Data<Elem = A>, T: Data<Elem = A>>(
     Certifier::default().certify_shifted(w, rho)
 }
 
-/// Decides whether a sparse square matrix is diagonally stable: by principal minors of two rows, by Perron vectors if it is Metzler
-/// (both answers then), or by its Metzler majorant (theory 3.6, 3.13).
+/// Decides whether a sparse square matrix is diagonally stable: by principal minors of two rows, by Perron vectors if
+/// it is Metzler (both answers then), or by its Metzler majorant (theory 3.6, 3.13).
 ///
 /// The time is a small multiple of one sparse product per sweep, the memory that of the matrix in both storage
 /// orders: 10^6 rows and 10^7 entries are fine. Matrices of up to 3,000 rows that these do not decide go the

@@ -1,7 +1,7 @@
 //! Exact null vectors of whole numbers (theory 3.14).
 //!
-//! A singular matrix with a negative diagonal can lie on the boundary of diagonal stability, where only exact refutations exist. With
-//! `A x = 0`, `X = x x'` is one; with `A'x = 0` it is one for the transpose.
+//! A singular matrix with a negative diagonal can lie on the boundary of diagonal stability, where only exact
+//! refutations exist. With `A x = 0`, `X = x x'` is one; with `A'x = 0` it is one for the transpose.
 
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 
@@ -36,7 +36,8 @@ pub(super) fn refutation(block: &Block<'_>) -> Option<Outcome> {
     tried(right, &of_matrix).or_else(|| tried(left, &of_transpose))
 }
 
-/// Approximate null vectors of `A` and of `A'`, each with largest entry 1; `None` if the matrix is clearly not singular.
+/// Approximate null vectors of `A` and of `A'`, each with largest entry 1; `None` if the matrix is clearly not
+/// singular.
 fn null_vectors(a: ArrayView2<'_, f64>) -> Option<[Option<Array1<f64>>; 2]> {
     let n = a.nrows();
     let size = a.fold(0.0, |m: f64, v| m.max(v.abs()));

@@ -1,5 +1,5 @@
-//! Sparse matrices of any size: refutations by two rows, Perron vectors of Metzler matrices, and certificates by the Metzler
-//! majorant.
+//! Sparse matrices of any size: refutations by two rows, Perron vectors of Metzler matrices, and certificates by the
+//! Metzler majorant.
 
 use std::cell::Cell;
 use std::ops::ControlFlow;

@@ -374,9 +374,9 @@ impl fmt::Display for Certificate {
 /// `(A'X)_ii >= 0` for all `i`.
 ///
 /// For any positive diagonal `D` the first gives `tr(X (D A + A'D)) = 2 sum d_i (A X)_ii >= 0` (theory 3.1), so that
-/// `D A + A'D` is not negative definite. The second gives `tr(D^-1 X D^-1 (D A + A'D)) = 2 sum (A'X)_ii / d_i >= 0`: `A` is
-/// diagonally stable iff its transpose is (theory 3.14). [`is_of_transpose`](Self::is_of_transpose) tells which it is; the
-/// second is handed over only where no exact witness of the first kind was found.
+/// `D A + A'D` is not negative definite. The second gives `tr(D^-1 X D^-1 (D A + A'D)) = 2 sum (A'X)_ii / d_i >= 0`:
+/// `A` is diagonally stable iff its transpose is (theory 3.14). [`is_of_transpose`](Self::is_of_transpose) tells which
+/// it is; the second is handed over only where no exact witness of the first kind was found.
 ///
 /// ```
 /// use ndarray::array;
@@ -447,8 +447,8 @@ impl Refutation {
         self.iterations
     }
 
-    /// Proves `(A Y Y')_ii >= 0`, or the same of the transpose, again, for any matrix, with rounding errors accounted for
-    /// (theory 3.8).
+    /// Proves `(A Y Y')_ii >= 0`, or the same of the transpose, again, for any matrix, with rounding errors accounted
+    /// for (theory 3.8).
     ///
     /// # Errors
     /// [`Error::NotProved`] if it does not hold or cannot be proved in `f64`; the errors of

@@ -43,8 +43,8 @@ impl fmt::Display for DStability {
 /// Whether `a`, shape `[n, n]`, is D-stable, as far as that is decidable: diagonal stability proves it; a negative
 /// principal minor of `-A` refutes it; orders 1 and 2 are decided exactly (up to rounding), because there the
 /// necessary condition, that the principal minors are nonnegative with a positive one of each order, is sufficient
-/// (Johnson, "Sufficient conditions for D-stability", 1974). A matrix that is symmetric or Metzler, up to units and signs, is D-stable
-/// iff it is diagonally stable.
+/// (Johnson, "Sufficient conditions for D-stability", 1974). A matrix that is symmetric or Metzler, up to units and
+/// signs, is D-stable iff it is diagonally stable.
 ///
 /// # Errors
 /// An empty or non-square matrix, or an entry that is not finite.

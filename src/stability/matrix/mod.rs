@@ -4,8 +4,8 @@
 //! [diagonal stability](super::diagonal), and diagonal stability implies that `-A` is a [P-matrix](p_matrix) (one equilibrium
 //! for every input) and that `A` is [D-stable](d_stability) (`T^{-1} A` is [Hurwitz](hurwitz) for all time constants).
 //!
-//! For matrices that are symmetric or Metzler, up to units and signs, diagonal stability, the P-matrix, D-stability and Hurwitz are the
-//! same: all are decided wherever the first is.
+//! For matrices that are symmetric or Metzler, up to units and signs, diagonal stability, the P-matrix, D-stability and
+//! Hurwitz are the same: all are decided wherever the first is.
 //!
 //! Positive and negative answers are proofs for the exact real matrix; what cannot be proved is called undecided.
 

@@ -20,8 +20,8 @@ const LARGEST: usize = 20;
 pub enum PMatrix {
     /// All are proved positive.
     Yes,
-    /// The principal minor of these rows and columns is proved not positive; above order 20, and within rounding errors of zero, it may
-    /// be that of some of them.
+    /// The principal minor of these rows and columns is proved not positive; above order 20, and within rounding errors
+    /// of zero, it may be that of some of them.
     No {
         /// Rows and columns, in increasing order.
         minor: Vec<usize>,
@@ -59,9 +59,9 @@ impl PMatrix {
 ///
 /// Up to `n = 20` every principal minor is bounded by interval arithmetic, along the recursion of Tsatsomeros and Li (2000):
 /// `M` is a P-matrix iff `m_11 > 0` and both `M` without its first row and column and the Schur complement of `m_11` are. A
-/// minor within rounding of zero leaves that open. Then, and above, diagonal stability of `-M` proves it, a minor of order 1
-/// or 2 that is not positive refutes it, and if `M` is symmetric or has no positive entry off its diagonal, up to units and signs, it is
-/// a P-matrix iff `-M` is diagonally stable.
+/// minor within rounding of zero leaves that open. Then, and above, diagonal stability of `-M` proves it, a minor of
+/// order 1 or 2 that is not positive refutes it, and if `M` is symmetric or has no positive entry off its diagonal, up
+/// to units and signs, it is a P-matrix iff `-M` is diagonally stable.
 ///
 /// # Errors
 /// An empty or non-square matrix, or an entry that is not finite.
@@ -103,10 +103,11 @@ fn by_certificates(m: &Array2<f64>) -> Result<PMatrix> {
     })
 }
 
-/// The shortest leading part of the rows whose principal minor is proved not positive, or all of them, for a symmetric or a Z-matrix.
+/// The shortest leading part of the rows whose principal minor is proved not positive, or all of them, for a symmetric
+/// or a Z-matrix.
 ///
-/// Let the first `k` rows be proved a P-matrix, and `k + 1` not to be one. All proper leading minors of the latter are positive, so
-/// its determinant is not: else it would be positive definite, or an M-matrix.
+/// Let the first `k` rows be proved a P-matrix, and `k + 1` not to be one. All proper leading minors of the latter are
+/// positive, so its determinant is not: else it would be positive definite, or an M-matrix.
 fn first_not_positive(m: &Array2<f64>, rows: Vec<usize>) -> Result<Vec<usize>> {
     let leading = |k: usize| certify(&-m.select(Axis(0), &rows[..k]).select(Axis(1), &rows[..k]));
     let (mut stable, mut unstable) = (0, rows.len());

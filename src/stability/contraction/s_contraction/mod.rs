@@ -148,8 +148,9 @@ impl SContraction {
         self.p.view()
     }
 
-    /// The diagonal of `Q`, shape `[n]`. With `c > 0` it also certifies that `W - I` is Lyapunov diagonally stable, where `W` stands for
-    /// `R W` or `W R` as above: the block inequality at `(x, x)` says `2 c x'P x + 2 x'Q(W - I)x < 0`.
+    /// The diagonal of `Q`, shape `[n]`. With `c > 0` it also certifies that `W - I` is Lyapunov diagonally stable,
+    /// where `W` stands for `R W` or `W R` as above: the block inequality at `(x, x)` says `2 c x'P x + 2 x'Q(W - I)x <
+    /// 0`.
     pub fn q(&self) -> ArrayView1<'_, f64> {
         self.q.view()
     }
@@ -301,12 +302,13 @@ macro_rules! s_contraction_of {
             /// The largest S-contraction rate with its certificate (theory 4.3).
             ///
             /// For equal time constants the search comes within its tolerance of the best rate. For unequal ones it
-            /// keeps the `Q` that is best for equal ones: the rate is proved for the time constants of the network by the block
-            /// inequality with them in it, and may be far from the best; only the upper bound `1 / max tau` is stated.
+            /// keeps the `Q` that is best for equal ones: the rate is proved for the time constants of the network by
+            /// the block inequality with them in it, and may be far from the best; only the upper bound `1 / max tau`
+            /// is stated.
             ///
-            /// A rate speaks of these time constants alone. At others the network need not contract in any norm; what a positive
-            /// rate proves for all of them is diagonal stability of `W - R^{-1}` (theory 3.3), with the weights
-            /// [`q`](SContraction::q).
+            /// A rate speaks of these time constants alone. At others the network need not contract in any norm; what a
+            /// positive rate proves for all of them is diagonal stability of `W - R^{-1}` (theory 3.3), with the
+            /// weights [`q`](SContraction::q).
             ///
             /// # Errors
             /// An activation whose slopes are unbounded, or weights so badly scaled that no certificate survives
@@ -329,8 +331,8 @@ s_contraction_of!(HopfieldNetwork, Form::Hopfield);
 
 type Certificate = (Array2<f64>, Array1<f64>, f64);
 
-/// `(P, Q, c)` that passes the rigorous check, with `c` as large as rounding allows for the `Q` found for the weights of `dual`, which
-/// are those of the model times `2^(e_i - e_j)` with the exponents `units`; a `Q` whose entries
+/// `(P, Q, c)` that passes the rigorous check, with `c` as large as rounding allows for the `Q` found for the weights
+/// of `dual`, which are those of the model times `2^(e_i - e_j)` with the exponents `units`; a `Q` whose entries
 /// differ too much for double precision is drawn towards `I`.
 fn certificate(model: &Model, dual: &Model, units: &[i32], found: &search::Found) -> Result<Certificate> {
     for power in [1.0, 0.75, 0.5, 0.25, 0.0] {
