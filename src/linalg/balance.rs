@@ -138,10 +138,7 @@ pub(crate) fn powers_of_two(b: ArrayView2<'_, f64>) -> Vec<i32> {
 
 /// `2^(e_i - e_j) b_ij`: exact unless it leaves the range of normal numbers.
 pub(crate) fn in_units(b: ArrayView2<'_, f64>, e: &[i32]) -> Array2<f64> {
-    Array2::from_shape_fn(b.dim(), |(i, j)| {
-        let [half, rest] = factors(e[i] - e[j]);
-        b[[i, j]] * half * rest
-    })
+    Array2::from_shape_fn(b.dim(), |(i, j)| times_two_to(b[[i, j]], e[i] - e[j]))
 }
 
 /// As [`powers_of_two`], for a matrix whose row `i` has the nonzeros `(j, log2 |b_ij|)` off the diagonal that `row(i,

@@ -9,7 +9,7 @@ use ndarray::{Array1, Array2, ArrayBase, ArrayView1, ArrayView2, Data, Ix1, Ix2}
 use sprs::CsMat;
 
 use super::bounds;
-use super::check;
+use super::check::{self, Effort};
 use super::majorant;
 use super::pencil::{Diagonal, OF_MATRIX, OF_SHIFTED, Pencil};
 use super::sparse;
