@@ -495,7 +495,8 @@ fn exact(x: f64) -> BigRational {
     BigRational::from_float(x).unwrap()
 }
 
-/// By Routh and Hurwitz: whether `W - I` of three neurons is stable, or has an eigenvalue on the right of the imaginary axis.
+/// By Routh and Hurwitz: whether `W - I` of three neurons is stable, or has an eigenvalue on the right of the imaginary
+/// axis.
 fn routh_hurwitz(w: &Array2<f64>) -> (bool, bool) {
     let one = exact(1.0);
     let a = |i: usize, j: usize| exact(w[[i, j]]) - if i == j { one.clone() } else { exact(0.0) };
@@ -569,7 +570,8 @@ proptest! {
 
 #[test]
 fn local_stability_of_matrices_far_from_normal() {
-    // A chain that amplifies by 10 at each link and is closed by `b`: characteristic polynomial (s + 1)^n - b 10^(n - 1).
+    // A chain that amplifies by 10 at each link and is closed by `b`: characteristic polynomial (s + 1)^n - b 10^(n -
+    // 1).
     let chain = |n: usize, b: f64| {
         let mut w = Array2::from_shape_fn((n, n), |(i, j)| if i == j + 1 { 10.0 } else { 0.0 });
         w[[0, n - 1]] = b;

@@ -19,8 +19,8 @@ pub(super) fn write_sum<A: Scalar>(out: &mut [A], terms: &[(A, &[A])]) {
     out.chunks_mut(PART).enumerate().for_each(fill);
 }
 
-/// The root mean square of `e_i / (absolute + relative max(|x_i|, |y_i|))` for the sum `e` of the terms; not finite unless
-/// all of `e` and `y` are. The same for any number of threads.
+/// The root mean square of `e_i / (absolute + relative max(|x_i|, |y_i|))` for the sum `e` of the terms; not finite
+/// unless all of `e` and `y` are. The same for any number of threads.
 pub(super) fn scaled_error<A: Scalar>(terms: &[(A, &[A])], x: &[A], y: &[A], absolute: A, relative: A) -> A {
     let n = x.len();
     let part = |k: usize| {

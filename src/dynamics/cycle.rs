@@ -9,11 +9,11 @@ use crate::Scalar;
 /// The plane passes through an anchor, at right angles to the velocity there; the anchor moves on at step numbers
 /// that double each time (Brent), so that any transient is left behind. The flow may have a cycle once several
 /// returns meet the plane at the anchor, compared with how far the state went in between, and the returns seem to have
-/// nowhere else to go: their steps from one to the next are within the integration error, or shrink so fast that what is
-/// left of them is short.
+/// nowhere else to go: their steps from one to the next are within the integration error, or shrink so fast that what
+/// is left of them is short.
 ///
-/// That is a suspicion: a spiral may lose less per turn than the integration errs. It is confirmed by following the flow once
-/// more from there, with a tolerance so much finer that a slow spiral shows; see [`Returns::confirming`].
+/// That is a suspicion: a spiral may lose less per turn than the integration errs. It is confirmed by following the
+/// flow once more from there, with a tolerance so much finer that a slow spiral shows; see [`Returns::confirming`].
 #[derive(Debug)]
 pub(super) struct Returns<A> {
     anchor: Vec<A>,
@@ -57,8 +57,8 @@ impl<A: Scalar> Ways<A> {
         self.0 = [self.0[1], self.0[2], way];
     }
 
-    /// How far the returns still go, for ways known up to `noise`: nowhere if the last one is within the noise, and else the
-    /// sum of a geometric series if they shrink, each as before or faster. Infinite before there are three.
+    /// How far the returns still go, for ways known up to `noise`: nowhere if the last one is within the noise, and
+    /// else the sum of a geometric series if they shrink, each as before or faster. Infinite before there are three.
     fn left(&self, noise: A) -> A {
         let [first, second, last] = self.0;
         if first.is_infinite() {
@@ -99,8 +99,8 @@ const VISIBLE: f64 = 100.0;
 /// How many returns make a cycle: a slowly decaying spiral passes close by once, not every time.
 const RETURNS: usize = 3;
 
-/// The part of what counts as near that may be left of the ways of a cycle: whatever returns within its period, however the
-/// ways alternate, is then seen to.
+/// The part of what counts as near that may be left of the ways of a cycle: whatever returns within its period, however
+/// the ways alternate, is then seen to.
 const LEFT: f64 = 0.25;
 
 impl<A: Scalar> Returns<A> {
@@ -124,8 +124,8 @@ impl<A: Scalar> Returns<A> {
         }
     }
 
-    /// Returns whose first anchor stays, for a flow integrated with `accuracy`: the period that they find is confirmed, and
-    /// the least one.
+    /// Returns whose first anchor stays, for a flow integrated with `accuracy`: the period that they find is confirmed,
+    /// and the least one.
     pub(super) fn confirming(tolerance: A, accuracy: Accuracy<A>) -> Self {
         Self { lifetime: usize::MAX, stage: Stage::Confirming, ..Self::new(tolerance, accuracy) }
     }
@@ -216,9 +216,9 @@ impl<A: Scalar> Returns<A> {
 
 /// Finds the least period of a map `x_{k+1} = G(x_k)`, which has no memory but its state, with two stored states.
 ///
-/// A state that comes back to an earlier one (Brent) is watched: its next returns, as many rounds later each, must come no
-/// nearer and go no farther than rounding explains, or ever less far. So neither a slow approach to a state of rest that turns
-/// in every round nor a slow growth is a cycle. The first return of what has so settled tells the period.
+/// A state that comes back to an earlier one (Brent) is watched: its next returns, as many rounds later each, must come
+/// no nearer and go no farther than rounding explains, or ever less far. So neither a slow approach to a state of rest
+/// that turns in every round nor a slow growth is a cycle. The first return of what has so settled tells the period.
 #[derive(Debug)]
 pub(super) struct Recurrence<A> {
     anchor: Vec<A>,

@@ -120,13 +120,13 @@ impl<'f, A: Scalar> Current<'f, A> {
         }
     }
 
-    /// The time of the first feature of a function between `from` and `to` that the stages of a step do not show, if there is
-    /// one that matters.
+    /// The time of the first feature of a function between `from` and `to` that the stages of a step do not show, if
+    /// there is one that matters.
     ///
-    /// The function is asked at places no more than `spacing` apart, and compared with the polynomial through its values at
-    /// the stages. What it adds to the polynomial at one place, times the distance of the places, is an impulse to the neurons that
-    /// the step did not give them; `weight` says for neuron `i` what it is in units of what a step may err. The root mean
-    /// squares of all impulses must not add up to more than 1.
+    /// The function is asked at places no more than `spacing` apart, and compared with the polynomial through its
+    /// values at the stages. What it adds to the polynomial at one place, times the distance of the places, is an
+    /// impulse to the neurons that the step did not give them; `weight` says for neuron `i` what it is in units of what
+    /// a step may err. The root mean squares of all impulses must not add up to more than 1.
     pub(super) fn first_unseen(&self, from: A, to: A, spacing: A, weight: impl Fn(usize) -> A) -> Result<Option<A>> {
         const DISTINCT: usize = NODES.len() - 1;
         const ROUNDING: f64 = 16.0;

@@ -1,6 +1,6 @@
-//! Adaptive steps of an explicit Runge-Kutta pair with dense output: Dormand and Prince, "A family of embedded Runge-Kutta
-//! formulae", J. Comput. Appl. Math. 6 (1980), with the continuous extension and the step control of Hairer, Norsett and
-//! Wanner, *Solving Ordinary Differential Equations I*, II.4 to II.6.
+//! Adaptive steps of an explicit Runge-Kutta pair with dense output: Dormand and Prince, "A family of embedded
+//! Runge-Kutta formulae", J. Comput. Appl. Math. 6 (1980), with the continuous extension and the step control of
+//! Hairer, Norsett and Wanner, *Solving Ordinary Differential Equations I*, II.4 to II.6.
 //!
 //! The pair is explicit, which suits these flows: every right-hand side costs one product by `W`, and their
 //! stiffness is only the spread of the time constants.
@@ -30,8 +30,8 @@ pub(super) struct StepControl<A> {
 }
 
 impl<A: Scalar> StepControl<A> {
-    /// Tolerances fine enough to tell a slow spiral from a cycle: 10^-4 of these, and 1e-10 at most, but rounding errors do
-    /// not dominate.
+    /// Tolerances fine enough to tell a slow spiral from a cycle: 10^-4 of these, and 1e-10 at most, but rounding
+    /// errors do not dominate.
     pub(super) fn refined(self) -> Self {
         let finest = A::of(100.0) * A::epsilon();
         let relative = (A::of(1e-4) * self.relative).min(A::of(1e-10)).max(finest).min(self.relative);
@@ -136,7 +136,8 @@ impl<'f, A: Scalar> Flow<'f, A> {
 
     /// Tries one step that ends at `limit` at the latest.
     ///
-    /// The last evaluation of the field in an accepted step is at the step's end, unless the field asks itself for more.
+    /// The last evaluation of the field in an accepted step is at the step's end, unless the field asks itself for
+    /// more.
     pub(super) fn step(&mut self, limit: A) -> Attempt {
         if self.accepted {
             // The first stage is the last one of the step before.
@@ -233,8 +234,8 @@ impl<'f, A: Scalar> Flow<'f, A> {
     }
 }
 
-/// The terms of `h sum_k weights_k stages_k + x`, without those that are 0. The state comes last, so that what it rounds away
-/// is part of the sum and not of every term.
+/// The terms of `h sum_k weights_k stages_k + x`, without those that are 0. The state comes last, so that what it
+/// rounds away is part of the sum and not of every term.
 fn terms<'s, A: Scalar>(x: &'s [A], h: A, weights: &[f64], stages: &'s [Vec<A>]) -> Vec<(A, &'s [A])> {
     let mut terms = changes(h, weights, stages);
     terms.push((A::one(), x));

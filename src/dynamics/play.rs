@@ -167,9 +167,9 @@ impl<'a, A: Scalar> Play<'a, A> {
     /// How closely the rates must return, relative to how far they went, to count as a cycle; `None` never looks for
     /// cycles. The machine epsilon to the power 0.6 if not given. Play in random order has no cycles to look for.
     ///
-    /// Rates that have returned are watched: two more returns, as many rounds later each, must move by no more than rounding
-    /// explains, or by ever less, so that what is left is within a quarter of the tolerance. A slow approach or growth that
-    /// turns in every round is no cycle. The period is the least one.
+    /// Rates that have returned are watched: two more returns, as many rounds later each, must move by no more than
+    /// rounding explains, or by ever less, so that what is left is within a quarter of the tolerance. A slow approach
+    /// or growth that turns in every round is no cycle. The period is the least one.
     pub fn cycle_tolerance(mut self, tolerance: Option<A>) -> Self {
         self.options.cycle_tolerance = tolerance;
         self

@@ -176,8 +176,8 @@ impl<'r, 'a, A: Scalar> Run<'r, 'a, A> {
         period.map(|period| StopReason::CycleDetected { period })
     }
 
-    /// Follows the flow from here for some turns of about the length `suspected`, with a tolerance so fine that a slow spiral
-    /// shows; returns the period of a cycle.
+    /// Follows the flow from here for some turns of about the length `suspected`, with a tolerance so fine that a slow
+    /// spiral shows; returns the period of a cycle.
     fn confirm_cycle(&self, suspected: A) -> Option<A> {
         const TURNS: f64 = 6.5;
 

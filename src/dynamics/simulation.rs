@@ -235,13 +235,13 @@ impl<'a, A: Scalar> Simulation<'a, A> {
     /// [until converged](Self::until_converged); `None` never looks for cycles. If not given, 10,000 times the relative
     /// integration tolerance, and at most the fourth root of the machine epsilon (1.2e-4, 0.019 for `f32`).
     ///
-    /// Three returns in a row must be that close, and must not drift. That is found out by following the flow for a few more
-    /// turns with a tolerance of at most 1e-10 (100 machine epsilons for `f32`), and at most 10^-4 of the relative one if
-    /// that is above 100 machine epsilons: from one return to the next the state must move by no more than this finer
-    /// tolerance times the steps of a turn, or by so much less each time that what is left is within a quarter of the
-    /// tolerance of the cycle. So a slow spiral is not a cycle, unless it gains or loses less per turn than the finer
-    /// integration may err, about 1e-8 of its size at worst in `f64`; nor is a loop smaller than about 100 errors of a step. The
-    /// period is the least one, to the finer tolerance.
+    /// Three returns in a row must be that close, and must not drift. That is found out by following the flow for a few
+    /// more turns with a tolerance of at most 1e-10 (100 machine epsilons for `f32`), and at most 10^-4 of the relative
+    /// one if that is above 100 machine epsilons: from one return to the next the state must move by no more than this
+    /// finer tolerance times the steps of a turn, or by so much less each time that what is left is within a quarter of
+    /// the tolerance of the cycle. So a slow spiral is not a cycle, unless it gains or loses less per turn than the
+    /// finer integration may err, about 1e-8 of its size at worst in `f64`; nor is a loop smaller than about 100 errors
+    /// of a step. The period is the least one, to the finer tolerance.
     pub fn cycle_tolerance(mut self, tolerance: Option<A>) -> Self {
         self.options.cycle_tolerance = tolerance;
         self.usual_cycles = false;
@@ -265,22 +265,22 @@ impl<'a, A: Scalar> Simulation<'a, A> {
     /// the values of the call before (0 at the first call). It should be continuous; a number that is not finite ends
     /// the run with an error that names the time. Takes the place of [`input_steps`](Self::input_steps) given before.
     ///
-    /// No pulse is stepped over that lasts at least as long as the [`shortest_feature`](Self::shortest_feature), a tenth of
-    /// the shortest time constant if not given. Where an input of shorter features is known to jump, `input_steps` meets the
-    /// jumps exactly.
+    /// No pulse is stepped over that lasts at least as long as the [`shortest_feature`](Self::shortest_feature), a
+    /// tenth of the shortest time constant if not given. Where an input of shorter features is known to jump,
+    /// `input_steps` meets the jumps exactly.
     pub fn input_function(mut self, input: impl Fn(A, ArrayViewMut1<'_, A>) + 'a) -> Self {
         self.input = Input::Function(Box::new(input));
         self
     }
 
-    /// The length of the shortest feature of the [input function](Self::input_function), above 0; a tenth of the shortest time
-    /// constant if not given.
+    /// The length of the shortest feature of the [input function](Self::input_function), above 0; a tenth of the
+    /// shortest time constant if not given.
     ///
-    /// The stages of a step see the input at six times, and a long step could pass over all that happens between them. So
-    /// before a step is taken, the function is also asked at times no more than half of this length apart, and compared with the
-    /// polynomial through what the stages saw. If the difference would move the neurons by more than the tolerance of a step,
-    /// the step is tried again, no longer than up to there. Whatever lasts at least this long is asked about at least
-    /// once, and usually twice. Of shorter features nothing is guaranteed.
+    /// The stages of a step see the input at six times, and a long step could pass over all that happens between them.
+    /// So before a step is taken, the function is also asked at times no more than half of this length apart, and
+    /// compared with the polynomial through what the stages saw. If the difference would move the neurons by more than
+    /// the tolerance of a step, the step is tried again, no longer than up to there. Whatever lasts at least this long
+    /// is asked about at least once, and usually twice. Of shorter features nothing is guaranteed.
     ///
     /// A step is at most 512 such lengths long, so that a run which asks for too much of this ends with
     /// [`Limit::Steps`]. Steps shorter than half of the length cost nothing more; longer ones cost one call of the

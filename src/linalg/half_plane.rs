@@ -19,9 +19,10 @@ pub(crate) enum HalfPlane {
 
 /// Where the eigenvalues of every matrix `A` with `|A - a| <= error` (entrywise) are, for `a` balanced and of scale 1.
 ///
-/// Lyapunov's theorem, and Ostrowski and Schneider's (1962), both by one symmetric `P` with `P A + A'P < 0`: no eigenvalue is
-/// on the imaginary axis then. All are left of it if `P > 0`, and if `x'P x < 0` for some `x`, at least one is right of it.
-/// Where `P` comes from does not matter; that the inequalities hold is proved with all rounding errors accounted for.
+/// Lyapunov's theorem, and Ostrowski and Schneider's (1962), both by one symmetric `P` with `P A + A'P < 0`: no
+/// eigenvalue is on the imaginary axis then. All are left of it if `P > 0`, and if `x'P x < 0` for some `x`, at least
+/// one is right of it. Where `P` comes from does not matter; that the inequalities hold is proved with all rounding
+/// errors accounted for.
 pub(crate) fn half_plane(a: ArrayView2<'_, f64>, error: ArrayView2<'_, f64>) -> HalfPlane {
     let n = a.nrows();
     if trace_is_positive(a, error) {
@@ -43,13 +44,13 @@ pub(crate) fn half_plane(a: ArrayView2<'_, f64>, error: ArrayView2<'_, f64>) -> 
     }
 }
 
-/// A symmetric `P` with `P A + A'P = -(I + S'S)`, up to rounding errors, where `S` is the matrix sign of `A`; for a Hurwitz
-/// matrix `S = -I`. None if `A` has eigenvalues so near the imaginary axis that its sign is not found.
+/// A symmetric `P` with `P A + A'P = -(I + S'S)`, up to rounding errors, where `S` is the matrix sign of `A`; for a
+/// Hurwitz matrix `S = -I`. None if `A` has eigenvalues so near the imaginary axis that its sign is not found.
 ///
-/// The sign of `[[A', I], [0, -A]]` is `[[S', Y], [0, -S]]`. It commutes with its matrix, so `A'Y + Y A = S + S'`, and its
-/// square is the identity, so `S'Y = Y S`: with `P = -Y S`, `A'P + P A = -(I + S'S)`. The signs are found by Newton's
-/// iteration (Roberts, "Linear model reduction and solution of the algebraic Riccati equation by use of the sign function",
-/// Int. J. Control 32, 1980).
+/// The sign of `[[A', I], [0, -A]]` is `[[S', Y], [0, -S]]`. It commutes with its matrix, so `A'Y + Y A = S + S'`, and
+/// its square is the identity, so `S'Y = Y S`: with `P = -Y S`, `A'P + P A = -(I + S'S)`. The signs are found by
+/// Newton's iteration (Roberts, "Linear model reduction and solution of the algebraic Riccati equation by use of the
+/// sign function", Int. J. Control 32, 1980).
 pub(crate) fn lyapunov_matrix(a: ArrayView2<'_, f64>) -> Option<Array2<f64>> {
     const STEPS: usize = 80;
     /// The steps converge quadratically: after a change this small there is none left to make.

@@ -12,7 +12,8 @@ use crate::error::{Error, Result};
 
 /// Eigenvalues of a square matrix, sorted by decreasing real part, then by decreasing imaginary part.
 ///
-/// They are those of its balanced irreducible blocks, computed in double precision, and do not depend on the units of `a`.
+/// They are those of its balanced irreducible blocks, computed in double precision, and do not depend on the units of
+/// `a`.
 pub(crate) fn eigvals<A: Scalar>(a: ArrayView2<'_, A>) -> Result<Vec<Complex<A>>> {
     let values = eigvals_of_blocks(&diagonal_blocks(a.mapv(Scalar::to_double).view()))?;
     Ok(values.into_iter().map(|v| Complex::new(A::of(v.re), A::of(v.im))).collect())

@@ -69,24 +69,24 @@ pub enum Tendency {
     Stable,
     /// Some grow: an eigenvalue is proved to have a positive real part.
     Unstable,
-    /// Neither is proved: the largest real part is 0, or so near to it, for a matrix as far from normal as this one, that
-    /// rounding errors of double precision hide its sign.
+    /// Neither is proved: the largest real part is 0, or so near to it, for a matrix as far from normal as this one,
+    /// that rounding errors of double precision hide its sign.
     Marginal,
 }
 
 /// The linearisation of a network at a state.
 ///
-/// Near an equilibrium at which no neuron sits at a kink, [`tendency`](Self::tendency) decides. It is proved for the Jacobian
-/// that belongs to the weights, time constants and slopes as the floating-point numbers that they are: by a symmetric `P` with
-/// `P J + J'P < 0`, which has all eigenvalues of `J` on the left of the imaginary axis if `P > 0`, and some on its right if
-/// `P` is indefinite or negative (Lyapunov; Ostrowski and Schneider 1962). How near to the true ones the slopes are is
-/// up to the state and the activation.
+/// Near an equilibrium at which no neuron sits at a kink, [`tendency`](Self::tendency) decides. It is proved for the
+/// Jacobian that belongs to the weights, time constants and slopes as the floating-point numbers that they are: by a
+/// symmetric `P` with `P J + J'P < 0`, which has all eigenvalues of `J` on the left of the imaginary axis if `P > 0`,
+/// and some on its right if `P` is indefinite or negative (Lyapunov; Ostrowski and Schneider 1962). How near to the
+/// true ones the slopes are is up to the state and the activation.
 ///
 /// The matrix is first cut into its irreducible blocks, which are balanced by powers of two. So neither the eigenvalues
 /// nor the tendency depend on the units in which the rates of the neurons are measured.
 ///
-/// The eigenvalues themselves are computed and not proved; those of a matrix far from normal may be far off, and one next to
-/// 0 may have the other sign than the tendency says.
+/// The eigenvalues themselves are computed and not proved; those of a matrix far from normal may be far off, and one
+/// next to 0 may have the other sign than the tendency says.
 ///
 /// ```
 /// use ndarray::array;
