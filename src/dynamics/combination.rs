@@ -31,8 +31,8 @@ pub(super) fn scaled_error<A: Scalar>(terms: &[(A, &[A])], x: &[A], y: &[A], abs
         let states = x[place.clone()].iter().zip(&y[place]);
         errors.iter().zip(states).fold(A::zero(), |sum, (&e, (&a, &b))| {
             let scaled = e / (absolute + relative * a.abs().max(b.abs()));
-            // The difference is 0, or NaN if `b` is not finite.
-            sum + scaled * scaled + (b - b)
+            // The last term is 0, or NaN if `b` is not finite.
+            sum + scaled * scaled + A::zero() * b
         })
     };
     let mean = |sum: A| (sum / A::of(n as f64)).sqrt();
