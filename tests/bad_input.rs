@@ -392,7 +392,7 @@ proptest! {
             let _ = net.equilibrium().method(method).absolute_tolerance(absolute).max_iterations(50).outcome();
             let _ = net.equilibrium().method(method).activation_accuracy(accuracy).max_iterations(50).outcome();
         }
-        let _ = net.all_equilibria().max_equilibria(memory).max_branches(iterations as u64).tolerance(tolerance).find();
+        let _ = net.all_equilibria().max_equilibria(memory).max_branches(iterations as u64).find();
         let _ = initial.map(|x| (net.response(&x).and_then(|r| r.matrix()), net.linearise(&x), hopfield.linearise(&x)));
     }
 

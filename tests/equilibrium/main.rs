@@ -1,6 +1,7 @@
 //! Equilibria: the solvers, their report and its guaranteed bound.
 
 mod certificate;
+mod degenerate;
 mod enumeration;
 mod laws;
 mod response;

@@ -88,7 +88,7 @@ impl<A: Scalar> WilsonCowan<A> {
     /// Goes through the pieces of both activations.
     fn enumerate(&self) -> Result<Equilibria<A>> {
         let tolerance = 1e3 * A::epsilon().to_double();
-        let all = self.network().all_equilibria().tolerance(tolerance).find()?;
+        let all = self.network().all_equilibria().find()?;
         let mut rates: Vec<[A; 2]> = all.equilibria.iter().map(|e| [e.state[0], e.state[1]]).collect();
         let mut continua = Vec::new();
         for continuum in &all.continua {

@@ -1,11 +1,8 @@
-//! Gaussian elimination that shows a rank, whatever the units of rows and columns.
+//! Gaussian elimination in floating point, whatever the units of rows and columns.
 
 use ndarray::Array2;
 
-/// A square matrix after Gaussian elimination with complete pivoting, on rows and columns scaled by powers of two.
-///
-/// An entry counts as zero if it is within rounding error of zero, relative to the terms that have cancelled in it. That is
-/// no matter of units: a tiny entry in which nothing has cancelled is a pivot like any other.
+/// A regular matrix after Gaussian elimination with complete pivoting, on rows and columns scaled by powers of two.
 pub(super) struct Eliminated {
     /// The multipliers below the diagonal, the triangle on and above it, rows and columns permuted.
     lu: Array2<f64>,
@@ -13,17 +10,18 @@ pub(super) struct Eliminated {
     columns: Vec<usize>,
     row_scales: Vec<f64>,
     column_scales: Vec<f64>,
-    rank: usize,
 }
 
 impl Eliminated {
-    pub(super) fn new(mut a: Array2<f64>) -> Self {
+    /// `None` if the matrix is singular to working precision: an entry counts as zero if it is within rounding error of zero,
+    /// relative to the terms that have cancelled in it. That is no matter of units: a tiny entry in which nothing has
+    /// cancelled is a pivot like any other.
+    pub(super) fn new(mut a: Array2<f64>) -> Option<Self> {
         let n = a.nrows();
         let (row_scales, column_scales) = equilibrate(&mut a);
         let (mut rows, mut columns): (Vec<usize>, Vec<usize>) = ((0..n).collect(), (0..n).collect());
         let mut sizes = a.mapv(f64::abs);
         let noise = 32.0 * n as f64 * f64::EPSILON;
-        let mut rank = n;
         for k in 0..n {
             let mut best = (k, k, 0.0);
             for i in k..n {
@@ -35,8 +33,7 @@ impl Eliminated {
                 }
             }
             if best.2 == 0.0 {
-                rank = k;
-                break;
+                return None;
             }
             swap(&mut a, k, best);
             swap(&mut sizes, k, best);
@@ -53,62 +50,33 @@ impl Eliminated {
                 }
             }
         }
-        Self { lu: a, rows, columns, row_scales, column_scales, rank }
+        Some(Self { lu: a, rows, columns, row_scales, column_scales })
     }
 
-    pub(super) fn is_regular(&self) -> bool {
-        self.rank == self.rows.len()
-    }
-
-    /// A solution, or `None` if the system has none to within the tolerance, relative to the terms that cancel.
-    pub(super) fn particular(&self, rhs: &[f64], tolerance: f64) -> Option<Vec<f64>> {
+    pub(super) fn solve(&self, rhs: &[f64]) -> Vec<f64> {
         let n = rhs.len();
         let mut y: Vec<f64> = self.rows.iter().map(|&i| rhs[i] * self.row_scales[i]).collect();
-        let mut sizes: Vec<f64> = y.iter().map(|y| y.abs()).collect();
         for i in 0..n {
-            for k in 0..i.min(self.rank) {
+            for k in 0..i {
                 y[i] -= self.lu[[i, k]] * y[k];
-                sizes[i] += self.lu[[i, k]].abs() * sizes[k];
             }
         }
-        let tail = y[self.rank..].iter().zip(&sizes[self.rank..]);
-        if tail.into_iter().any(|(y, size)| y.abs() > tolerance * size) {
-            return None;
+        for i in (0..n).rev() {
+            for j in i + 1..n {
+                y[i] -= self.lu[[i, j]] * y[j];
+            }
+            y[i] /= self.lu[[i, i]];
         }
-        Some(self.back_substitute(y))
-    }
-
-    /// A basis of the null space.
-    pub(super) fn null_space(&self) -> Vec<Vec<f64>> {
-        let n = self.rows.len();
-        (self.rank..n)
-            .map(|free| {
-                let y = (0..n).map(|i| if i < self.rank { -self.lu[[i, free]] } else { 0.0 }).collect();
-                let mut v = self.back_substitute(y);
-                v[self.columns[free]] += self.column_scales[self.columns[free]];
-                v
-            })
-            .collect()
+        let mut x = vec![0.0; n];
+        for (k, &column) in self.columns.iter().enumerate() {
+            x[column] = y[k] * self.column_scales[column];
+        }
+        x
     }
 
     /// The largest entry in the units of the scaled columns.
     pub(super) fn norm(&self, x: &[f64]) -> f64 {
         x.iter().zip(&self.column_scales).fold(0.0, |m: f64, (x, scale)| m.max((x / scale).abs()))
-    }
-
-    /// Solves the leading triangle, free unknowns zero, and undoes the permutation and scaling of the columns.
-    fn back_substitute(&self, mut y: Vec<f64>) -> Vec<f64> {
-        for i in (0..self.rank).rev() {
-            for j in i + 1..self.rank {
-                y[i] -= self.lu[[i, j]] * y[j];
-            }
-            y[i] /= self.lu[[i, i]];
-        }
-        let mut x = vec![0.0; y.len()];
-        for k in 0..self.rank {
-            x[self.columns[k]] = y[k] * self.column_scales[self.columns[k]];
-        }
-        x
     }
 }
 

@@ -1,88 +1,103 @@
 //! The solutions of all supports, each once.
 //!
-//! Two supports share a solution only where their pieces differ in neurons at a kink, and on a support whose system is
-//! regular a solution is the only one. So a solution without a neuron at a kink is new, and others are recognised by the
-//! cells that their drives lie in: nothing has to be compared but cells.
+//! The solutions of a support are told from all others by the cells that their drives lie in (those of a continuum: but on its
+//! rim). For solutions whose drives touch the pieces of another support solve its equations, too: pieces agree at
+//! kinks. So solutions in the same cells belong to one polyhedron, and a polyhedron lies in that of another support, as a
+//! face of it, where its cells touch the other's pieces. Nothing has to be compared but cells, which are exact.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use super::support::{Flat, Found, Point, is_interior, touches};
+use super::support::{Flat, Found, Point, is_uncontested, touches};
+
+/// Recognises what has been seen before.
+#[derive(Default)]
+pub(super) struct Seen {
+    cells: HashSet<Vec<usize>>,
+    /// The supports of continua.
+    continua: Vec<Vec<usize>>,
+}
+
+impl Seen {
+    /// Whether this is the first of its kind and in no continuum that was seen before.
+    pub(super) fn is_new(&mut self, found: &Found) -> bool {
+        let (cell, support) = match found {
+            Found::Unresolved => return true,
+            Found::Point(point) => (&point.cell, None),
+            Found::Flat(flat) => (&flat.cell, Some(&flat.support)),
+        };
+        if is_uncontested(cell) {
+            self.continua.extend(support.cloned());
+            return true;
+        }
+        if self.cells.contains(cell) || self.continua.iter().any(|support| touches(cell, support)) {
+            return false;
+        }
+        self.cells.insert(cell.clone());
+        self.continua.extend(support.cloned());
+        true
+    }
+}
 
 #[derive(Default)]
 pub(super) struct Solutions {
-    points: Vec<Point>,
+    interior: Vec<Point>,
+    /// Points with a neuron at a kink, by their cells.
+    at_kinks: HashMap<Vec<usize>, Point>,
     continua: Vec<Flat>,
-    /// Points with a neuron at a kink, by their cells; only nearly degenerate networks have several in the same cells.
-    at_kinks: HashMap<Vec<usize>, Vec<usize>>,
 }
 
 impl Solutions {
     /// The number of isolated solutions and continua.
-    pub(super) fn len(&self) -> usize {
-        self.points.len() + self.continua.len()
+    fn len(&self) -> usize {
+        self.interior.len() + self.at_kinks.len() + self.continua.len()
     }
 
-    pub(super) fn add(&mut self, found: Found) {
+    /// Adds what is not among them yet; `false` if there would be more than `most` of them.
+    pub(super) fn add(&mut self, found: Found, most: usize) -> bool {
         match found {
-            Found::Unresolved => {}
-            Found::Flat(flat) => self.continua.push(flat),
-            Found::Point(point) if is_uncontested(&point) => self.points.push(point),
+            Found::Unresolved => return true,
             Found::Point(point) => {
-                let same_cells = self.at_kinks.entry(point.cell.clone()).or_default();
-                match same_cells.iter().find(|&&k| is_same(&self.points[k], &point)) {
-                    // What satisfies the equations stands for what nearly does.
-                    Some(&k) if self.points[k].exact_cell.is_none() => self.points[k] = point,
-                    Some(_) => {}
-                    None => {
-                        same_cells.push(self.points.len());
-                        self.points.push(point);
-                    }
+                if self.at_kinks.contains_key(&point.cell) || self.is_in_continuum(&point.cell) {
+                    return true;
+                }
+                if self.len() == most {
+                    return false;
+                }
+                if is_uncontested(&point.cell) {
+                    self.interior.push(point);
+                } else {
+                    self.at_kinks.insert(point.cell.clone(), point);
                 }
             }
+            Found::Flat(flat) => {
+                if self.is_in_continuum(&flat.cell) {
+                    return true;
+                }
+                self.at_kinks.retain(|cell, _| !touches(cell, &flat.support));
+                self.continua.retain(|other| !touches(&other.cell, &flat.support));
+                if self.len() == most {
+                    return false;
+                }
+                self.continua.push(flat);
+            }
         }
+        true
     }
 
-    /// Takes the last addition back, if it was a new one.
-    pub(super) fn truncate(&mut self, points: usize, continua: usize) {
-        self.points.truncate(points);
-        self.continua.truncate(continua);
+    fn is_in_continuum(&self, cell: &[usize]) -> bool {
+        self.continua.iter().any(|flat| touches(cell, &flat.support))
     }
 
-    pub(super) fn counts(&self) -> (usize, usize) {
-        (self.points.len(), self.continua.len())
-    }
-
-    /// The isolated solutions by their rates, without those that lie on a continuum, and the continua.
+    /// The isolated solutions by their rates, and the continua.
     pub(super) fn finish(self) -> (Vec<Point>, Vec<Flat>) {
-        let Self { mut points, continua, .. } = self;
-        points.retain(|point| is_uncontested(point) || !continua.iter().any(|flat| flat.contains(point)));
+        let mut points = self.interior;
+        points.extend(self.at_kinks.into_values());
         points.sort_by(|p, q| {
             let order = |(a, b): (&f64, &f64)| a.total_cmp(b);
-            p.x.iter().zip(&q.x).map(order).find(|o| o.is_ne()).unwrap_or(std::cmp::Ordering::Equal)
+            let rates = p.x.iter().zip(&q.x).map(order).find(|o| o.is_ne());
+            // Different solutions may have rates that round to the same numbers.
+            rates.unwrap_or_else(|| p.cell.cmp(&q.cell))
         });
-        (points, continua)
-    }
-}
-
-/// Whether no other support can have the same solution.
-pub(super) fn is_uncontested(point: &Point) -> bool {
-    point.cell.iter().all(|&cell| is_interior(cell))
-}
-
-/// Whether two solutions in the same cells are one. Those that both satisfy the equations to rounding are not if a drive
-/// of one is at a kink and that of the other is near it.
-fn is_same(p: &Point, q: &Point) -> bool {
-    match (&p.exact_cell, &q.exact_cell) {
-        (Some(p), Some(q)) => p == q,
-        _ => true,
-    }
-}
-
-impl Flat {
-    /// Whether an isolated solution lies on this line: a solution in all of the line's pieces, ends included, solves its system.
-    fn contains(&self, point: &Point) -> bool {
-        let Flat::Line { support, .. } = self else { return false };
-        let cells = point.exact_cell.as_ref().unwrap_or(&point.cell);
-        cells.iter().zip(support).all(|(&cell, &piece)| touches(cell, piece))
+        (points, self.continua)
     }
 }

@@ -2,18 +2,24 @@
 //!
 //! On a *support*, a choice of one linear piece for each neuron, the equilibria solve one linear system. The search
 //! assigns pieces neuron by neuron and eliminates each rate as its piece is known, so that the drives stay affine in
-//! the rates that are left; interval bounds on them cut off branches without equilibria. What is left at the end of a
-//! branch is solved afresh, in the units of the problem: no number is small but beside the terms that it is the sum of. For
-//! ReLU the problem is the linear complementarity problem `LCP(I - W, -u)` (theory 2.4), and supports are sets of active
+//! the rates that are left; interval bounds on them cut off branches without equilibria. At the end of a branch the bounds on
+//! the drives decide where they are clear. What they leave open, a drive near a kink or a system near a singular one, is
+//! decided in exact arithmetic: floating-point numbers are rational, and so is all that follows from them. Nothing depends on a
+//! tolerance, and so nothing on units or on the order of the neurons. For ReLU the problem is the linear complementarity problem `LCP(I - W, -u)` (theory 2.4), and supports are sets of active
 //! neurons.
 
+mod branch;
+mod cone;
+mod continuum;
+mod dyadic;
+mod echelon;
 mod elimination;
+mod exact;
 mod gather;
-mod line;
 mod nash;
 mod pieces;
 mod problem;
-mod residue;
+mod room;
 mod search;
 mod support;
 
@@ -27,10 +33,13 @@ use crate::network::{Circuit, FiringRateNetwork, HopfieldNetwork};
 use crate::stability::local::{Linearisation, Tendency, fits_densely};
 
 use super::Form;
+pub use continuum::Continuum;
+use dyadic::Dyadic;
 use pieces::Piece;
 use problem::Problem;
+use room::Room;
 use search::Limits;
-use support::{Flat, Point, is_interior};
+use support::{Point, is_interior};
 
 /// Looks for all equilibria of a network whose activations are all piecewise linear; made by
 /// [`FiringRateNetwork::all_equilibria`] and [`HopfieldNetwork::all_equilibria`].
@@ -57,7 +66,8 @@ pub struct Enumeration<'a, A: Scalar> {
     form: Form,
     max_equilibria: usize,
     max_branches: u64,
-    tolerance: f64,
+    max_exact_supports: u64,
+    max_memory: u64,
 }
 
 /// All equilibria of a piecewise-linear network, as far as the limits allowed.
@@ -71,14 +81,15 @@ pub struct Enumeration<'a, A: Scalar> {
 pub struct EquilibriumSet<A> {
     /// The isolated equilibria, ordered by their rates.
     pub equilibria: Vec<IsolatedEquilibrium<A>>,
-    /// Supports with a whole continuum of equilibria: `I - Lambda W` is singular there.
+    /// Equilibria that are not isolated, where `I - Lambda W` is singular.
     pub continua: Vec<Continuum<A>>,
     /// Whether no equilibrium can have been missed: no limit ended the search, and no support is unresolved.
     pub complete: bool,
     /// The limit that ended the search, if one did.
     pub ended_by: Option<SearchLimit>,
-    /// Supports whose linear system is so close to singular that it could not be solved: an equilibrium there may have
-    /// been missed.
+    /// Supports that were not decided, so that an equilibrium there may have been missed: those that rounding errors leave open
+    /// after [`Enumeration::max_exact_supports`] others, that would take some seconds of exact arithmetic each, whose equilibria
+    /// make a polyhedron of hundreds of corners, or whose equilibria overflow.
     pub unresolved: u64,
     /// Branches of the search that were looked at; without pruning there are as many as supports.
     pub branches: u64,
@@ -93,6 +104,8 @@ pub enum SearchLimit {
     Equilibria,
     /// [`Enumeration::max_branches`].
     Branches,
+    /// [`Enumeration::max_memory`].
+    Memory,
 }
 
 /// One equilibrium of a piecewise-linear network.
@@ -123,40 +136,6 @@ impl<A: Scalar> fmt::Display for IsolatedEquilibrium<A> {
         let nash = if self.is_nash { "Nash" } else { "not Nash" };
         write!(f, "rates {:.6}: {}, {nash}", self.rates, self.local)
     }
-}
-
-/// A support on which the equilibria are not isolated.
-#[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(
-    feature = "serde",
-    serde(bound(serialize = "A: Scalar + serde::Serialize", deserialize = "A: Scalar + serde::Deserialize<'de>"))
-)]
-#[non_exhaustive]
-pub enum Continuum<A> {
-    /// The equilibria `base + t direction` for all `t` in `[lower, upper]`: rates, or potentials for a Hopfield network.
-    Line {
-        /// One of them, shape `[n]`: the state at an end, if there is one, at which `t` is 0.
-        base: Array1<A>,
-        /// The direction, of largest entry 1, shape `[n]`.
-        direction: Array1<A>,
-        /// Smallest `t`, or `-inf`.
-        #[cfg_attr(feature = "serde", serde(with = "crate::extended"))]
-        lower: A,
-        /// Largest `t`, or `inf`.
-        #[cfg_attr(feature = "serde", serde(with = "crate::extended"))]
-        upper: A,
-        /// For each neuron the piece of its activation, counted from the left.
-        support: Vec<usize>,
-    },
-    /// The support's linear system has a space of solutions of this dimension, above 1. Bounds on the drives do not
-    /// rule it out, but whether it holds equilibria has not been decided.
-    Undecided {
-        /// The dimension.
-        dimension: usize,
-        /// For each neuron the piece of its activation, counted from the left.
-        support: Vec<usize>,
-    },
 }
 
 impl<A: Scalar> FiringRateNetwork<A> {
@@ -194,7 +173,14 @@ impl<A: Scalar> HopfieldNetwork<A> {
 
 impl<'a, A: Scalar> Enumeration<'a, A> {
     fn new(circuit: &'a Circuit<A>, form: Form) -> Self {
-        Self { circuit, form, max_equilibria: 10_000, max_branches: 50_000_000, tolerance: 1e-9 }
+        Self {
+            circuit,
+            form,
+            max_equilibria: 10_000,
+            max_branches: 50_000_000,
+            max_exact_supports: 1_000_000,
+            max_memory: 2 << 30,
+        }
     }
 
     /// The largest number of equilibria and continua to report, at least 1; 10,000 if not given. The search ends at the first
@@ -210,11 +196,18 @@ impl<'a, A: Scalar> Enumeration<'a, A> {
         self
     }
 
-    /// How far a drive may lie outside its piece, relative to the sizes of the terms that make it up, and within twice that it
-    /// counts as at a kink; in `(0, 1e-3]`, `1e-9` if not given. What nearly solves the equations in this sense is left out where an
-    /// equilibrium that solves them to rounding has its drives at the same kinks and in the same pieces. All arithmetic is in `f64`.
-    pub fn tolerance(mut self, tolerance: f64) -> Self {
-        self.tolerance = tolerance;
+    /// The largest number of supports to decide in exact arithmetic; a million if not given, which takes minutes for 20
+    /// neurons. Few networks need any of it: those with drives exactly or nearly at a kink, or with supports that are singular
+    /// or nearly so. Supports beyond are counted as [`unresolved`](EquilibriumSet::unresolved), and the search goes on.
+    pub fn max_exact_supports(mut self, supports: u64) -> Self {
+        self.max_exact_supports = supports;
+        self
+    }
+
+    /// About the most memory to take, in bytes; 2 GiB if not given. `n` neurons need at least `264 n^2` bytes and some more. The
+    /// search ends where the branches that wait, or what has been found, would take more.
+    pub fn max_memory(mut self, bytes: u64) -> Self {
+        self.max_memory = bytes;
         self
     }
 
@@ -223,20 +216,31 @@ impl<'a, A: Scalar> Enumeration<'a, A> {
     /// # Errors
     /// An activation that is not piecewise linear, or whose
     /// [`linear_pieces`](crate::activation::ActivationCost::linear_pieces) are not in order, leave gaps, have a slope that is
-    /// negative or not finite, or disagree with its function; more than 20,000 neurons; options that are not allowed; no convergence of
-    /// an eigenvalue decomposition.
+    /// negative or not finite, or disagree with its function; more neurons than [`max_memory`](Self::max_memory) allows; options
+    /// that are not allowed; no convergence of an eigenvalue decomposition.
     pub fn find(self) -> Result<EquilibriumSet<A>> {
         self.check()?;
         let circuit = self.circuit;
         let n = circuit.len();
         fits_densely(n, "the search for all equilibria")?;
+        let room = Room::new(n, self.max_memory).map_err(|least| {
+            Error::invalid("max_memory", self.max_memory, format!("at least {least} bytes for {n} neurons"))
+        })?;
+        let (pieces, intercepts) = self.pieces()?;
         let problem = Problem {
             weights: circuit.weights.to_dense().mapv(|w| w.to_double()),
             input: circuit.input.iter().map(|u| u.to_double()).collect(),
-            pieces: self.pieces()?,
-            tolerance: self.tolerance,
+            pieces,
+            intercepts,
+            largest: A::max_value().to_double(),
         };
-        let found = search::run(&problem, Limits { solutions: self.max_equilibria, branches: self.max_branches });
+        let limits = Limits {
+            solutions: self.max_equilibria,
+            branches: self.max_branches,
+            exact: self.max_exact_supports,
+            room,
+        };
+        let found = search::run(&problem, limits);
         let (points, continua) = found.solutions.finish();
         let describe = |point: Point| self.describe(&problem, point);
         #[cfg(feature = "rayon")]
@@ -248,7 +252,7 @@ impl<'a, A: Scalar> Enumeration<'a, A> {
         let equilibria = points.into_iter().map(describe).collect::<Result<_>>()?;
         Ok(EquilibriumSet {
             equilibria,
-            continua: continua.into_iter().map(|flat| self.convert(&problem, flat)).collect(),
+            continua: continua.into_iter().map(|flat| flat.convert(&problem, self.form)).collect(),
             complete: found.ended_by.is_none() && found.unresolved == 0,
             ended_by: found.ended_by,
             unresolved: found.unresolved,
@@ -256,10 +260,10 @@ impl<'a, A: Scalar> Enumeration<'a, A> {
         })
     }
 
-    /// The pieces of each neuron's activation; those of a population are checked once.
-    fn pieces(&self) -> Result<Vec<Vec<Piece>>> {
+    /// The pieces of each neuron's activation, and their unrounded intercepts; those of a population are checked once.
+    fn pieces(&self) -> Result<(Vec<Vec<Piece>>, Vec<Vec<Dyadic>>)> {
         let circuit = self.circuit;
-        let mut of_population: Vec<Option<Vec<Piece>>> = vec![None; circuit.populations.len()];
+        let mut of_population: Vec<Option<(Vec<Piece>, Vec<Dyadic>)>> = vec![None; circuit.populations.len()];
         let of_neuron = |i: usize| {
             let known = &mut of_population[circuit.population_of[i] as usize];
             match known {
@@ -294,36 +298,12 @@ impl<'a, A: Scalar> Enumeration<'a, A> {
         Ok(IsolatedEquilibrium { state, rates, drive, support: point.support, at_kink, local, is_nash })
     }
 
-    fn convert(&self, problem: &Problem, flat: Flat) -> Continuum<A> {
-        match flat {
-            Flat::Undecided { dimension, support } => Continuum::Undecided { dimension, support },
-            Flat::Line { line, support } => {
-                let line = match self.form {
-                    Form::FiringRate => line,
-                    Form::Hopfield => line.of_potentials(problem, &support),
-                };
-                let ranges: Vec<(f64, f64)> = support
-                    .iter()
-                    .zip(&problem.pieces)
-                    .map(|(&p, pieces)| match self.form {
-                        Form::FiringRate => pieces[p].range(),
-                        Form::Hopfield => (pieces[p].lower, pieces[p].upper),
-                    })
-                    .collect();
-                line.convert(&ranges, support)
-            }
-        }
-    }
-
     fn check(&self) -> Result<()> {
         if self.max_equilibria == 0 {
             return Err(Error::invalid("max_equilibria", 0, "at least 1"));
         }
         if self.max_branches == 0 {
             return Err(Error::invalid("max_branches", 0, "at least 1"));
-        }
-        if !(self.tolerance > 0.0 && self.tolerance <= 1e-3) {
-            return Err(Error::invalid("tolerance", self.tolerance, "numbers in (0, 1e-3]"));
         }
         Ok(())
     }
@@ -366,6 +346,7 @@ impl<A: Scalar> fmt::Display for EquilibriumSet<A> {
             None => "all supports searched",
             Some(SearchLimit::Equilibria) => "not all supports searched: the limit on equilibria was reached",
             Some(SearchLimit::Branches) => "not all supports searched: the limit on branches was reached",
+            Some(SearchLimit::Memory) => "not all supports searched: the limit on memory was reached",
         })?;
         match self.unresolved {
             0 => Ok(()),

@@ -1,5 +1,6 @@
 //! The linear pieces of the activations, in double precision, and their one validation.
 
+use super::dyadic::Dyadic;
 use crate::Scalar;
 use crate::activation::{ActivationCost, LinearPiece};
 use crate::error::{Error, Result};
@@ -14,20 +15,28 @@ pub(super) struct Piece {
 }
 
 impl Piece {
-    /// The pieces of a neuron's activation.
+    /// The pieces of a neuron's activation, with their unrounded intercepts: those that make the pieces meet exactly, the first
+    /// one being as given.
     ///
     /// # Errors
     /// An activation that is not piecewise linear, or pieces that are not those of a continuous, nondecreasing function on
     /// the whole line that agrees with the activation.
-    pub(super) fn all_of<A: Scalar>(activation: &dyn ActivationCost<A>, neuron: usize) -> Result<Vec<Self>> {
+    pub(super) fn all_of<A: Scalar>(
+        activation: &dyn ActivationCost<A>,
+        neuron: usize,
+    ) -> Result<(Vec<Self>, Vec<Dyadic>)> {
         let argument = format!("activation of neuron {neuron}");
         let Some(pieces) = activation.linear_pieces() else {
             return Err(Error::invalid(argument, activation.name(), "piecewise-linear activations"));
         };
-        let pieces: Vec<Self> = pieces.iter().map(Self::new).collect();
+        let mut pieces: Vec<Self> = pieces.iter().map(Self::new).collect();
         let flaw = flaw_of_order(&pieces).or_else(|| flaw_of_values(activation, &pieces));
         match flaw {
-            None => Ok(pieces),
+            None => {
+                let intercepts = chained(&pieces);
+                pieces.iter_mut().zip(&intercepts).for_each(|(piece, exact)| piece.intercept = exact.nearest());
+                Ok((pieces, intercepts))
+            }
             Some(flaw) => Err(Error::invalid(
                 argument,
                 format!("{}, whose linear_pieces() {flaw}", activation.name()),
@@ -63,6 +72,16 @@ impl Piece {
         let (low, high) = self.range();
         (low - error(self.lower), high + error(self.upper))
     }
+}
+
+/// The intercepts with which each piece begins where the one before it ends.
+fn chained(pieces: &[Piece]) -> Vec<Dyadic> {
+    let mut intercepts = vec![Dyadic::of(pieces[0].intercept)];
+    for (k, pair) in pieces.windows(2).enumerate() {
+        let change = Dyadic::of(pair[0].slope).minus(&Dyadic::of(pair[1].slope));
+        intercepts.push(intercepts[k].plus(&change.times(&Dyadic::of(pair[1].lower))));
+    }
+    intercepts
 }
 
 fn flaw_of_order(pieces: &[Piece]) -> Option<String> {

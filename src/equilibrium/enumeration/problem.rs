@@ -2,6 +2,7 @@
 
 use ndarray::Array2;
 
+use super::dyadic::Dyadic;
 use super::pieces::Piece;
 
 /// What the search works on.
@@ -9,8 +10,10 @@ pub(super) struct Problem {
     pub(super) weights: Array2<f64>,
     pub(super) input: Vec<f64>,
     pub(super) pieces: Vec<Vec<Piece>>,
-    /// Relative to the sizes of the terms of a drive; there is no absolute one, so that nothing depends on units.
-    pub(super) tolerance: f64,
+    /// The intercepts of the pieces, unrounded.
+    pub(super) intercepts: Vec<Vec<Dyadic>>,
+    /// The largest number that the network's type has.
+    pub(super) largest: f64,
 }
 
 impl Problem {

@@ -1,12 +1,19 @@
-//! The equilibria on one support: a linear system, solved with its rank.
+//! What a support holds: nothing, a point, or a polyhedron.
+
+use std::cmp::Ordering;
 
 use ndarray::Array2;
 
 use super::elimination::Eliminated;
-use super::line::Line;
 use super::pieces::Piece;
 use super::problem::{Problem, Sum};
-use super::residue::{Residue, is_inconsistent};
+
+/// The rates and drives of all neurons, or a direction in which they change.
+#[derive(Debug, Clone)]
+pub(super) struct State {
+    pub(super) x: Vec<f64>,
+    pub(super) z: Vec<f64>,
+}
 
 /// An isolated solution.
 #[derive(Debug, Clone)]
@@ -14,17 +21,25 @@ pub(super) struct Point {
     pub(super) x: Vec<f64>,
     pub(super) z: Vec<f64>,
     pub(super) support: Vec<usize>,
-    /// Where each drive lies to within the tolerance.
+    /// Where each drive lies.
     pub(super) cell: Vec<usize>,
-    /// The same to within rounding; `None` if a drive is outside its piece by more than rounding.
-    pub(super) exact_cell: Option<Vec<usize>>,
 }
 
 /// Solutions that are not isolated.
 #[derive(Debug, Clone)]
-pub(super) enum Flat {
-    Line { line: Line, support: Vec<usize> },
-    Undecided { dimension: usize, support: Vec<usize> },
+pub(super) struct Flat {
+    pub(super) shape: Shape,
+    pub(super) support: Vec<usize>,
+    /// Where each drive lies but on the rim.
+    pub(super) cell: Vec<usize>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Shape {
+    /// `base + t span`, `t` in `[lower, upper]`, the base being an end if there is one.
+    Line { base: State, span: State, lower: f64, upper: f64 },
+    /// The convex hull of the vertices plus all nonnegative multiples of the rays.
+    Polyhedron { dimension: usize, vertices: Vec<State>, rays: Vec<State> },
 }
 
 /// What one support holds.
@@ -32,7 +47,7 @@ pub(super) enum Flat {
 pub(super) enum Found {
     Point(Point),
     Flat(Flat),
-    /// The system is singular to working precision, so that a solution may have been missed.
+    /// It was not decided.
     Unresolved,
 }
 
@@ -41,14 +56,36 @@ pub(super) fn is_interior(cell: usize) -> bool {
     cell % 2 == 1
 }
 
-/// Whether a cell belongs to a piece, ends included.
-pub(super) fn touches(cell: usize, piece: usize) -> bool {
-    (2 * piece..=2 * piece + 2).contains(&cell)
+/// Whether all drives are away from the ends of their pieces, so that no other support has the same solutions.
+pub(super) fn is_uncontested(cell: &[usize]) -> bool {
+    cell.iter().all(|&cell| is_interior(cell))
+}
+
+/// Whether the cells belong to the pieces, ends included.
+pub(super) fn touches(cell: &[usize], support: &[usize]) -> bool {
+    cell.iter().zip(support).all(|(&cell, &piece)| (2 * piece..=2 * piece + 2).contains(&cell))
+}
+
+impl State {
+    pub(super) fn order(&self, other: &Self) -> Ordering {
+        let order = |(a, b): (&f64, &f64)| a.total_cmp(b);
+        self.x.iter().zip(&other.x).map(order).find(|o| o.is_ne()).unwrap_or(Ordering::Equal)
+    }
+
+    /// The rates kept within their pieces' ranges, which rounding may have left.
+    pub(super) fn within(mut self, pieces: &[Vec<Piece>], support: &[usize]) -> Self {
+        for ((x, pieces), &p) in self.x.iter_mut().zip(pieces).zip(support) {
+            let (low, high) = pieces[p].range();
+            *x = x.max(low).min(high);
+        }
+        self
+    }
 }
 
 impl Problem {
-    /// Solves `x = S (W x + u) + c` on the support and keeps what lies within its pieces.
-    pub(super) fn solve(&self, support: &[usize]) -> Option<Found> {
+    /// The point of a support of which it is known that its system is regular and in which cells the drives of its solution
+    /// lie, the drives themselves being known roughly; `None` if it cannot be computed well.
+    pub(super) fn locate(&self, support: &[usize], cell: Vec<usize>, rough: &[(f64, f64)]) -> Option<Point> {
         let pieces: Vec<Piece> = support.iter().zip(&self.pieces).map(|(&p, pieces)| pieces[p]).collect();
         // The rates of flat pieces are known.
         let active: Vec<usize> = (0..self.len()).filter(|&i| pieces[i].slope != 0.0).collect();
@@ -56,14 +93,27 @@ impl Problem {
         let matrix = Array2::from_shape_fn((active.len(), active.len()), |(k, l)| {
             f64::from(u8::from(k == l)) - pieces[active[k]].slope * self.weights[[active[k], active[l]]]
         });
-        let system = Eliminated::new(matrix);
-        if !system.is_regular() {
-            return self.solve_singular(support, &pieces, &active, &system, x);
-        }
+        let system = Eliminated::new(matrix)?;
         if !self.refine(&pieces, &active, &system, &mut x) {
-            return Some(Found::Unresolved);
+            return None;
         }
-        self.place(support, &pieces, x).map(Found::Point)
+        let mut z = Vec::with_capacity(x.len());
+        for (i, piece) in pieces.iter().enumerate() {
+            let drive = self.drive(i, &x).value();
+            let (expected, error) = rough[i];
+            let is_near = (drive - expected).abs() <= error + self.rounding(self.size_of_drive(i, &x));
+            let is_inside = piece.lower < drive && drive < piece.upper;
+            match is_interior(cell[i]) {
+                true if is_near && is_inside => z.push(drive),
+                false if is_near => z.push(expected),
+                _ => return None,
+            }
+        }
+        if x.iter().chain(&z).any(|v| v.is_nan() || v.abs() > self.largest) {
+            return None;
+        }
+        let State { x, z } = State { x, z }.within(&self.pieces, support);
+        Some(Point { x, z, support: support.to_vec(), cell })
     }
 
     /// What is missing to `x_i = s_i z_i + c_i` on the active neurons, without cancellation.
@@ -87,7 +137,7 @@ impl Problem {
         const MOST: usize = 60;
         let mut before = f64::INFINITY;
         for _ in 0..MOST {
-            let Some(step) = system.particular(&self.defect(pieces, active, x), f64::INFINITY) else { return false };
+            let step = system.solve(&self.defect(pieces, active, x));
             let size = system.norm(&step);
             if !size.is_finite() || size > 0.5 * before {
                 // No further progress: rounding errors only, or a matrix that is as good as singular.
@@ -102,141 +152,5 @@ impl Problem {
         }
         let reached: Vec<f64> = active.iter().map(|&i| x[i]).collect();
         before <= 1e-12 * system.norm(&reached)
-    }
-
-    /// The point of these rates, if its drives are within the pieces to the tolerance.
-    fn place(&self, support: &[usize], pieces: &[Piece], mut x: Vec<f64>) -> Option<Point> {
-        let n = self.len();
-        let z: Vec<f64> = (0..n).map(|i| self.drive(i, &x).value()).collect();
-        let sizes: Vec<f64> = (0..n).map(|i| self.size_of_drive(i, &x)).collect();
-        let outside = |i: usize| (pieces[i].lower - z[i]).max(z[i] - pieces[i].upper);
-        if !(0..n).all(|i| outside(i) <= self.tolerance * sizes[i]) {
-            return None;
-        }
-        // Twice what may lie outside, so that a solution that two supports share is seen at the kink from both.
-        let cells = |slack: &dyn Fn(f64) -> f64| -> Vec<usize> {
-            (0..n)
-                .map(|i| {
-                    let (below, above) = (z[i] - pieces[i].lower, pieces[i].upper - z[i]);
-                    let band = 2.0 * slack(sizes[i]);
-                    match (below <= band, above <= band) {
-                        (true, _) if below <= above => 2 * support[i],
-                        (_, true) => 2 * support[i] + 2,
-                        (true, _) => 2 * support[i],
-                        _ => 2 * support[i] + 1,
-                    }
-                })
-                .collect()
-        };
-        let exact = (0..n).all(|i| outside(i) <= self.rounding(sizes[i]));
-        let cell = cells(&|size| self.tolerance * size);
-        let exact_cell = exact.then(|| cells(&|size| self.rounding(size)));
-        // The rates are kept within their pieces' ranges, which rounding may have left.
-        for (x, piece) in x.iter_mut().zip(pieces) {
-            let (low, high) = piece.range();
-            *x = x.max(low).min(high);
-        }
-        Some(Point { x, z, support: support.to_vec(), cell, exact_cell })
-    }
-
-    fn solve_singular(
-        &self,
-        support: &[usize],
-        pieces: &[Piece],
-        active: &[usize],
-        system: &Eliminated,
-        mut x: Vec<f64>,
-    ) -> Option<Found> {
-        let Some(solution) = system.particular(&self.defect(pieces, active, &x), self.tolerance) else {
-            let none = is_inconsistent(self.residues(pieces, active));
-            return (!none).then_some(Found::Unresolved);
-        };
-        active.iter().zip(solution).for_each(|(&i, s)| x[i] += s);
-        if let Some(correction) = system.particular(&self.defect(pieces, active, &x), f64::INFINITY) {
-            active.iter().zip(correction).for_each(|(&i, s)| x[i] += s);
-        }
-        let mut directions = system.null_space();
-        match directions.pop() {
-            Some(on_active) if directions.is_empty() => {
-                let mut direction = vec![0.0; self.len()];
-                active.iter().zip(on_active).for_each(|(&i, d)| direction[i] = d);
-                self.cut(support, pieces, x, direction)
-            }
-            _ => {
-                let dimension = directions.len() + 1;
-                Some(Found::Flat(Flat::Undecided { dimension, support: support.to_vec() }))
-            }
-        }
-    }
-
-    /// The part of a line of solutions on which the drives are within their pieces.
-    fn cut(&self, support: &[usize], pieces: &[Piece], mut x: Vec<f64>, direction: Vec<f64>) -> Option<Found> {
-        // The true ends, and those that the tolerance allows.
-        let (mut lower, mut upper) = (f64::NEG_INFINITY, f64::INFINITY);
-        let (mut least, mut most) = (lower, upper);
-        for (i, piece) in pieces.iter().enumerate() {
-            let z = self.drive(i, &x).value();
-            let slack = self.tolerance * self.size_of_drive(i, &x);
-            let mut push = Sum::default();
-            self.weights.row(i).iter().zip(&direction).for_each(|(w, d)| push.add_product(*w, *d));
-            let size: f64 = self.weights.row(i).iter().zip(&direction).map(|(w, d)| (w * d).abs()).sum();
-            let push = push.value();
-            let (low, high) = (piece.lower - z, piece.upper - z);
-            if push.abs() <= self.rounding(size) {
-                if low > slack || high < -slack {
-                    return None;
-                }
-                continue;
-            }
-            let between = |low: f64, high: f64| {
-                let (a, b) = (low / push, high / push);
-                (a.min(b), a.max(b))
-            };
-            let (from, to) = between(low, high);
-            let (from_loosely, to_loosely) = between(low - slack, high + slack);
-            (lower, upper) = (lower.max(from), upper.min(to));
-            (least, most) = (least.max(from_loosely), most.min(to_loosely));
-        }
-        if least > most {
-            return None;
-        }
-        let along = |t: f64| -> Vec<f64> { x.iter().zip(&direction).map(|(x, d)| x + t * d).collect() };
-        let extent = lower.abs().max(upper.abs());
-        if upper <= lower || extent.is_finite() && upper - lower <= 64.0 * f64::EPSILON * extent {
-            // Nothing is left of the line but rounding.
-            return self.place(support, pieces, along(0.5 * (lower + upper))).map(Found::Point);
-        }
-        // The line begins at one of its ends, so that the state there is free of rounding.
-        let start = match (lower.is_finite(), upper.is_finite()) {
-            (true, _) => lower,
-            (false, true) => upper,
-            (false, false) => 0.0,
-        };
-        x = along(start);
-        for (x, piece) in x.iter_mut().zip(pieces) {
-            let (low, high) = piece.range();
-            *x = x.max(low).min(high);
-        }
-        let line = Line::new(x, direction, (lower - start, upper - start));
-        Some(Found::Flat(Flat::Line { line, support: support.to_vec() }))
-    }
-
-    /// The augmented system of the active neurons in exact arithmetic.
-    fn residues(&self, pieces: &[Piece], active: &[usize]) -> Vec<Vec<Residue>> {
-        let known = |i: usize| {
-            let flat = (0..self.len()).filter(|&j| pieces[j].slope == 0.0);
-            let term = |j: usize| Residue::of(self.weights[[i, j]]).times(Residue::of(pieces[j].intercept));
-            flat.fold(Residue::of(self.input[i]), |sum, j| sum.plus(term(j)))
-        };
-        let row = |&i: &usize| {
-            let slope = Residue::of(pieces[i].slope);
-            let rhs = Residue::of(pieces[i].intercept).plus(slope.times(known(i)));
-            let entry = |&j: &usize| {
-                let one = if i == j { Residue::ONE } else { Residue::ZERO };
-                one.minus(slope.times(Residue::of(self.weights[[i, j]])))
-            };
-            active.iter().map(entry).chain([rhs]).collect()
-        };
-        active.iter().map(row).collect()
     }
 }
