@@ -18,6 +18,9 @@ const MOST_WORK: u128 = 1 << 32;
 /// The most corners and rays of one polyhedron, also on the way to it.
 const MOST_GENERATORS: usize = 512;
 
+/// A linear system that would take more than [`MOST_WORK`].
+struct TooMuchWork;
+
 /// The solutions of a support's linear system. Rates and drives are linear in `(1, t)`, the parameters `t` being the rates that
 /// the system leaves open; all of it times a positive integer.
 struct Solutions {
@@ -29,7 +32,7 @@ struct Solutions {
 impl Problem {
     /// Decides the support: `None` if it has no equilibrium.
     pub(super) fn decide(&self, support: &[usize]) -> Option<Found> {
-        let Some(solutions) = self.solutions(support) else { return Some(Found::Unresolved) };
+        let Ok(solutions) = self.solutions(support) else { return Some(Found::Unresolved) };
         let solutions = solutions?;
         let homogeneous = solutions.rates.first().map_or(1, Vec::len);
         // The first coordinate is the 1 of `(1, t)`.
@@ -63,8 +66,8 @@ impl Problem {
         Some(self.describe_exactly(support, cell, &solutions, &cone))
     }
 
-    /// The solutions of a support's linear system: `None` if that is too much work, `Some(None)` if there are none.
-    fn solutions(&self, support: &[usize]) -> Option<Option<Solutions>> {
+    /// The solutions of a support's linear system, if there are any.
+    fn solutions(&self, support: &[usize]) -> Result<Option<Solutions>, TooMuchWork> {
         let n = self.len();
         let slopes: Vec<Dyadic> = support.iter().zip(&self.pieces).map(|(&p, all)| Dyadic::of(all[p].slope)).collect();
         let intercept = |i: usize| &self.intercepts[i][support[i]];
@@ -93,11 +96,11 @@ impl Problem {
         let bits = rows.iter().flatten().map(BigInt::bits).max().unwrap_or(0);
         let words = u128::from(bits) * m as u128 / 64 + 1;
         if (m as u128).pow(3) * words * words > MOST_WORK {
-            return None;
+            return Err(TooMuchWork);
         }
         let system = Echelon::new(rows, m);
         if system.rows[system.rank()..].iter().any(|row| !row[m].is_zero()) {
-            return Some(None);
+            return Ok(None);
         }
         let free: Vec<usize> = (0..m).filter(|k| !system.pivots.contains(k)).collect();
         let sign = BigInt::from(if system.denominator.is_negative() { -1 } else { 1 });
@@ -130,7 +133,7 @@ impl Problem {
                 drive
             })
             .collect();
-        Some(Some(Solutions { scale, rates, drives }))
+        Ok(Some(Solutions { scale, rates, drives }))
     }
 
     /// The polyhedron of these generators, in numbers; unresolved if they are too large for the network's.

@@ -278,18 +278,16 @@ impl<'a> Part<'a> {
                     break;
                 }
             }
-            if cell.len() == support.len() {
-                if let Some(point) = self.problem.locate(&support, cell, &drives) {
-                    self.keep(Found::Point(point), false);
-                    return;
-                }
+            let is_clear = cell.len() == support.len();
+            if is_clear && let Some(point) = self.problem.locate(&support, cell, &drives) {
+                self.keep(Found::Point(point), false);
+                return;
             }
         }
         self.work.exact += 1;
-        if self.sum(|work| &work.exact) + self.work.exact <= self.limits.exact {
-            if let Some(found) = self.problem.decide(&support) {
-                self.keep(found, true);
-            }
+        let is_allowed = self.sum(|work| &work.exact) + self.work.exact <= self.limits.exact;
+        if is_allowed && let Some(found) = self.problem.decide(&support) {
+            self.keep(found, true);
         }
     }
 
