@@ -120,9 +120,7 @@ impl Complementarity {
                 rows.push(vec![Q::from(1); n + 1]);
             }
             if let Solution::One(x) = solve(rows, n) {
-                if self.is_feasible(&x, with_input) {
-                    all.insert(x);
-                }
+                all.extend(self.is_feasible(&x, with_input).then_some(x));
             }
         }
         all
@@ -403,8 +401,11 @@ fn network(w: &Array2<f64>, u: &Array1<f64>, limits: Option<&[f64]>) -> FiringRa
     .unwrap()
 }
 
+/// Kinks and Nash of each equilibrium, the dimensions of the continua, and whether all is known.
+type Flags = (Vec<(Vec<usize>, bool)>, Vec<usize>, bool, u64);
+
 /// What may depend neither on units nor on the order of the neurons, for each equilibrium with its kinks in their new places.
-fn flags(all: &EquilibriumSet<f64>, place: &[usize]) -> (Vec<(Vec<usize>, bool)>, Vec<usize>, bool, u64) {
+fn flags(all: &EquilibriumSet<f64>, place: &[usize]) -> Flags {
     let moved = |kinks: &[usize]| -> Vec<usize> {
         let moved: BTreeSet<usize> = kinks.iter().map(|&i| place[i]).collect();
         moved.into_iter().collect()

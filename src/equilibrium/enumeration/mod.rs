@@ -226,7 +226,7 @@ impl<'a, A: Scalar> Enumeration<'a, A> {
         let room = Room::new(n, self.max_memory).map_err(|least| {
             Error::invalid("max_memory", self.max_memory, format!("at least {least} bytes for {n} neurons"))
         })?;
-        let (pieces, intercepts) = self.pieces()?;
+        let (pieces, intercepts) = self.pieces()?.into_iter().unzip();
         let problem = Problem {
             weights: circuit.weights.to_dense().mapv(|w| w.to_double()),
             input: circuit.input.iter().map(|u| u.to_double()).collect(),
@@ -261,7 +261,7 @@ impl<'a, A: Scalar> Enumeration<'a, A> {
     }
 
     /// The pieces of each neuron's activation, and their unrounded intercepts; those of a population are checked once.
-    fn pieces(&self) -> Result<(Vec<Vec<Piece>>, Vec<Vec<Dyadic>>)> {
+    fn pieces(&self) -> Result<Vec<(Vec<Piece>, Vec<Dyadic>)>> {
         let circuit = self.circuit;
         let mut of_population: Vec<Option<(Vec<Piece>, Vec<Dyadic>)>> = vec![None; circuit.populations.len()];
         let of_neuron = |i: usize| {
