@@ -725,13 +725,11 @@ fn energies_of_closures_fall_for_ever_or_not() {
     assert_eq!(PowerLaw::new(1.001).unwrap().prox(1.0, 1.0005), f64::INFINITY);
     // sqrt(1 + |z|) - 1 grows more slowly than any line.
     let slow = || from_fn("slow", |z: f64| z.signum() * ((1.0 + z.abs()).sqrt() - 1.0));
+    // Psi'(s) = s^2 + 2 s for s >= 0, so that s^2 + (2 - w) s = |c| at the best response of the sign of c.
     for (w, c) in [(3.0f64, 1.0f64), (100.0, 0.0), (0.1, -4.0)] {
-        let response = respond(w, c, slow());
-        let s = response.rate().unwrap();
-        assert!((slow().activate(w * s + c) - s).abs() < 1e-9 * (1.0 + w), "{w} {c}: {response}");
-        let net = alone(w, c, slow());
-        let advantage = advantage(net.game(), 0, &array![s], response.energy(), 5);
-        assert!(advantage <= 1e-9, "{w} {c}: {response}, beaten by {advantage}");
+        let size = ((w - 2.0) + ((w - 2.0) * (w - 2.0) + 4.0 * c.abs()).sqrt()) / 2.0;
+        let s = respond(w, c, slow()).rate().unwrap();
+        assert!((s / size.copysign(c) - 1.0).abs() < 1e-9, "{w} {c}: {s}");
     }
 }
 

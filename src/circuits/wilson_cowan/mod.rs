@@ -293,7 +293,8 @@ impl<A: Scalar> WilsonCowanBuilder<A> {
     /// Checks everything once.
     ///
     /// # Errors
-    /// Weights that are negative or not finite, time constants that are not positive, inputs that are not finite.
+    /// Weights that are negative or not finite, time constants that are not positive, inputs that are not finite, activations
+    /// that samples show to decrease or to leave what they declare.
     pub fn build(self) -> Result<WilsonCowan<A>> {
         for (name, weight) in [("w_ee", self.w_ee), ("w_ei", self.w_ei), ("w_ie", self.w_ie), ("w_ii", self.w_ii)] {
             magnitude(name, weight)?;
