@@ -32,8 +32,8 @@ pub fn from_fn<A: Scalar, F: Fn(A) -> A + Send + Sync>(name: impl Into<String>, 
 }
 
 impl<A: Scalar, F> FromFn<A, F> {
-    /// Declares bounds on the slopes, which count as exact: certificates rest on them. `max` may be infinite. A network is not
-    /// built with an activation whose samples contradict them.
+    /// Declares bounds on the slopes, which count as exact: certificates rest on them. `max` may be infinite. A network
+    /// is not built with an activation whose samples contradict them.
     ///
     /// # Errors
     /// Unless `0 <= min <= max` and `max > 0`, `min` finite.

@@ -38,8 +38,8 @@ pub enum Tail<A> {
         /// The limit of `phi(z) - slope z`, which may be infinite.
         intercept: A,
     },
-    /// `Psi(x)/x^2` tends to 0, and `phi(z)/z` to infinity: with any positive self-weight the own energy of a neuron falls for
-    /// ever.
+    /// `Psi(x)/x^2` tends to 0, and `phi(z)/z` to infinity: with any positive self-weight the own energy of a neuron
+    /// falls for ever.
     Subquadratic,
     /// Not known.
     Unknown,

@@ -5,8 +5,9 @@
 //! `phi = (Psi')^{-1}` and `Psi* (z) = int_0^z phi` is the convex conjugate of `Psi` (theory 1.1, 1.2).
 //!
 //! The activations of theory 1.5 have all of this in closed form, accurate near cancellation and at the ends of their
-//! domains: relative errors in `f64` are below 1e-12 beyond what the arguments' own rounding causes. Your own activations
-//! need only their function ([`ActivationCost`], [`from_fn`]) or only their cost ([`CostFunction`], [`FromCost`]).
+//! domains: relative errors in `f64` are below 1e-12 beyond what the arguments' own rounding causes. Your own
+//! activations need only their function ([`ActivationCost`], [`from_fn`]) or only their cost ([`CostFunction`],
+//! [`FromCost`]).
 
 mod algebraic;
 mod arctan;
@@ -53,16 +54,16 @@ use crate::Scalar;
 /// An activation cost and everything that follows from it.
 ///
 /// An activation of your own needs a [`name`](Self::name) and [`activate`](Self::activate); every other method has a
-/// default that is computed from values of `activate`. A cost of your own goes through [`CostFunction`] and [`FromCost`],
-/// a closure through [`from_fn`].
+/// default that is computed from values of `activate`. A cost of your own goes through [`CostFunction`] and
+/// [`FromCost`], a closure through [`from_fn`].
 ///
 /// The methods on numbers never fail: NaN gives NaN, and an infinite value means what it says. The trait is object
 /// safe: a network holds one `Arc<dyn ActivationCost<A>>` per population and makes one virtual call per population and
 /// step.
 ///
 /// # Defaults
-/// They assume that `phi` is nondecreasing and continuous, defined for every finite input. Relative errors were measured
-/// on the smooth activations of this module in `f64`.
+/// They assume that `phi` is nondecreasing and continuous, defined for every finite input. Relative errors were
+/// measured on the smooth activations of this module in `f64`.
 ///
 /// | method | how | calls of `activate` | error |
 /// |---|---|---|---|
@@ -109,9 +110,9 @@ pub trait ActivationCost<A: Scalar>: Debug + Send + Sync {
         numeric::central_derivative(|y| self.activate(y), z, z.abs().max(A::one()) / A::of(4.0))
     }
 
-    /// `Psi'(x) = phi^{-1}(x)` for `x` in the range of `phi`; NaN outside the domain, infinite at an end that `phi` only
-    /// tends to. Where `phi^{-1}(x)` is an interval (a rate that a flat piece of `phi` attains), its element of least
-    /// magnitude.
+    /// `Psi'(x) = phi^{-1}(x)` for `x` in the range of `phi`; NaN outside the domain, infinite at an end that `phi`
+    /// only tends to. Where `phi^{-1}(x)` is an interval (a rate that a flat piece of `phi` attains), its element of
+    /// least magnitude.
     fn inverse(&self, x: A) -> A {
         numeric::least_source(|z| self.activate(z), self.domain(), x)
     }
@@ -163,9 +164,9 @@ pub trait ActivationCost<A: Scalar>: Debug + Send + Sync {
     /// response at all (theory 2.1).
     ///
     /// The default knows finite ends of the domain and the outermost [`linear_pieces`](Self::linear_pieces), if `phi`
-    /// follows them. Other tails are [`Tail::Unknown`], and are judged by the values of `phi` at the farthest drives that it has
-    /// finite values for: whether it is linear there to rounding, or grows faster than by a power of 1.0001, or else on which
-    /// side of the line in question it lies. A value that is not finite says nothing.
+    /// follows them. Other tails are [`Tail::Unknown`], and are judged by the values of `phi` at the farthest drives
+    /// that it has finite values for: whether it is linear there to rounding, or grows faster than by a power of
+    /// 1.0001, or else on which side of the line in question it lies. A value that is not finite says nothing.
     fn growth(&self) -> Growth<A> {
         growth::known(self)
     }
@@ -175,8 +176,8 @@ pub trait ActivationCost<A: Scalar>: Debug + Send + Sync {
         self.potential(x) - A::of(0.5) * x * x
     }
 
-    /// The proximal operator `argmin_s E_act(s) + (s - z)^2/(2 step)` for a positive, finite step; NaN for other steps. At
-    /// step 1 it is `phi` (theory 1.2).
+    /// The proximal operator `argmin_s E_act(s) + (s - z)^2/(2 step)` for a positive, finite step; NaN for other steps.
+    /// At step 1 it is `phi` (theory 1.2).
     ///
     /// For a steepest slope `rho` the minimiser is unique while `step (1 - 1/rho) <= 1`, so for every step if `phi` is
     /// nonexpansive. Otherwise this is a global minimiser: of several the one of least magnitude (the positive one

@@ -12,12 +12,13 @@ struct Sample<A> {
     noise: A,
 }
 
-/// That `phi` does not decrease, keeps within its declared domain, and has no slopes beyond those declared, on samples at 0 and at
-/// inputs from `2^{-20}` to `2^{30}` of either sign.
+/// That `phi` does not decrease, keeps within its declared domain, and has no slopes beyond those declared, on samples
+/// at 0 and at inputs from `2^{-20}` to `2^{30}` of either sign.
 ///
-/// Values count as wrong by up to the square root of the machine epsilon times the largest magnitude of `phi` on inputs up to
-/// that size or 1, and everywhere if `phi` levels off, and by up to 16 epsilon: far more than the rounding errors of any
-/// sensible formula, those with terms of size 1 that cancel included. Values that are not finite are passed over.
+/// Values count as wrong by up to the square root of the machine epsilon times the largest magnitude of `phi` on inputs
+/// up to that size or 1, and everywhere if `phi` levels off, and by up to 16 epsilon: far more than the rounding errors
+/// of any sensible formula, those with terms of size 1 that cancel included. Values that are not finite are passed
+/// over.
 pub(crate) fn check<A: Scalar>(activation: &dyn ActivationCost<A>, argument: &str) -> Result<()> {
     let samples = samples(activation);
     let refused = |value: String, allowed: &str| {

@@ -21,16 +21,17 @@ use crate::error::Result;
 pub enum BestResponse<A> {
     /// The energy has a minimum.
     Attained {
-        /// All minimisers in increasing order. A single rate has equal ends; an interval is one over which the energy is
-        /// constant to rounding. Energies within rounding of each other count as equal, and minimisers closer than
+        /// All minimisers in increasing order. A single rate has equal ends; an interval is one over which the energy
+        /// is constant to rounding. Energies within rounding of each other count as equal, and minimisers closer than
         /// about `8 sqrt(epsilon)` as one.
         minimisers: Vec<Domain<A>>,
         /// The least energy.
         #[cfg_attr(feature = "serde", serde(with = "crate::extended"))]
         energy: A,
     },
-    /// The energy falls for ever, or beyond the largest numbers of the type, so there is no best response. For activations
-    /// whose [growth](crate::activation::ActivationCost::growth) is not known this is a judgement by samples.
+    /// The energy falls for ever, or beyond the largest numbers of the type, so there is no best response. For
+    /// activations whose [growth](crate::activation::ActivationCost::growth) is not known this is a judgement by
+    /// samples.
     Unbounded {
         /// The end of the domain towards which it falls, `+inf` or `-inf`; `+inf` if it falls towards both.
         #[cfg_attr(feature = "serde", serde(with = "crate::extended"))]
@@ -47,7 +48,8 @@ impl<A: Scalar> BestResponse<A> {
         BestResponse::Unbounded { towards }
     }
 
-    /// One best response, the one of least magnitude (the positive one of two); `None` if the energy is unbounded below.
+    /// One best response, the one of least magnitude (the positive one of two); `None` if the energy is unbounded
+    /// below.
     pub fn rate(&self) -> Option<A> {
         let nearest = |d: &Domain<A>| A::zero().max(d.lower).min(d.upper);
         let smaller = |p: A, q: A| if q.abs() <= p.abs() { q } else { p };

@@ -1,11 +1,11 @@
 //! Own energies that need not be convex: `w_ii rho_i >= 1`, or slopes that are unbounded or not known for certain.
 //!
-//! All stationary drives, the roots of `h(z) = z - w phi(z) - c`, are enclosed by subdividing an interval that holds them.
-//! Since `phi` is monotone, `a - w phi(b) - c <= h <= b - w phi(a) - c` on `[a, b]`, so a cell is dropped only when it
-//! holds no root, or when the convexity of `Psi` shows that its energies are above one already found. What is left
-//! shrinks until `phi` is linear on it to rounding, as far as four samples tell, which happens at once on the pieces of
-//! a piecewise-linear `phi`. Where `phi` is unbounded, its growth decides what happens at infinity, and where that is not
-//! known the values at the farthest drives at which it is finite.
+//! All stationary drives, the roots of `h(z) = z - w phi(z) - c`, are enclosed by subdividing an interval that holds
+//! them. Since `phi` is monotone, `a - w phi(b) - c <= h <= b - w phi(a) - c` on `[a, b]`, so a cell is dropped only
+//! when it holds no root, or when the convexity of `Psi` shows that its energies are above one already found. What is
+//! left shrinks until `phi` is linear on it to rounding, as far as four samples tell, which happens at once on the
+//! pieces of a piecewise-linear `phi`. Where `phi` is unbounded, its growth decides what happens at infinity, and where
+//! that is not known the values at the farthest drives at which it is finite.
 
 use super::best_response::BestResponse;
 use super::own_energy::OwnEnergy;
@@ -122,8 +122,8 @@ impl<A: Scalar> OwnEnergy<'_, A> {
         }
     }
 
-    /// As [`end`](Self::end), from values of `phi`, where `h` is known to approach a line that does not fall outwards, or
-    /// nothing is known.
+    /// As [`end`](Self::end), from values of `phi`, where `h` is known to approach a line that does not fall outwards,
+    /// or nothing is known.
     fn sampled_end(&self, outwards: A, known: Option<Line<A>>) -> End<A> {
         let two = A::of(2.0);
         let phi = |z: A| self.activation.activate(z);
@@ -165,8 +165,8 @@ impl<A: Scalar> OwnEnergy<'_, A> {
         }
     }
 
-    /// A drive up to `far`, where the energy rises outwards, beyond which no minimum is looked for: as far out as energies do
-    /// not overflow, or farther if they still fall there.
+    /// A drive up to `far`, where the energy rises outwards, beyond which no minimum is looked for: as far out as
+    /// energies do not overflow, or farther if they still fall there.
     fn beyond_the_minima(&self, far: A) -> A {
         let outwards = far.signum();
         let mut size = (A::max_value().sqrt() / A::of(1024.0)).max(self.drive.abs() * A::of(4.0));

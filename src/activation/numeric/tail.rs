@@ -2,8 +2,8 @@
 
 use crate::Scalar;
 
-/// The farthest drive in the direction `outwards` (1 or -1), to a factor of 2, such that `phi` has finite values there and
-/// half way there that do not fall outwards; `None` if there is none above the square root of the smallest number.
+/// The farthest drive in the direction `outwards` (1 or -1), to a factor of 2, such that `phi` has finite values there
+/// and half way there that do not fall outwards; `None` if there is none above the square root of the smallest number.
 ///
 /// Values that are not finite, or that fall, are signs of an overflow inside `phi`.
 pub(crate) fn farthest<A: Scalar>(phi: impl Fn(A) -> A, outwards: A) -> Option<A> {

@@ -13,8 +13,8 @@ use crate::network::Weights;
 
 /// Dense weights from comma-separated numbers: line `i` of `n` holds the `n` weights onto neuron `i`.
 ///
-/// There is no header line. Blank lines are skipped, and so are lines that start with `#` before the first row; further down
-/// such a line is refused like any other that does not hold numbers.
+/// There is no header line. Blank lines are skipped, and so are lines that start with `#` before the first row; further
+/// down such a line is refused like any other that does not hold numbers.
 ///
 /// # Errors
 /// A file that cannot be read, a field that is not a finite number, or lines that do not make a square matrix.

@@ -21,8 +21,8 @@ type WeightOf<'a, A> = Box<dyn Fn(&Edge<'_>) -> Result<A> + 'a>;
 /// other columns or another rule are given. Several lines for the same pair add up. Neurons are numbered in the order
 /// of their names (byte order).
 ///
-/// Every line below the header is a connection, save blank ones and those that [`comments`](Self::comments) marks: a name may
-/// begin with any character. Lines that start with `#` before the header are skipped.
+/// Every line below the header is a connection, save blank ones and those that [`comments`](Self::comments) marks: a
+/// name may begin with any character. Lines that start with `#` before the header are skipped.
 ///
 /// ```
 /// use neuronash::network::read::EdgeList;
@@ -117,7 +117,8 @@ impl<'a, A: Scalar> EdgeList<'a, A> {
         self
     }
 
-    /// How a line's weight follows from its columns; [`Edge::number`], [`Edge::get`] and [`Edge::refuse`] make the errors.
+    /// How a line's weight follows from its columns; [`Edge::number`], [`Edge::get`] and [`Edge::refuse`] make the
+    /// errors.
     pub fn weight(mut self, weight: impl Fn(&Edge<'_>) -> Result<A> + 'a) -> Self {
         self.weight = Box::new(weight);
         self

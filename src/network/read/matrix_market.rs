@@ -15,8 +15,8 @@ use crate::network::Weights;
 /// Fields `real`, `integer`, `unsigned-integer` and `pattern` (all weights 1) and symmetries `general`, `symmetric` and
 /// `skew-symmetric` are read. Symmetric and skew-symmetric files list one triangle: the lower one by the standard; a
 /// coordinate file may list the upper one instead, and a skew-symmetric one zeros on the diagonal. Coordinates that
-/// are listed more than once add up. A banner that begins with one `%` instead of two is read as well. Comments are lines that
-/// start with `%`. Format: Boisvert, Pozo, Remington, "The Matrix Market exchange formats", NISTIR 5935.
+/// are listed more than once add up. A banner that begins with one `%` instead of two is read as well. Comments are
+/// lines that start with `%`. Format: Boisvert, Pozo, Remington, "The Matrix Market exchange formats", NISTIR 5935.
 ///
 /// # Errors
 /// A file that cannot be read, is malformed, complex or not square, or whose indices or number of entries are not those

@@ -1,10 +1,10 @@
 //! Weights from files: Matrix Market, comma-separated numbers, edge lists with names, NumPy's `.npy`.
 //!
 //! Each format has a function that takes a path and one that takes any [`Read`](std::io::Read) together with the name
-//! that error messages give to the text. Malformed input is an [`Error::Parse`] with the file and the line, counted from
-//! 1; a file that cannot be opened or read is an [`Error::Io`]. Numbers that are not finite, or that would become 0 though they
-//! are not, also after rounding to the wanted type, are refused. No line is left out but blank ones and comments, which
-//! are told from data by rules that each reader states. A byte-order mark at the start is passed over.
+//! that error messages give to the text. Malformed input is an [`Error::Parse`] with the file and the line, counted
+//! from 1; a file that cannot be opened or read is an [`Error::Io`]. Numbers that are not finite, or that would become
+//! 0 though they are not, also after rounding to the wanted type, are refused. No line is left out but blank ones and
+//! comments, which are told from data by rules that each reader states. A byte-order mark at the start is passed over.
 //!
 //! ```
 //! use neuronash::network::{FiringRateNetwork, read};

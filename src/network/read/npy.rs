@@ -17,8 +17,8 @@ use crate::network::Weights;
 /// order, C or Fortran memory order. Numbers are rounded to the wanted type.
 ///
 /// # Errors
-/// A file that cannot be read, is malformed (line 0: the format has no lines) or holds numbers that are not finite, or that
-/// are too small for the wanted type.
+/// A file that cannot be read, is malformed (line 0: the format has no lines) or holds numbers that are not finite, or
+/// that are too small for the wanted type.
 pub fn npy<A: Scalar>(path: impl AsRef<Path>) -> Result<Weights<A>> {
     from_path(path.as_ref(), |file, name| npy_from(file, name))
 }
