@@ -169,7 +169,7 @@ impl LatticeCircuit {
                 Err(edge.refuse(format!("`{column}` is {offset}; whole numbers are allowed")))
             }
         };
-        let found: RefCell<BTreeMap<(String, String, (i32, i32)), f64>> = RefCell::default();
+        let found = RefCell::new(BTreeMap::new());
         let list = EdgeList::new().weight(|edge| {
             let (synapses, sign) = (edge.number::<f64>("synapses")?, edge.number::<f64>("sign")?);
             if synapses < 0.0 || sign.abs() != 1.0 {
