@@ -12,8 +12,10 @@ pub(crate) mod half_plane;
 #[cfg(feature = "lapack")]
 mod lapack;
 pub(crate) mod magnitude;
+pub(crate) mod operator;
 pub(crate) mod perron;
 pub(crate) mod rounding;
+pub(crate) mod sparse_cholesky;
 pub(crate) mod spectrum;
 pub(crate) mod split;
 pub(crate) mod verified;

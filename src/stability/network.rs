@@ -210,6 +210,9 @@ pub enum NetworkVerdict {
     ///
     /// The proof is one for the matrix `W - R^{-1}`; [`diagonal::Certificate::verify_shifted`] checks it again.
     StableWithoutBounds(diagonal::Certificate),
+    /// Yes, up to a stated probability of error over the algorithm's random choices, for the matrix `W - R^{-1}`: networks too large
+    /// for a proof without chance. No bounds on rates and errors are made from it.
+    AlmostSurelyStable(diagonal::AlmostSureCertificate),
     /// No diagonal `D` proves it, and this proves that; some input or activation with the same slope bounds may still
     /// settle.
     NotStable(Refutation),
@@ -228,6 +231,7 @@ impl NetworkVerdict {
                 let (weights, margin) = (certificate.weights().to_owned(), certificate.margin_lower());
                 Self::Stable(NetworkCertificate::proved(circuit, weights, margin, certificate.method())?)
             }
+            Verdict::AlmostSurelyStable(certificate) => Self::AlmostSurelyStable(certificate),
             Verdict::NotStable(refutation) => Self::NotStable(refutation),
             Verdict::Undecided(undecided) => Self::Undecided(undecided),
         })
@@ -269,6 +273,7 @@ impl fmt::Display for NetworkVerdict {
                 write!(f, "network of {}: stable for every input, ", neurons(certificate.weights().len()))?;
                 write!(f, "but without bounds on rates and errors: {why} ({})", certificate.method())
             }
+            NetworkVerdict::AlmostSurelyStable(certificate) => certificate.fmt(f),
             NetworkVerdict::NotStable(refutation) => refutation.fmt(f),
             NetworkVerdict::Undecided(undecided) => undecided.fmt(f),
         }

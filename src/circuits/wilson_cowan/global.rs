@@ -57,7 +57,7 @@ impl<A: Scalar> WilsonCowan<A> {
     pub(super) fn proved(&self) -> Proved {
         let p = &self.parts;
         let (e, i) = (p.phi_e.slope_range(), p.phi_i.slope_range());
-        let falls = |range: &SlopeRange<A>| range.exact && !(range.min >= A::zero());
+        let falls = |range: &SlopeRange<A>| range.exact && (range.min < A::zero() || range.min.is_nan());
         if falls(&e) || falls(&i) {
             return Proved { one_equilibrium: false, no_cycles: false, global: false };
         }

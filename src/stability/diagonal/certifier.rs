@@ -10,6 +10,8 @@ use sprs::CsMat;
 
 use super::blocks;
 use super::interior_point::InteriorPoint;
+use super::ladder::{Allowed, Proof};
+use super::large::{self, SparseGain};
 use super::margin::{self, Gain, Margin};
 use super::pencil::{OF_MATRIX, OF_SHIFTED, Pencil};
 use super::sparse;
@@ -67,6 +69,9 @@ pub struct CertifierBuilder {
     time_limit: Option<Duration>,
     threads: Option<usize>,
     observer: Option<Arc<Observer>>,
+    proof: Option<Proof>,
+    memory_limit: usize,
+    seed: u64,
 }
 
 /// Products are cut into a part for each thread, whether or not there is a core for it.
@@ -74,7 +79,7 @@ const MOST_THREADS: usize = 256;
 
 impl Default for CertifierBuilder {
     fn default() -> Self {
-        Self { tolerance: 1e-9, max_iterations: 200, time_limit: None, threads: None, observer: None }
+        Self { tolerance: 1e-9, max_iterations: 200, time_limit: None, threads: None, observer: None, proof: None, memory_limit: 1 << 30, seed: 0 }
     }
 }
 
@@ -86,6 +91,9 @@ impl fmt::Debug for CertifierBuilder {
             .field("time_limit", &self.time_limit)
             .field("threads", &self.threads)
             .field("observer", &self.observer.is_some())
+            .field("proof", &self.proof)
+            .field("memory_limit", &self.memory_limit)
+            .field("seed", &self.seed)
             .finish()
     }
 }
@@ -103,6 +111,9 @@ impl PartialEq for CertifierBuilder {
             && self.max_iterations == other.max_iterations
             && self.time_limit == other.time_limit
             && self.threads == other.threads
+            && self.proof == other.proof
+            && self.memory_limit == other.memory_limit
+            && self.seed == other.seed
     }
 }
 
@@ -138,6 +149,25 @@ impl CertifierBuilder {
     /// by `ControlFlow::Break`.
     pub fn observer(mut self, observer: impl Fn(&Progress) -> ControlFlow<()> + Send + Sync + 'static) -> Self {
         self.observer = Some(Arc::new(observer));
+        self
+    }
+
+    /// The one proof that is tried for weights of a sparse matrix that its majorant does not decide and that is too large for the
+    /// dense road. Default: the cheapest that does, a randomised one only where no factorisation fits into the memory allowed.
+    pub fn proof(mut self, proof: Proof) -> Self {
+        self.proof = Some(proof);
+        self
+    }
+
+    /// Bytes that a factorisation may take for the proof of a large sparse matrix. Default 2^30.
+    pub fn memory_limit(mut self, bytes: usize) -> Self {
+        self.memory_limit = bytes;
+        self
+    }
+
+    /// Seed of randomised proofs, which also depend on the matrix. Default 0.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
         self
     }
 
@@ -255,6 +285,21 @@ impl Certifier {
         Ok(self.margin_shifted(w, rho)?.max_gain())
     }
 
+    /// As [`max_gain_sparse`](super::max_gain_sparse).
+    ///
+    /// # Errors
+    /// As [`max_gain_sparse`](super::max_gain_sparse); [`Error::Infeasible`] where the limits end the search before there are any
+    /// weights.
+    pub fn max_gain_sparse<A: Scalar, T: Data<Elem = A>>(
+        &self,
+        w: &CsMat<A>,
+        rho: &ArrayBase<T, Ix1>,
+    ) -> Result<SparseGain> {
+        let w = sparse::Sparse::new(w, Some(&rho.mapv(Scalar::to_double)))?;
+        let found = self.run(|control| large::max_gain(w, control))?;
+        found.map_err(|stop| Error::Infeasible { wanted: "a largest gain".into(), reason: stop.to_string() })
+    }
+
     /// Runs a search with this certifier's limits and threads.
     pub(super) fn run<T: Send>(&self, search: impl FnOnce(&mut Control<'_>) -> T + Send) -> T {
         let mut control = Control::new(&self.options);
@@ -287,6 +332,11 @@ impl<'a> Control<'a> {
 
     pub(super) fn tolerance(&self) -> f64 {
         self.options.tolerance
+    }
+
+    /// The proofs of large sparse matrices that may be tried.
+    pub(super) fn proofs(&self) -> Allowed {
+        Allowed { only: self.options.proof, memory: self.options.memory_limit, seed: self.options.seed }
     }
 
     /// Starts the count of a new block.

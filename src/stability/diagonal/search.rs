@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 
 use ndarray::{Array1, Array2, Axis};
 
+use super::ascent::Climb;
 use super::balance::Balanced;
 use super::certifier::Control;
 use super::check::{self, Effort};
@@ -84,11 +85,34 @@ pub(super) fn decide(block: &Block<'_>, control: &mut Control<'_>) -> Outcome {
     if let Some(outcome) = guess().or_else(|| null_vector::refutation(block)) {
         return outcome;
     }
+    if block.pencil.size() >= ASCENT_FROM
+        && let Some(outcome) = ascent(block, &balanced, control)
+    {
+        return outcome;
+    }
     match interior_point(block, &balanced, Goal::Sign, control) {
         // Near the boundary the path to the margin itself is the better conditioned one.
         Outcome::Undecided { stop: Stop::NearBoundary, .. } => interior_point(block, &balanced, Goal::Margin, control),
         outcome => outcome,
     }
+}
+
+/// Rows from which steps of the ascent and one factorisation cost little beside one interior-point step.
+const ASCENT_FROM: usize = 400;
+
+/// The weights of a few dozen steps of the ascent on the balanced matrix, unless they are clearly none.
+fn ascent(block: &Block<'_>, balanced: &Balanced, control: &Control<'_>) -> Option<Outcome> {
+    const STEPS: usize = 40;
+    let n = block.pencil.size();
+    let mut climb = Climb::new(&balanced.b, &Array1::ones(n), Array1::zeros(n)).ok()?;
+    // Weights with a largest eigenvalue below zero certify: a margin of a hundredth of the diagonal leaves room for rounding.
+    let clear = -0.01 * balanced.b.diag().iter().fold(0.0, |m: f64, v| m.max(v.abs()));
+    climb.run(STEPS, clear, &mut |_| control.proceed_with_sweep(n)).ok()?;
+    let (found, _) = climb.finish().ok()?;
+    if found.largest_eigenvalue() < 0.0 {
+        return block.guessed(balanced.weights(&found.weights().to_owned()), Method::Ascent);
+    }
+    None
 }
 
 /// What can be tried on a reducible matrix before it is taken apart: weights of moderate size, if they do.

@@ -10,6 +10,7 @@ use sprs::{CsMat, CsMatView};
 use super::blocks;
 use super::certifier::Control;
 use super::check;
+use super::large;
 use super::majorant::{self, Rows};
 use super::metzler::Metzler;
 use super::minors;
@@ -40,17 +41,17 @@ impl Rows for CsMatView<'_, f64> {
 const DENSE: usize = 3000;
 
 /// A checked sparse matrix `W + delta R^-1` in both storage orders.
-struct Sparse {
-    rows: CsMat<f64>,
+pub(super) struct Sparse {
+    pub(super) rows: CsMat<f64>,
     columns: CsMat<f64>,
-    rho: Array1<f64>,
-    delta: f64,
-    diagonal: Diagonal,
+    pub(super) rho: Array1<f64>,
+    pub(super) delta: f64,
+    pub(super) diagonal: Diagonal,
 }
 
 impl Sparse {
     /// `W` itself, or with slopes `W - R^-1`.
-    fn new<A: Scalar>(w: &CsMat<A>, rho: Option<&Array1<f64>>) -> Result<Self> {
+    pub(super) fn new<A: Scalar>(w: &CsMat<A>, rho: Option<&Array1<f64>>) -> Result<Self> {
         let (rows, columns) = w.shape();
         let argument = if rho.is_some() { "w" } else { "a" };
         square(argument, rows, columns)?;
@@ -196,14 +197,15 @@ pub(super) fn certify<A: Scalar>(
             if let Some((margin, weights)) = best {
                 return Ok(Verdict::Stable(Certificate::new(weights, margin, Method::Metzler, 0)));
             }
-            Stop::Majorant
+            None
         }
-        ControlFlow::Continue(None) => Stop::Majorant,
-        ControlFlow::Break(stop) => stop,
+        ControlFlow::Continue(None) => None,
+        ControlFlow::Break(stop) => Some(stop),
     };
-    if stop == Stop::Majorant && n <= DENSE {
-        return Ok(blocks::certify(&a.dense(), a.delta, control));
-    }
+    let Some(stop) = stop else {
+        let dense = n <= DENSE;
+        return Ok(if dense { blocks::certify(&a.dense(), a.delta, control) } else { large::certify(a, control) });
+    };
     let upper = a.diagonal.lower.iter().zip(&a.rho).fold(f64::INFINITY, |m, (&d, &rho)| m.min((-d * rho).next_up()));
     Ok(Verdict::Undecided(Undecided::new((f64::NEG_INFINITY, upper), Method::Metzler, 0, stop)))
 }
@@ -223,11 +225,12 @@ pub(super) fn certificate_of<A: Scalar>(
     if n <= DENSE {
         return Certificate::of_weights(weights, &a.dense(), a.delta);
     }
-    Err(not_proved_by_majorant())
+    large::certificate_of(weights, a).ok_or_else(not_proved_by_majorant)
 }
 
 fn not_proved_by_majorant() -> Error {
-    Error::NotProved { reason: "the Metzler majorant does not prove D A + A'D negative definite".into() }
+    let reason = "neither the Metzler majorant nor a factorisation that fits into memory proves D A + A'D negative definite";
+    Error::NotProved { reason: reason.into() }
 }
 
 /// Proves a refutation for a sparse matrix again, in `O(nonzeros)` for each column of the witness.
@@ -259,6 +262,9 @@ pub(super) fn verify<A: Scalar>(certificate: &Certificate, w: &CsMat<A>, rho: Op
     }
     if n <= DENSE {
         return certificate.verify_pencil(&a.dense(), a.delta);
+    }
+    if large::proves(&certificate.weights().to_owned(), certificate.margin_lower(), a) {
+        return Ok(());
     }
     Err(not_proved_by_majorant())
 }

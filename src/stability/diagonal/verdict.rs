@@ -8,6 +8,7 @@ use std::fmt;
 use ndarray::{Array1, Array2, ArrayBase, ArrayView1, ArrayView2, Data, Ix1, Ix2};
 use sprs::CsMat;
 
+use super::almost_sure::AlmostSureCertificate;
 use super::bounds;
 use super::check::{self, Effort};
 use super::majorant;
@@ -22,10 +23,12 @@ use crate::stability::Bounds;
 /// The answer to "is this matrix Lyapunov diagonally stable?".
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[non_exhaustive]
 pub enum Verdict {
     /// Yes, with a `D` that proves it.
     Stable(Certificate),
+    /// Yes, with a `D`, up to a stated probability of error over the algorithm's random choices: sparse matrices that are too large
+    /// for a factorisation.
+    AlmostSurelyStable(AlmostSureCertificate),
     /// No, with an `X` that proves it.
     NotStable(Refutation),
     /// Too near the boundary, or out of time; with proved bounds on the margin.
@@ -48,6 +51,11 @@ impl Verdict {
         if let Verdict::Stable(c) = self { Some(c) } else { None }
     }
 
+    /// The weights with a probability of error, if that is the answer.
+    pub fn almost_sure_certificate(&self) -> Option<&AlmostSureCertificate> {
+        if let Verdict::AlmostSurelyStable(c) = self { Some(c) } else { None }
+    }
+
     /// The refutation, if instability is proved.
     pub fn refutation(&self) -> Option<&Refutation> {
         if let Verdict::NotStable(r) = self { Some(r) } else { None }
@@ -57,15 +65,18 @@ impl Verdict {
     pub fn method(&self) -> Method {
         match self {
             Verdict::Stable(c) => c.method,
+            Verdict::AlmostSurelyStable(_) => Method::Ascent,
             Verdict::NotStable(r) => r.method,
             Verdict::Undecided(u) => u.method,
         }
     }
 
-    /// Interior-point steps that were taken, over all strongly connected blocks.
+    /// Interior-point steps that were taken, over all strongly connected blocks; for large sparse matrices those of the ascent, or
+    /// of the randomised proof.
     pub fn iterations(&self) -> usize {
         match self {
             Verdict::Stable(c) => c.iterations,
+            Verdict::AlmostSurelyStable(c) => c.steps(),
             Verdict::NotStable(r) => r.iterations,
             Verdict::Undecided(u) => u.iterations,
         }
@@ -76,6 +87,7 @@ impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Verdict::Stable(c) => c.fmt(f),
+            Verdict::AlmostSurelyStable(c) => c.fmt(f),
             Verdict::NotStable(r) => r.fmt(f),
             Verdict::Undecided(u) => u.fmt(f),
         }
@@ -97,6 +109,8 @@ pub enum Method {
     Metzler,
     /// Weights that balance rows and columns.
     Balancing,
+    /// Descent of the largest eigenvalue of the symmetric part, by products alone.
+    Ascent,
     /// The primal-dual interior point.
     InteriorPoint,
     /// An exact null vector of whole numbers, of the matrix or of its transpose.
@@ -117,6 +131,7 @@ impl fmt::Display for Method {
             Method::Symmetrizable => "symmetrizable",
             Method::Metzler => "metzler",
             Method::Balancing => "balancing",
+            Method::Ascent => "ascent",
             Method::InteriorPoint => "interior_point",
             Method::NullVector => "null_vector",
             Method::Blocks => "blocks",
@@ -576,8 +591,6 @@ pub enum Stop {
     Interrupted,
     /// The numbers of a proof leave the range of `f64`.
     Range,
-    /// The Metzler majorant of a sparse matrix proves nothing, and the matrix is too large for dense methods.
-    Majorant,
 }
 
 impl fmt::Display for Stop {
@@ -587,7 +600,6 @@ impl fmt::Display for Stop {
             Stop::IterationLimit => "iteration limit reached",
             Stop::TimeLimit => "time limit reached",
             Stop::Interrupted => "interrupted by the observer",
-            Stop::Majorant => "the Metzler majorant proves nothing, and the matrix is too large for dense methods",
             Stop::Range => "the proof would leave the range of double precision",
         })
     }

@@ -181,7 +181,7 @@ impl<'a> Subject<'a> {
         finding.answer = match verdict {
             Verdict::Stable(_) => Answer::Holds,
             Verdict::NotStable(_) => Answer::Fails,
-            Verdict::Undecided(_) => positive(bounds),
+            Verdict::AlmostSurelyStable(_) | Verdict::Undecided(_) => positive(bounds),
         };
         if finding.answer == Answer::Fails {
             // A witness that is exact where the search for the margin is not.

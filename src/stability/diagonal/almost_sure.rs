@@ -1,0 +1,131 @@
+//! Stability that holds up to a stated probability of error over the algorithm's random choices.
+
+use std::fmt;
+
+use ndarray::{Array1, ArrayBase, ArrayView1, Data, Ix1};
+use sprs::CsMat;
+
+use super::ladder::ATTEMPTS;
+use super::large;
+use super::randomised::{DRAWS, THETA, error_probability, fresh_seed};
+use super::sparse::Sparse;
+use super::weights::Weights;
+use crate::Scalar;
+use crate::error::{Error, Result};
+
+/// Positive weights `d` for which `D A + A'D < 0` and a margin were accepted by a randomised proof (theory 3.13): if they were
+/// false, the algorithm would have accepted them with a probability of at most
+/// [`error_probability`](Self::error_probability) over its random choices.
+///
+/// It is not a [`Certificate`](super::Certificate), and does not call itself proved. Rounding errors are accounted for.
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(try_from = "Stored"))]
+pub struct AlmostSureCertificate {
+    weights: Weights,
+    #[cfg_attr(feature = "serde", serde(skip))]
+    values: Array1<f64>,
+    margin_lower: f64,
+    seed: u64,
+    steps: usize,
+}
+
+/// A certificate as it stands in a file. What it claims of a matrix is for `verify`.
+#[cfg(feature = "serde")]
+#[derive(serde::Deserialize)]
+struct Stored {
+    weights: Weights,
+    margin_lower: f64,
+    seed: u64,
+    steps: usize,
+}
+
+#[cfg(feature = "serde")]
+impl TryFrom<Stored> for AlmostSureCertificate {
+    type Error = Error;
+
+    fn try_from(stored: Stored) -> Result<Self> {
+        let Stored { weights, margin_lower, seed, steps } = stored;
+        if !(margin_lower >= 0.0 && margin_lower.is_finite()) {
+            return Err(Error::invalid("margin_lower", margin_lower, "finite numbers, at least 0"));
+        }
+        Ok(Self::new(weights, margin_lower, seed, steps))
+    }
+}
+
+impl AlmostSureCertificate {
+    pub(super) fn new(weights: Weights, margin_lower: f64, seed: u64, steps: usize) -> Self {
+        Self { values: weights.values(), weights, margin_lower, seed, steps }
+    }
+
+    /// The weights `d`, all positive (any common factor is as good). Shape `(n,)`.
+    pub fn weights(&self) -> ArrayView1<'_, f64> {
+        self.values.view()
+    }
+
+    /// The margin that was accepted together with the weights: `D A + A'D + 2 delta D R^-1 < 0` for all `delta` up to it.
+    pub fn margin_lower(&self) -> f64 {
+        self.margin_lower
+    }
+
+    /// An upper bound on the probability that a false claim is accepted, over the random choices of the algorithm:
+    /// `2 (theta sqrt(2/pi))^4` with `theta = 1e-5`, below 1e-20.
+    pub fn error_probability(&self) -> f64 {
+        error_probability(THETA, DRAWS, ATTEMPTS)
+    }
+
+    /// The seed of the generator (ChaCha20, keyed by the seed and the matrix).
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// Steps of the Chebyshev recurrence.
+    pub fn steps(&self) -> usize {
+        self.steps
+    }
+
+    /// Checks the weights and the margin again for a sparse matrix, with fresh draws.
+    ///
+    /// # Errors
+    /// [`Error::NotProved`] if they are not accepted; the errors of [`certify_sparse`](super::certify_sparse) for a bad matrix.
+    pub fn verify_sparse<A: Scalar>(&self, a: &CsMat<A>) -> Result<()> {
+        self.verify(Sparse::new(a, None)?)
+    }
+
+    /// Checks the weights and the margin again for a sparse `W - diag(rho)^-1`, with fresh draws.
+    ///
+    /// # Errors
+    /// As [`verify_sparse`](Self::verify_sparse), and for bad slopes.
+    pub fn verify_sparse_shifted<A: Scalar, T: Data<Elem = A>>(
+        &self,
+        w: &CsMat<A>,
+        rho: &ArrayBase<T, Ix1>,
+    ) -> Result<()> {
+        self.verify(Sparse::new(w, Some(&rho.mapv(Scalar::to_double)))?)
+    }
+
+    fn verify(&self, a: Sparse) -> Result<()> {
+        let (own, rows) = (self.weights.len(), a.rho.len());
+        if own != rows {
+            return Err(Error::NotProved { reason: format!("there are {own} weights, and {rows} rows") });
+        }
+        if large::proves_by_draws(&self.values, self.margin_lower, a, fresh_seed()) {
+            Ok(())
+        } else {
+            Err(Error::NotProved { reason: "fresh draws do not accept the weights and the margin".into() })
+        }
+    }
+}
+
+impl fmt::Display for AlmostSureCertificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "almost surely stable: diagonally stable with margin at least {:e} by {} weights, with probability of error at most \
+             {:e} over the algorithm's random choices (seed {})",
+            self.margin_lower,
+            self.weights.len(),
+            self.error_probability(),
+            self.seed
+        )
+    }
+}
