@@ -193,7 +193,7 @@ fn least_squares(n: usize, row: &impl Fn(usize, &mut dyn FnMut(usize, f64))) -> 
     let mut direction = residual.clone();
     let mut size = dot(&residual, &residual);
     for _ in 0..MOST_STEPS {
-        if !(size > RESIDUAL * RESIDUAL) {
+        if size.is_nan() || size <= RESIDUAL * RESIDUAL {
             break;
         }
         let mut image = vec![0.0; n];

@@ -21,8 +21,8 @@ const RANK: usize = 8;
 /// Of the logarithm of a weight's root in one step.
 const STEP: f64 = 0.03;
 /// Steps with constant weights before the first, and after the last.
-const WARM_UP: usize = 8;
-const FINISH: usize = 40;
+const WARM_UP: usize = 40;
+const FINISH: usize = 60;
 /// Decay of the averages of gradients and of their squares.
 const MEAN: f64 = 0.9;
 const SQUARE: f64 = 0.99;
@@ -85,7 +85,7 @@ impl Ascent {
 /// use ndarray::array;
 /// use neuronash::stability::diagonal::ascend;
 /// // Two neurons that excite each other, and inhibition that costs nothing.
-/// let w = array![[0.0, 0.5, -2.0], [2.0, 0.0, -1.0], [1.0, 1.0, 0.0]];
+/// let w = array![[0.0, 0.5, -0.5], [2.0, 0.0, -2.0], [1.0, 1.0, 0.0]];
 /// let found = ascend(&w, &array![1.0, 1.0, 1.0], 200)?;
 /// assert!(found.gain_estimate() > 0.99);
 /// # Ok::<(), neuronash::Error>(())
@@ -100,10 +100,48 @@ pub fn ascend<T: Data<Elem = f64>>(
         return Err(Error::invalid("steps", 0, "at least 1"));
     }
     check_products(operator)?;
-    let start = Array1::zeros(operator.size());
-    let mut climb = Climb::new(operator, &rho.to_owned(), start)?;
+    let rho = rho.to_owned();
+    let mut climb = Climb::new(operator, &rho, balanced(operator, &rho)?)?;
     climb.run(steps, f64::NEG_INFINITY, &mut |_| ControlFlow::Continue(()))?;
     Ok(climb.finish()?.0)
+}
+
+/// `log s` that makes the norms of row and column `i` of `s R^(1/2) W R^(1/2) s^-1` about equal, from products with random signs: the
+/// mean square of entry `i` of `W (v o signs)` is `sum_j w_ij^2 v_j^2`.
+fn balanced(operator: &dyn LinearOperator, rho: &Array1<f64>) -> Result<Array1<f64>> {
+    const SWEEPS: usize = 16;
+    const PROBES: usize = 8;
+    let n = operator.size();
+    let mut random = ChaCha8Rng::seed_from_u64(3);
+    let mut log_s = Array1::<f64>::zeros(n);
+    let mut average = Array1::<f64>::zeros(n);
+    for sweep in 0..SWEEPS {
+        let signs = Array2::from_shape_simple_fn((n, PROBES), || if random.random() { 1.0 } else { -1.0 });
+        let (up, down) = scales(&log_s, &rho.mapv(f64::sqrt));
+        let (mut into, mut out) = (Array2::zeros((n, PROBES)), Array2::zeros((n, PROBES)));
+        operator.apply((&signs * &down).view(), out.view_mut());
+        operator.apply_transposed((&signs * &up).view(), into.view_mut());
+        finite_product("W x", &out)?;
+        finite_product("W'x", &into)?;
+        let square = |m: Array2<f64>, scale: &Array2<f64>| (m * scale).mapv(|v| v * v).sum_axis(Axis(1));
+        let (rows, columns) = (square(out, &up), square(into, &down));
+        Zip::from(&mut log_s).and(&rows).and(&columns).for_each(|log_s, &row, &column| {
+            if row > 0.0 && column > 0.0 {
+                *log_s += 0.125 * (column / row).ln();
+            }
+        });
+        if 2 * sweep >= SWEEPS {
+            average += &log_s;
+        }
+    }
+    Ok(average / (SWEEPS / 2) as f64)
+}
+
+/// `s R^(1/2)` and `s^-1 R^(1/2)` as columns.
+fn scales(log_s: &Array1<f64>, root_rho: &Array1<f64>) -> (Array2<f64>, Array2<f64>) {
+    let scale =
+        |sign: f64| Zip::from(log_s).and(root_rho).map_collect(|l, r| (sign * l).exp() * r).insert_axis(Axis(1));
+    (scale(1.0), scale(-1.0))
 }
 
 /// Ritz vectors of one step, for the witness.
@@ -123,6 +161,10 @@ pub(super) struct Climb<'a> {
     values: Array1<f64>,
     /// `M` and `M'` times the Ritz vectors.
     images: [Array2<f64>; 2],
+    /// Whether the images are those for the present weights.
+    current: bool,
+    /// The directions of the last step, and their images.
+    last: Option<[Array2<f64>; 3]>,
     size: f64,
     mean: Array1<f64>,
     square: Array1<f64>,
@@ -147,6 +189,8 @@ impl<'a> Climb<'a> {
             vectors: orthonormal(&start).0,
             values: Array1::zeros(0),
             images: [Array2::zeros((0, 0)), Array2::zeros((0, 0))],
+            current: false,
+            last: None,
             size: 0.0,
             mean: Array1::zeros(n),
             square: Array1::zeros(n),
@@ -164,11 +208,7 @@ impl<'a> Climb<'a> {
     /// `M x` and `M'x`.
     fn multiply(&mut self, x: &Array2<f64>) -> Result<[Array2<f64>; 2]> {
         self.products += 2 * x.ncols();
-        let scale = |into: bool| {
-            let sign = if into { 1.0 } else { -1.0 };
-            Zip::from(&self.log_s).and(&self.root_rho).map_collect(|l, r| (sign * l).exp() * r).insert_axis(Axis(1))
-        };
-        let (up, down) = (scale(true), scale(false));
+        let (up, down) = scales(&self.log_s, &self.root_rho);
         let mut right = Array2::zeros(x.dim());
         self.operator.apply((x * &down).view(), right.view_mut());
         finite_product("W x", &right)?;
@@ -180,31 +220,63 @@ impl<'a> Climb<'a> {
         Ok([right, left])
     }
 
-    /// Moves the Ritz vectors towards the top eigenvectors of the present `S`: Rayleigh-Ritz on them and their residuals.
+    /// Moves the Ritz vectors towards the top eigenvectors of the present `S`: one step of LOBPCG (Knyazev, SIAM J. Sci. Comput. 23,
+    /// 2001). The last directions serve as long as the weights do not change, and cost no products.
     fn follow(&mut self) -> Result<()> {
-        let v = self.vectors.clone();
-        let [right, left] = self.multiply(&v)?;
-        let image = 0.5 * (&right + &left);
-        let values = (&v * &image).sum_axis(Axis(0));
-        let mut residual = &image - &(&v * &values);
+        if !self.current {
+            self.images = self.multiply(&self.vectors.clone())?;
+            self.last = None;
+            self.current = true;
+        }
+        let v = &self.vectors;
+        let image = 0.5 * (&self.images[0] + &self.images[1]);
+        let values = (v * &image).sum_axis(Axis(0));
+        let mut residual = &image - &(v * &values);
         for _ in 0..2 {
             let inside = linalg::product(v.t(), residual.view());
             residual -= &linalg::product(v.view(), inside.view());
         }
         let (w, rank) = orthonormal(&residual);
         let w = w.slice(s![.., ..rank]).to_owned();
-        let [more_right, more_left] = self.multiply(&w)?;
-        let join = |a: &Array2<f64>, b: &Array2<f64>| {
-            concatenate(Axis(1), &[a.view(), b.view()]).expect("blocks of the same number of rows")
+        let [right, left] = self.multiply(&w)?;
+        let join = |blocks: [&Array2<f64>; 3]| {
+            concatenate(Axis(1), &blocks.map(|b| b.view())).expect("blocks of the same number of rows")
         };
-        let basis = join(&v, &w);
-        let (right, left) = (join(&right, &more_right), join(&left, &more_left));
+        let none = Array2::zeros((self.vectors.nrows(), 0));
+        let [p, p_right, p_left] = self.last.as_ref().map_or([&none; 3], |last| [&last[0], &last[1], &last[2]]);
+        let count = self.vectors.ncols();
+        let basis = join([&self.vectors, &w, p]);
+        let (right, left) = (join([&self.images[0], &right, p_right]), join([&self.images[1], &left, p_left]));
         let projected = linalg::product(basis.t(), (0.5 * (&right + &left)).view());
         let gram = linalg::product(basis.t(), basis.view());
-        let Some((values, turn)) = top_pairs(&projected, &gram, v.ncols()) else { return Ok(()) };
-        self.vectors = linalg::product(basis.view(), turn.view());
-        self.images = [linalg::product(right.view(), turn.view()), linalg::product(left.view(), turn.view())];
+        let Some((values, turn)) = top_pairs(&projected, &gram, count) else { return Ok(()) };
+        let combined = |turn: &Array2<f64>| [&basis, &right, &left].map(|b| linalg::product(b.view(), turn.view()));
+        let mut without = turn.clone();
+        without.slice_mut(s![..count, ..]).fill(0.0);
+        let mut last = combined(&without);
+        let lengths = last[0].map_axis(Axis(0), |c| c.dot(&c).sqrt());
+        let inverse = lengths.mapv(|l| if l > 1e-150 { 1.0 / l } else { 0.0 });
+        last.iter_mut().for_each(|block| *block *= &inverse);
+        self.last = Some(last);
+        let [vectors, right, left] = combined(&turn);
+        self.vectors = vectors;
+        self.images = [right, left];
         self.values = values;
+        Ok(())
+    }
+
+    /// Follows with constant weights until the largest eigenvalue changes by less than `tolerance`, relative to the size of `S`.
+    fn settle(&mut self, steps: usize, tolerance: f64) -> Result<()> {
+        let (mut last, mut quiet) = (f64::INFINITY, 0);
+        for _ in 0..steps {
+            self.follow()?;
+            let top = self.values.first().copied().unwrap_or(0.0);
+            quiet = if (top - last).abs() <= tolerance * self.size.max(top.abs()) { quiet + 1 } else { 0 };
+            last = top;
+            if quiet == 3 {
+                break;
+            }
+        }
         Ok(())
     }
 
@@ -224,9 +296,7 @@ impl<'a> Climb<'a> {
         enough: f64,
         proceed: &mut dyn FnMut(f64) -> ControlFlow<Stop>,
     ) -> Result<()> {
-        for _ in 0..WARM_UP {
-            self.follow()?;
-        }
+        self.settle(WARM_UP, 1e-3)?;
         for step in 0..steps {
             if let ControlFlow::Break(stop) = proceed(self.values.first().copied().unwrap_or(f64::INFINITY)) {
                 self.stop = Some(stop);
@@ -246,7 +316,7 @@ impl<'a> Climb<'a> {
                 let y = &self.vectors * &shares.mapv(f64::sqrt);
                 self.kept.push(Snapshot { log_s: self.log_s.clone(), y });
             }
-            self.move_weights(&shares, if 5 * step < 3 * steps { 1.0 } else { 2.5 * left_to_go as f64 / steps as f64 });
+            self.move_weights(&shares, if 5 * step < 4 * steps { 1.0 } else { 5.0 * left_to_go as f64 / steps as f64 });
         }
         Ok(())
     }
@@ -254,11 +324,13 @@ impl<'a> Climb<'a> {
     /// One step of Adam (Kingma & Ba, ICLR 2015) in `log s`.
     fn move_weights(&mut self, shares: &Array1<f64>, part: f64) {
         self.steps += 1;
+        self.current = false;
         let [right, left] = &self.images;
         let gradient = ((right - left) * &self.vectors).dot(shares);
         let k = self.steps.min(5000) as i32;
         let (mean_part, square_part) = (1.0 - MEAN.powi(k), 1.0 - SQUARE.powi(k));
-        let tiny = 1e-12 * self.size.max(f64::MIN_POSITIVE);
+        // Gradients of a hundred-thousandth of the usual ones need not make full steps.
+        let tiny = (1e-5 * self.size / self.log_s.len() as f64).max(f64::MIN_POSITIVE);
         Zip::from(&mut self.log_s).and(&mut self.mean).and(&mut self.square).and(&gradient).for_each(
             |log_s, mean, square, &g| {
                 *mean = MEAN * *mean + (1.0 - MEAN) * g;
@@ -270,15 +342,15 @@ impl<'a> Climb<'a> {
 
     /// The best weights so far, with the largest eigenvalue for them, and what ended the ascent early.
     pub(super) fn finish(mut self) -> Result<(Ascent, Option<Stop>)> {
-        self.log_s = self.best.1.clone();
-        let (mut last, mut quiet) = (f64::INFINITY, 0);
-        for _ in 0..FINISH {
-            self.follow()?;
-            let top = self.values.first().copied().unwrap_or(0.0);
-            quiet = if (top - last).abs() <= 1e-7 * self.size.max(top.abs()) { quiet + 1 } else { 0 };
-            last = top;
-            if quiet == 2 {
-                break;
+        // The last weights against those of the least value, which may have been too low as it was not settled.
+        self.settle(FINISH, 1e-7)?;
+        let last = self.values.first().copied().unwrap_or(f64::INFINITY);
+        if self.best.0 < last && self.best.1 != self.log_s {
+            let here = (self.log_s.clone(), self.vectors.clone(), self.values.clone());
+            (self.log_s, self.current) = (self.best.1.clone(), false);
+            self.settle(FINISH, 1e-7)?;
+            if self.values.first().is_some_and(|&top| top > last) {
+                (self.log_s, self.vectors, self.values) = here;
             }
         }
         let shares = self.shares();

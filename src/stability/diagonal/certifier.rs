@@ -79,7 +79,16 @@ const MOST_THREADS: usize = 256;
 
 impl Default for CertifierBuilder {
     fn default() -> Self {
-        Self { tolerance: 1e-9, max_iterations: 200, time_limit: None, threads: None, observer: None, proof: None, memory_limit: 1 << 30, seed: 0 }
+        Self {
+            tolerance: 1e-9,
+            max_iterations: 200,
+            time_limit: None,
+            threads: None,
+            observer: None,
+            proof: None,
+            memory_limit: 1 << 30,
+            seed: 0,
+        }
     }
 }
 

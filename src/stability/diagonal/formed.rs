@@ -177,15 +177,21 @@ impl SymmetricPart {
     pub(super) fn proved_as_h_matrix(&self, threshold: f64) -> bool {
         let least = self.diagonal.iter().fold(0.0_f64, |m, &v| m.min(v));
         let proves = |v: &[f64]| {
-            (0..self.size()).all(|i| self.absolute_row(i, v) < sub_down(threshold, self.diagonal[i]) * v[i] * (1.0 - 4.0 * f64::EPSILON))
+            (0..self.size()).all(|i| {
+                self.absolute_row(i, v) < sub_down(threshold, self.diagonal[i]) * v[i] * (1.0 - 4.0 * f64::EPSILON)
+            })
         };
         // Row sums first; they settle matrices of a few entries a row at once.
         let mut proved = proves(&vec![1.0; self.size()]);
         if !proved {
-            self.perron(|i| self.diagonal[i] - least, 96, |v| {
-                proved = proves(v);
-                proved
-            });
+            self.perron(
+                |i| self.diagonal[i] - least,
+                96,
+                |v| {
+                    proved = proves(v);
+                    proved
+                },
+            );
         }
         proved
     }

@@ -139,7 +139,11 @@ impl Ladder {
         if self.may(Proof::SparseCholesky)
             && let Some(plan) = self.sparse_plan()
         {
-            return if self.part.proved_by_sparse_factor(plan, threshold) { proved(Proof::SparseCholesky) } else { None };
+            return if self.part.proved_by_sparse_factor(plan, threshold) {
+                proved(Proof::SparseCholesky)
+            } else {
+                None
+            };
         }
         if self.may(Proof::DenseCholesky) && self.dense_fits() && self.part.proved_by_dense_factor(threshold) {
             return proved(Proof::DenseCholesky);

@@ -243,9 +243,8 @@ fn proved_upper(rows: &CsMat<f64>, own: &[f64], rho: &Array1<f64>, bound: f64, y
 /// Decides a matrix that its majorant does not.
 pub(super) fn certify(a: Sparse, control: &mut Control<'_>) -> Verdict {
     let Sparse { rows, rho, delta, diagonal, .. } = a;
-    let undecided = |lower, upper, steps, stop| {
-        Verdict::Undecided(Undecided::new((lower, upper), Method::Ascent, steps, stop))
-    };
+    let undecided =
+        |lower, upper, steps, stop| Verdict::Undecided(Undecided::new((lower, upper), Method::Ascent, steps, stop));
     // The diagonal alone bounds the margin from above.
     let simple = diagonal.lower.iter().zip(&rho).fold(f64::INFINITY, |m, (&d, &rho)| m.min((-d * rho).next_up()));
     let own: Vec<f64> = (0..rho.len()).map(|i| rows.get(i, i).copied().unwrap_or(0.0)).collect();
@@ -409,10 +408,14 @@ pub(super) fn max_gain(a: Sparse, control: &mut Control<'_>) -> Result<SparseGai
     let (mut lower, mut proof) = (0.0, None);
     if let Some(ladder) = ladder {
         let randomised = control.proofs().only == Some(Proof::Randomised) || !ladder.factors_fit();
-        let slacks: &[f64] = if randomised { &[3e-3, 3e-2] } else { &[1e-5, 1e-3, 3e-2] };
-        for slack in slacks {
-            let mu = found.top.max(1e-9 * scale) * (1.0 + slack) + 4.0 * ladder.part().error();
-            if let Some(proved) = ladder.prove(-mu, found.top) {
+        let slacks: &[f64] = if randomised { &[3e-3, 3e-2] } else { &[1e-5, 3e-4, 3e-3, 1e-2, 4e-2] };
+        // Last what an H-matrix proves in any case, without chance.
+        let last = (!randomised || control.proofs().only.is_none()).then_some(scale * 1.001);
+        let claims = slacks.iter().map(|slack| found.top.max(1e-9 * scale) * (1.0 + slack)).chain(last);
+        for claim in claims {
+            let mu = claim + 4.0 * ladder.part().error();
+            let proved = if claim > scale { ladder.prove_without_draws(-mu) } else { ladder.prove(-mu, found.top) };
+            if let Some(proved) = proved {
                 (lower, proof) = ((1.0 / mu).next_down(), Some(proved));
                 break;
             }

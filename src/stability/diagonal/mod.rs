@@ -71,9 +71,9 @@ pub use large::SparseGain;
 pub use margin::{Gain, Margin};
 pub use verdict::{Certificate, Method, Refutation, Stop, Undecided, Verdict};
 
-pub use crate::linalg::operator::LinearOperator;
 use crate::Scalar;
 use crate::error::Result;
+pub use crate::linalg::operator::LinearOperator;
 
 /// Decides, with proof, whether the square matrix `a` is Lyapunov diagonally stable.
 ///

@@ -144,10 +144,7 @@ fn recurrence(t: &SymmetricPart, mu: f64, (low, high): (f64, f64), draw: Draw, s
         }
         let decay = (-((k - 1) as f64) * eta).exp() * (1.0 + 1e-12);
         for c in 0..DRAWS {
-            let size = add_up(
-                mul_up(add_up(mul_up(alpha, norm), beta.abs()), length[c]),
-                length_before[c],
-            );
+            let size = add_up(mul_up(add_up(mul_up(alpha, norm), beta.abs()), length[c]), length_before[c]);
             let error = add_up(mul_up(of_step, size), 1e-250);
             rounding[c] = add_up(rounding[c], div_up(mul_up(decay, error), sinh));
         }
@@ -228,4 +225,81 @@ fn gaussians(random: &mut ChaCha20Rng, count: usize) -> Vec<f64> {
 pub(super) fn fresh_seed() -> u64 {
     use std::hash::{BuildHasher, Hasher, RandomState};
     RandomState::new().build_hasher().finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::Array1;
+    use sprs::{CsMat, TriMat};
+
+    use super::*;
+
+    /// A symmetric matrix with the eigenvalue 1, exactly, and all others between -1 and 1/2.
+    fn planted(n: usize) -> SymmetricPart {
+        let mut w = TriMat::new((n, n));
+        w.add_triplet(0, 1, 1.0);
+        w.add_triplet(1, 0, 1.0);
+        for i in 2..n {
+            w.add_triplet(i, i, -1.0 + 1.5 * (i - 2) as f64 / n as f64);
+        }
+        let w: CsMat<f64> = w.to_csr();
+        let ones = Array1::ones(n);
+        SymmetricPart::new(&w, &w.to_csc().transpose_into(), &ones, &ones).expect("numbers near 1")
+    }
+
+    #[test]
+    fn false_claims_are_accepted_no_more_often_than_the_bound_says() {
+        // So large a theta that it happens; the planted eigenvalue alone lies above the interval.
+        let (t, theta, trials) = (planted(10), 0.5, 4000);
+        let accepted = (0..trials)
+            .filter(|&seed| {
+                let end = recurrence(&t, 1.0 - 1e-9, (-1.0, 0.5), Draw { theta, seed }, 1000);
+                matches!(end, End::Accepted(_))
+            })
+            .count();
+        let bound = error_probability(theta, DRAWS, 1);
+        let (rate, deviation) = (accepted as f64 / trials as f64, (bound / trials as f64).sqrt());
+        assert!(rate <= bound + 4.0 * deviation, "{rate} accepted, the bound is {bound}");
+        // And not much less often, so that the test sees what it should.
+        assert!(rate > 0.6 * bound, "{rate} accepted, the bound is {bound}");
+    }
+
+    #[test]
+    fn claims_false_by_a_millionth_are_refused_and_true_ones_accepted() {
+        let t = planted(500);
+        for seed in 0..20 {
+            let draw = Draw { theta: THETA, seed };
+            for below in [1e-6, 1e-9, 1e-13, 0.1, 0.49] {
+                assert_eq!(accepted(&t, 1.0 - below, 1.0, draw, 3000), None, "{below} too small");
+                // Even where the interval ends well below the claim.
+                let end = recurrence(&t, 1.0 - below, (-1.0, 0.5), draw, 3000);
+                assert!(!matches!(end, End::Accepted(_)), "{below} too small");
+            }
+            for above in [1e-3, 1e-2, 0.1, 1.0] {
+                let steps = accepted(&t, 1.0 + above, 1.0, draw, 3000);
+                assert!(steps.is_some_and(|k| k < 2000), "{above} above: {steps:?} steps");
+            }
+        }
+    }
+
+    #[test]
+    fn gaussians_have_their_moments() {
+        let mut random = ChaCha20Rng::seed_from_u64(1);
+        let all = gaussians(&mut random, 400_000);
+        let moment = |k: i32| all.iter().map(|v| v.powi(k)).sum::<f64>() / all.len() as f64;
+        for (k, expected) in [(1, 0.0), (2, 1.0), (3, 0.0), (4, 3.0), (6, 15.0)] {
+            assert!((moment(k) - expected).abs() < 0.01 * 4f64.powi(k / 2 + 1).min(40.0), "{k}: {}", moment(k));
+        }
+        let small = all.iter().filter(|v| v.abs() < 0.01).count() as f64 / all.len() as f64;
+        assert!((small - 0.007979).abs() < 0.0006, "{small}");
+        let uniform: Vec<f64> = (0..100_000).map(|_| relative_uniform(&mut random)).collect();
+        let mean = uniform.iter().sum::<f64>() / uniform.len() as f64;
+        assert!((mean - 0.5).abs() < 0.005 && uniform.iter().all(|&u| u > 0.0 && u < 1.0), "{mean}");
+    }
+
+    #[test]
+    fn the_bound_on_the_probability_is_the_one_of_the_theory() {
+        let p = error_probability(THETA, DRAWS, 1);
+        assert!(p > 4.05e-21 && p < 4.06e-21, "{p:e}");
+    }
 }

@@ -3,16 +3,17 @@
 //! For `X = Y Y'` and any `gamma`, `diag(gamma) X diag(gamma)` refutes `W + delta R^-1` where
 //! `sum_j rho_i w_ij X_ij gamma_j / X_ii >= -delta gamma_i` up to the sign of `gamma_i`. With the matrix `N` of these
 //! coefficients, a real eigenvector `N gamma = lambda gamma` does so for `delta = -lambda` in every row at once. At the best
-//! weights, with `X` in the top eigenspace, `gamma = 1` is one; nearby, a few power steps find it. No eigenvalue of `N` lies to the
-//! right of the largest one of the symmetric part for any weights, so that the steps lead to it.
+//! weights, with `X` in the top eigenspace, `gamma = 1` is one; nearby, a few steps of Arnoldi's method find it. No eigenvalue of `N` lies
+//! to the right of the largest one of the symmetric part for any weights, so that it is the rightmost one.
 
-use ndarray::{Array1, Array2, Axis};
+use ndarray::{Array1, Array2, Axis, Zip, s};
 
 use super::majorant::Rows;
+use crate::linalg::{self, Lu};
 
-/// Power steps, and those between two looks at the bound.
-const STEPS: usize = 160;
-const LOOK: usize = 20;
+/// Steps of Arnoldi's method, and how often it starts again.
+const STEPS: usize = 32;
+const RESTARTS: usize = 5;
 /// Rows of less than these parts of the largest are left out, whichever is best.
 const PARTS: [f64; 8] = [0.0, 1e-9, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2];
 /// Rounds in which rows that refute least are left out.
@@ -94,30 +95,72 @@ pub(super) fn refined(
 ) -> Option<(f64, Array2<f64>)> {
     let n = Coefficients::new(a, own, rho, y);
     let square = y.map_axis(Axis(1), |row| row.dot(&row)) * weight;
-    let mut gamma = square.mapv(|v| if v > 0.0 { 1.0 } else { 0.0 });
-    let mut best: (f64, Array1<f64>) = (f64::NEG_INFINITY, gamma.clone());
-    for step in 0..=STEPS {
-        if step % LOOK == 0 {
-            let share = Array1::from_shape_fn(gamma.len(), |i| square[i] * gamma[i] * gamma[i]);
-            let top = share.iter().copied().fold(0.0, f64::max);
-            for part in PARTS {
-                let kept = Array1::from_shape_fn(gamma.len(), |i| if share[i] >= part * top { gamma[i] } else { 0.0 });
-                let found = n.bound(kept);
-                if found.0 > best.0 {
-                    best = found;
-                }
+    let root = square.mapv(f64::sqrt);
+    let to_gamma = |z: &Array1<f64>| Zip::from(z).and(&root).map_collect(|z, r| if *r > 0.0 { z / r } else { 0.0 });
+    let mut z = root.clone();
+    let mut best: (f64, Array1<f64>) = (f64::NEG_INFINITY, to_gamma(&z));
+    for restart in 0..=RESTARTS {
+        let gamma = to_gamma(&z);
+        let share = &z * &z;
+        let top = share.iter().copied().fold(0.0, f64::max);
+        for part in PARTS {
+            let kept = Array1::from_shape_fn(gamma.len(), |i| if share[i] >= part * top { gamma[i] } else { 0.0 });
+            let found = n.bound(kept);
+            if found.0 > best.0 {
+                best = found;
             }
         }
-        let image = Array1::from_shape_fn(gamma.len(), |i| n.row(i, &gamma));
-        let length = gamma.dot(&gamma);
-        if !(length > 0.0 && length.is_finite()) {
-            break;
-        }
-        // Half of the present value keeps pairs that turn in the plane behind.
-        let shift = 0.5 * (gamma.dot(&image) / length).abs() + 1e-300;
-        gamma = image + shift * &gamma;
-        let largest = gamma.fold(0.0, |m: f64, v| m.max(v.abs()));
-        gamma /= largest;
+        // In these coordinates the field of values of N lies to the left of the largest eigenvalue of the symmetric part.
+        let product = |z: &Array1<f64>| {
+            let gamma = to_gamma(z);
+            Array1::from_shape_fn(gamma.len(), |i| root[i] * n.row(i, &gamma))
+        };
+        let next = (restart < RESTARTS).then(|| rightmost(product, &z)).flatten();
+        let Some(next) = next else { break };
+        z = next;
     }
     best.0.is_finite().then(|| (best.0, y * &best.1.insert_axis(Axis(1))))
+}
+
+/// The vector of the rightmost real Ritz value after some steps of Arnoldi's method from `start`.
+fn rightmost(product: impl Fn(&Array1<f64>) -> Array1<f64>, start: &Array1<f64>) -> Option<Array1<f64>> {
+    let length = start.dot(start).sqrt();
+    let mut basis = vec![start / length];
+    let mut h = Array2::<f64>::zeros((STEPS, STEPS));
+    for k in 0..STEPS {
+        let mut next = product(&basis[k]);
+        for _ in 0..2 {
+            for (i, b) in basis.iter().enumerate() {
+                let overlap = b.dot(&next);
+                h[[i, k]] += overlap;
+                next.scaled_add(-overlap, b);
+            }
+        }
+        let length = next.dot(&next).sqrt();
+        if k + 1 == STEPS || !(length > 1e-12 * h[[0, 0]].abs() && length.is_finite()) {
+            break;
+        }
+        h[[k + 1, k]] = length;
+        basis.push(next / length);
+    }
+    let m = basis.len();
+    let h = h.slice(s![..m, ..m]).to_owned();
+    let values = linalg::eigvals(h.view()).ok()?;
+    let size = values.iter().fold(0.0, |s: f64, v| s.max(v.re.hypot(v.im)));
+    let real = values.iter().filter(|v| v.im.abs() <= 1e-9 * size).map(|v| v.re);
+    let value = real.max_by(f64::total_cmp)?;
+    // Inverse iteration, a little beside the eigenvalue.
+    let mut shifted = h;
+    shifted.diag_mut().mapv_inplace(|v| v - value - 1e-10 * size);
+    let lu = Lu::new(shifted.view(), "the projected matrix");
+    let mut y = Array1::ones(m);
+    for _ in 0..2 {
+        y = lu.solve_vec(y.view()).ok()?;
+        y /= y.dot(&y).sqrt();
+    }
+    let z = basis.iter().zip(&y).fold(Array1::zeros(start.len()), |mut sum: Array1<f64>, (b, &y)| {
+        sum.scaled_add(y, b);
+        sum
+    });
+    z.iter().all(|v| v.is_finite()).then_some(z)
 }

@@ -229,7 +229,8 @@ pub(super) fn certificate_of<A: Scalar>(
 }
 
 fn not_proved_by_majorant() -> Error {
-    let reason = "neither the Metzler majorant nor a factorisation that fits into memory proves D A + A'D negative definite";
+    let reason =
+        "neither the Metzler majorant nor a factorisation that fits into memory proves D A + A'D negative definite";
     Error::NotProved { reason: reason.into() }
 }
 
