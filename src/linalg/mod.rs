@@ -16,7 +16,6 @@ pub(crate) mod operator;
 pub(crate) mod perron;
 pub(crate) mod rounding;
 pub(crate) mod sparse_cholesky;
-pub(crate) mod sparse_cholesky;
 pub(crate) mod spectrum;
 pub(crate) mod split;
 pub(crate) mod verified;

@@ -305,8 +305,9 @@ impl Certifier {
         rho: &ArrayBase<T, Ix1>,
     ) -> Result<SparseGain> {
         let w = sparse::Sparse::new(w, Some(&rho.mapv(Scalar::to_double)))?;
-        let found = self.run(|control| large::max_gain(w, control))?;
-        found.map_err(|stop| Error::Infeasible { wanted: "a largest gain".into(), reason: stop.to_string() })
+        let impossible =
+            |stop: super::Stop| Error::Infeasible { wanted: "a largest gain".into(), reason: stop.to_string() };
+        self.run(|control| large::max_gain(w, control).map_err(impossible))
     }
 
     /// Runs a search with this certifier's limits and threads.

@@ -13,10 +13,10 @@ use super::refine::refined;
 use super::sparse::Sparse;
 use super::verdict::{Certificate, Method, Refutation, Stop, Undecided, Verdict};
 use super::weights::Weights;
+use crate::linalg::components::strongly_connected;
 use crate::linalg::operator::{LinearOperator, gather};
 use crate::linalg::rounding::{add_up, sub_down, sub_up};
 use crate::stability::Bounds;
-use crate::stability::components::strongly_connected;
 
 /// Steps of the ascent.
 const STEPS: usize = 100;
