@@ -142,9 +142,9 @@ fn a_torus_beyond_dense_methods() {
     assert_eq!(certificate.method(), Method::Ascent);
     certificate.verify_sparse_shifted(&stable, &ones(n)).unwrap();
     assert!(certificate.verify_sparse_shifted(&opposed(1.06), &ones(n)).is_err());
-    let verdict = certify_sparse_shifted(&opposed(1.02), &ones(n)).unwrap();
+    let verdict = certify_sparse_shifted(&scaled(1.02), &ones(n)).unwrap();
     let refutation = verdict.refutation().unwrap_or_else(|| panic!("{verdict}"));
-    refutation.verify_sparse_shifted(&opposed(1.02), &ones(n)).unwrap();
+    refutation.verify_sparse_shifted(&scaled(1.02), &ones(n)).unwrap();
     // In single precision, with entries that it holds exactly.
     let single = stable.map(|&v| v as f32);
     let verdict = certify_sparse_shifted(&single, &Array1::ones(n)).unwrap();
@@ -185,7 +185,7 @@ fn a_large_dense_matrix_takes_the_ascent_first() {
     let n = 420;
     let w = circuit(n, 12, &mut rng);
     let estimate = ascend(&w, &ones(n), 60).unwrap().gain_estimate();
-    let w = w * (0.985 * estimate);
+    let w = w * (0.96 * estimate);
     let verdict = certify_shifted(&w, &ones(n)).unwrap();
     assert_eq!(verdict.method(), Method::Ascent, "{verdict}");
     verdict.certificate().unwrap().verify_shifted(&w, &ones(n)).unwrap();
