@@ -394,7 +394,7 @@ fn network(w: &Array2<f64>, u: &Array1<f64>, limits: Option<&[f64]>) -> FiringRa
     match limits {
         None => builder.activation(Relu),
         Some(limits) => limits.iter().enumerate().fold(builder, |builder, (i, &limit)| {
-            builder.population(&i.to_string(), i..i + 1, ClippedLinear::new(0.0, limit).unwrap())
+            builder.population(i.to_string(), i..i + 1, ClippedLinear::new(0.0, limit).unwrap())
         }),
     }
     .build()

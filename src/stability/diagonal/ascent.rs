@@ -312,7 +312,7 @@ impl<'a> Climb<'a> {
             }
             let shares = self.shares();
             let left_to_go = steps - step;
-            if left_to_go <= 1 + (KEPT - 1) * APART && (left_to_go - 1) % APART == 0 {
+            if left_to_go <= 1 + (KEPT - 1) * APART && (left_to_go - 1).is_multiple_of(APART) {
                 let y = &self.vectors * &shares.mapv(f64::sqrt);
                 self.kept.push(Snapshot { log_s: self.log_s.clone(), y });
             }

@@ -39,7 +39,7 @@ pub(super) fn spectrum_ends(t: &SymmetricPart) -> Option<(f64, f64)> {
     let mut projected = Array2::zeros((STEPS, STEPS));
     let (mut length, mut steps) = (norm_of(&v), 0);
     for k in 0..STEPS {
-        if !(length > 1e-200) {
+        if length.is_nan() || length <= 1e-200 {
             break;
         }
         v.iter_mut().for_each(|v| *v /= length);

@@ -71,7 +71,7 @@ impl Coefficients {
             // Of the rows below the middle, those that are farther from it than the tenth part of the rows is.
             let middle = sorted[sorted.len() / 2];
             let cut = middle - 0.5 * (middle - least);
-            if !(cut < middle) {
+            if cut.is_nan() || cut >= middle {
                 break;
             }
             for (gamma, ratio) in gamma.iter_mut().zip(&ratios) {
