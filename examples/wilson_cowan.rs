@@ -15,6 +15,9 @@ use plot::{Axis, BLACK, BLUE, Dash, Figure, GREEN, GREY, ORANGE, Outcome, PURPLE
 const BELOW: f64 = 0.6;
 const ABOVE: f64 = 2.4;
 
+/// Whether a cell of the regime map is of one kind.
+type CellTest = Box<dyn Fn(&MapCell) -> bool>;
+
 fn main() -> Outcome {
     let paths = [phase_portraits()?, energies()?, regime_map()?, lyapunov()?];
     for path in paths {
@@ -199,7 +202,7 @@ fn regime_map() -> Outcome<String> {
         let regime = |regime| move |cell: &MapCell| cell.regime == Some(regime);
         let beside =
             |regime, excluded| move |cell: &MapCell| cell.regime == Some(regime) && cell.excludes_cycles == excluded;
-        let kinds: [(Box<dyn Fn(&MapCell) -> bool>, _, _, _); 9] = [
+        let kinds: [(CellTest, _, _, _); 9] = [
             (Box::new(regime(Regime::Monostable)), SKY, 0.65, "one equilibrium that attracts every state: proved"),
             (Box::new(beside(Regime::LocallyStable, true)), BLUE, 0.6, "locally stable, no cycle: proved"),
             (Box::new(beside(Regime::LocallyStable, false)), BLUE, 0.25, "locally stable, cycles not excluded"),

@@ -474,7 +474,7 @@ fn reports_without_contradiction(cases: usize, seed: u64) -> std::collections::B
         let options = ReportOptions::default()
             .certifier(certifier.clone())
             .up_to(Condition::SContraction, if case % 5 == 0 { 8 } else { 0 })
-            .up_to(Condition::PMatrix, if n < 15 || n > 20 { n } else { 12 });
+            .up_to(Condition::PMatrix, if (15..=20).contains(&n) { 12 } else { n });
         let firing_rate = case % 7 < 5;
         let report = if firing_rate {
             let net = FiringRateNetwork::builder(Weights::dense(&w).unwrap())
