@@ -31,7 +31,8 @@ pub enum Flag {
 ///
 /// * Stable and not Nash: an inhibition-stabilised state with `lambda_i w_ii > 1`, `lambda_i` the slope there. The
 ///   neuron sits at a local maximum of its own energy, `E_i'' = 1/lambda_i - w_ii < 0`.
-/// * Nash and not stable: from three neurons on.
+/// * Nash and not stable: two neurons that excite each other strongly at the origin, `W = [[0, 2], [2, 0]]` with tanh, or a ring of
+///   three.
 ///
 /// They are floating-point answers, not proofs.
 ///

@@ -34,6 +34,45 @@ fn weights() -> impl Strategy<Value = [f64; 4]> {
     [0.0..4.0, 0.0..4.0, 0.0..4.0, 0.0..3.0f64]
 }
 
+/// A ReLU circuit in units of `2^k` for E and `2^m` for I, an exact change.
+fn relu_circuit_in_units(w: [f64; 4], u: [f64; 2], [k, m]: [i32; 2]) -> WilsonCowan<f64> {
+    let [e, i] = [k, m].map(|power| 2f64.powi(power));
+    WilsonCowan::builder()
+        .w_ee(w[0])
+        .w_ei(w[1] * (e / i))
+        .w_ie(w[2] * (i / e))
+        .w_ii(w[3])
+        .u_e(u[0] * e)
+        .u_i(u[1] * i)
+        .tau_i(0.7)
+        .excitatory(Relu)
+        .inhibitory(Relu)
+        .build()
+        .unwrap()
+}
+
+proptest! {
+    #[test]
+    fn regimes_do_not_depend_on_units(
+        w in weights(), u in [-1.5..1.5, -1.5..1.5f64], k in -40..=40i32, m in -40..=40i32,
+    ) {
+        let (plain, scaled) = (relu_circuit_in_units(w, u, [0, 0]), relu_circuit_in_units(w, u, [k, m]));
+        prop_assert_eq!(plain.is_globally_stable().unwrap(), scaled.is_globally_stable().unwrap());
+        let (plain, scaled) = (plain.equilibria().unwrap(), scaled.equilibria().unwrap());
+        let flags = |point: &OperatingPoint<f64>| {
+            (point.regime(), point.is_stable(), point.is_paradoxical(), point.relation())
+        };
+        prop_assert_eq!(
+            plain.points().iter().map(flags).collect::<Vec<_>>(),
+            scaled.points().iter().map(flags).collect::<Vec<_>>()
+        );
+        prop_assert_eq!(
+            (plain.regime(), plain.is_complete(), plain.excludes_cycles()),
+            (scaled.regime(), scaled.is_complete(), scaled.excludes_cycles())
+        );
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 

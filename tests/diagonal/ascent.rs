@@ -223,3 +223,39 @@ fn bad_operators_are_errors() {
         "{single}"
     );
 }
+
+/// `rho(W)` of a nonnegative matrix to many digits, by plain power steps on `W + I`.
+fn spectral_radius(w: &sprs::CsMat<f64>) -> f64 {
+    let mut v = Array1::<f64>::ones(w.rows());
+    let mut radius = 0.0;
+    for _ in 0..2000 {
+        let mut next = v.clone();
+        w.iter().for_each(|(&x, (i, j))| next[i] += x * v[j]);
+        radius = next.iter().fold(0.0_f64, |m, &x| m.max(x));
+        v = next / radius;
+    }
+    radius - 1.0
+}
+
+#[test]
+fn the_gain_of_nonnegative_weights_is_their_perron_root() {
+    let mut rng = StdRng::seed_from_u64(4);
+    for n in [50, 3500] {
+        let mut w = sprs::TriMat::new((n, n));
+        for i in 0..n {
+            for _ in 0..10 {
+                w.add_triplet(i, rng.random_range(0..n), rng.random_range(0.0..1.0));
+            }
+        }
+        let w = w.to_csr::<usize>();
+        let gain = max_gain_sparse(&w, &ones(n)).unwrap();
+        let exact = spectral_radius(&w).recip();
+        assert!(gain.lower() <= exact * (1.0 + 1e-12) && exact * (1.0 - 1e-12) <= gain.upper(), "{gain} for {exact}");
+        assert!(gain.upper() / gain.lower() < 1.0 + 1e-8 && gain.error_probability().is_none(), "{gain}");
+    }
+    // A chain has no loop and is stable at every gain.
+    let mut chain = sprs::TriMat::new((4, 4));
+    (1..4).for_each(|i| chain.add_triplet(i, i - 1, 7.0));
+    let gain = max_gain_sparse(&chain.to_csr::<usize>(), &ones(4)).unwrap();
+    assert!(gain.upper() == f64::INFINITY && gain.lower() > 1e6, "{gain}");
+}

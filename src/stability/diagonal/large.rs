@@ -1,5 +1,7 @@
 //! Sparse matrices that are too large for dense methods: the ascent for weights and witness, then the ladder of proofs.
 
+use std::ops::ControlFlow;
+
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Zip};
 use sprs::CsMat;
 
@@ -8,6 +10,7 @@ use super::ascent::{Ascent, Climb};
 use super::certifier::Control;
 use super::check;
 use super::ladder::{ATTEMPTS, Allowed, Ladder, Proof, Proved};
+use super::metzler::Metzler;
 use super::pencil::Diagonal;
 use super::refine::refined;
 use super::sparse::Sparse;
@@ -339,7 +342,8 @@ pub struct SparseGain {
 }
 
 impl SparseGain {
-    /// A lower bound: `g W - R^-1` is diagonally stable for every positive gain up to it. 0 where none was proved.
+    /// A lower bound: `g W - R^-1` is diagonally stable for every positive gain up to it. 0 where none was proved, infinite where
+    /// every gain is stable.
     pub fn lower(&self) -> f64 {
         self.lower
     }
@@ -397,12 +401,19 @@ impl std::fmt::Display for SparseGain {
 
 /// Bounds on the largest gain of `W` with slopes.
 pub(super) fn max_gain(a: Sparse, control: &mut Control<'_>) -> Result<SparseGain, Stop> {
+    let by_perron = match a.by_perron(control) {
+        ControlFlow::Break(stop) => return Err(stop),
+        ControlFlow::Continue(None) => None,
+        ControlFlow::Continue(Some((matrix, weights, witness))) => gain_of_metzler(&a, &matrix, weights, witness),
+    };
+    if let Some(gain) = by_perron {
+        return Ok(gain);
+    }
     let Sparse { rows, rho, .. } = a;
     let own: Vec<f64> = (0..rho.len()).map(|i| rows.get(i, i).copied().unwrap_or(0.0)).collect();
     let found = find(rows, &rho, control)?;
     let upper = found.witness.as_ref().and_then(|(bound, y)| proved_upper(&found.both.rows, &own, &rho, *bound, y));
-    // 1/g is the size of a pencil parameter: g W - R^-1 = g (W + delta R^-1) with delta = -1/g.
-    let upper = upper.filter(|&delta| delta < 0.0).map_or(f64::INFINITY, |delta| (-1.0 / delta).next_up());
+    let upper = upper.map_or(f64::INFINITY, gain_above);
     let ladder = Ladder::new(&found.both.rows, &found.both.transposed, &rho, &found.d, control.proofs());
     let scale = ladder.as_ref().map_or(1.0, |l| l.part().absolute_norm());
     let (mut lower, mut proof) = (0.0, None);
@@ -423,4 +434,34 @@ pub(super) fn max_gain(a: Sparse, control: &mut Control<'_>) -> Result<SparseGai
     }
     let witness = found.witness.map(|(_, y)| y).filter(|_| upper.is_finite());
     Ok(SparseGain { lower, upper, weights: found.d, witness, proof, steps: found.steps })
+}
+
+/// No gain above it is stable if `W + delta R^-1` is not: `g W - R^-1 = g (W + delta R^-1)` with `delta = -1/g`.
+fn gain_above(delta: f64) -> f64 {
+    if delta < 0.0 { (-1.0 / delta).next_up() } else { f64::INFINITY }
+}
+
+/// Both bounds from the Perron vectors of a Metzler matrix.
+fn gain_of_metzler(
+    a: &Sparse,
+    matrix: &Metzler<'_>,
+    weights: Option<Weights>,
+    witness: Array2<f64>,
+) -> Option<SparseGain> {
+    let weights = weights?;
+    let margin = matrix.margin(&weights)?;
+    // Stable for all `delta` below the margin, not at it.
+    let lower = if margin >= 0.0 { f64::INFINITY } else { (-1.0 / margin).next_down().next_down() };
+    let n = a.rho.len();
+    let own: Vec<f64> = (0..n).map(|i| a.rows.get(i, i).copied().unwrap_or(0.0)).collect();
+    let y = witness.column(0);
+    let quotient = |i: usize| {
+        let row = a.rows.outer_view(i).expect("a row of the matrix");
+        a.rho[i] * row.iter().map(|(j, w)| w * y[j]).sum::<f64>() / y[i]
+    };
+    let least = (0..n).filter(|&i| y[i] != 0.0).map(quotient).fold(f64::INFINITY, f64::min);
+    let upper = proved_upper(&a.rows, &own, &a.rho, least, &witness).map_or(f64::INFINITY, gain_above);
+    let proof = Proved { proof: Proof::HMatrix, error_probability: None, seed: 0, steps: 0 };
+    let (weights, witness) = (weights.values(), Some(witness).filter(|_| upper.is_finite()));
+    Some(SparseGain { lower, upper, weights, witness, proof: Some(proof), steps: 0 })
 }

@@ -129,6 +129,28 @@ impl Sparse {
             .then(|| Verdict::NotStable(Refutation::new(y, method, 0)))
     }
 
+    /// `W` if signs make it Metzler, with the weights and the witness that its Perron vectors are.
+    pub(super) fn by_perron(
+        &self,
+        control: &Control<'_>,
+    ) -> ControlFlow<Stop, Option<(Metzler<'_>, Option<Weights>, Array2<f64>)>> {
+        let Some(matrix) = self.metzler() else { return ControlFlow::Continue(None) };
+        let stopped = Cell::new(None);
+        let proceed = || match control.proceed_with_sweep(self.rho.len()) {
+            _ if stopped.get().is_some() => false,
+            ControlFlow::Continue(()) => true,
+            ControlFlow::Break(stop) => {
+                stopped.set(Some(stop));
+                false
+            }
+        };
+        let (weights, witness) = matrix.candidates(&proceed);
+        match stopped.get() {
+            Some(stop) => ControlFlow::Break(stop),
+            None => ControlFlow::Continue(Some((matrix, weights, witness))),
+        }
+    }
+
     /// What the diagonal, principal minors of two rows, and Perron vectors decide.
     fn by_structure(&self, control: &Control<'_>) -> ControlFlow<Stop, Option<Verdict>> {
         let n = self.rho.len();
@@ -144,20 +166,7 @@ impl Sparse {
         if let Some(y) = minors::witness(&rows, entry, &self.diagonal.lower, proves) {
             return found(Verdict::NotStable(Refutation::new(y, Method::TwoByTwo, 0)));
         }
-        let Some(matrix) = self.metzler() else { return ControlFlow::Continue(None) };
-        let stopped = Cell::new(None);
-        let proceed = || match control.proceed_with_sweep(n) {
-            _ if stopped.get().is_some() => false,
-            ControlFlow::Continue(()) => true,
-            ControlFlow::Break(stop) => {
-                stopped.set(Some(stop));
-                false
-            }
-        };
-        let (weights, witness) = matrix.candidates(&proceed);
-        if let Some(stop) = stopped.get() {
-            return ControlFlow::Break(stop);
-        }
+        let Some((matrix, weights, witness)) = self.by_perron(control)? else { return ControlFlow::Continue(None) };
         if let Some(weights) = weights
             && let Some(margin) = matrix.margin_above(self.delta, &weights)
         {
