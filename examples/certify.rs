@@ -139,6 +139,8 @@ fn run(arguments: &Arguments) -> Result<(), String> {
         "max_gain_upper": null,
         "weights": null,
         "witness": null,
+        "witness_of_transpose": null,
+        "error_probability": null,
     });
     if let Some(margin) = &margin {
         if arguments.margin {
@@ -174,7 +176,13 @@ fn run(arguments: &Arguments) -> Result<(), String> {
             report["witness"] = Value::Array(rows);
             report["witness_of_transpose"] = json!(refutation.is_of_transpose());
         }
-        _ => {}
+        Verdict::AlmostSurelyStable(certificate) => {
+            report["verdict"] = json!("almost_surely_stable");
+            report["error_probability"] = json!(certificate.error_probability());
+            weights = Some(certificate.weights().to_vec());
+            report["weights"] = json!(weights);
+        }
+        Verdict::Undecided(_) => {}
     }
     let failed = |what: &str, error: &dyn std::fmt::Display| format!("{what}: {error}");
     if let Some(path) = &arguments.weights_out {

@@ -9,7 +9,7 @@ use ndarray_npy::write_npy;
 use neuronash::stability::diagonal::{Verdict, certify, certify_shifted, margin, margin_shifted};
 use serde_json::Value;
 
-const FIELDS: [&str; 11] = [
+const FIELDS: [&str; 13] = [
     "verdict",
     "n",
     "method",
@@ -21,6 +21,8 @@ const FIELDS: [&str; 11] = [
     "max_gain_upper",
     "weights",
     "witness",
+    "witness_of_transpose",
+    "error_probability",
 ];
 
 /// The example that the same `cargo test` has built, or that is built now if only this test was asked for.

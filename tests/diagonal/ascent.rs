@@ -257,5 +257,5 @@ fn the_gain_of_nonnegative_weights_is_their_perron_root() {
     let mut chain = sprs::TriMat::new((4, 4));
     (1..4).for_each(|i| chain.add_triplet(i, i - 1, 7.0));
     let gain = max_gain_sparse(&chain.to_csr::<usize>(), &ones(4)).unwrap();
-    assert!(gain.upper() == f64::INFINITY && gain.lower() > 1e6, "{gain}");
+    assert!(gain.upper() == f64::INFINITY && gain.lower() > 1e3, "{gain}");
 }

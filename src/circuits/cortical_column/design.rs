@@ -134,13 +134,15 @@ impl<A: Scalar> ColumnDesign<A> {
     /// As many layers as raise the Michelson contrast of this one input, shape `[columns]`, to `target` or more.
     ///
     /// ```
-    /// use ndarray::array;
+    /// use ndarray::Array1;
     /// use neuronash::circuits::ColumnDesign;
     /// // Contrast 0.01 in all three; the more columns are above the mean, the sooner the others fall silent.
-    /// let layers = |input| ColumnDesign::new(4).contrast_gain(1.5).input(input, 0.9).solve().map(|d| d.column.depth());
-    /// assert_eq!(layers(&array![1.01, 0.99, 0.99, 0.99])?, 13);
-    /// assert_eq!(layers(&array![1.01, 1.01, 0.99, 0.99])?, 12);
-    /// assert_eq!(layers(&array![1.01, 1.01, 1.01, 0.99])?, 11);
+    /// let layers = |u: [f64; 4]| {
+    ///     ColumnDesign::new(4).contrast_gain(1.5).input(&Array1::from_iter(u), 0.9).solve().map(|d| d.column.depth())
+    /// };
+    /// assert_eq!(layers([1.01, 0.99, 0.99, 0.99])?, 13);
+    /// assert_eq!(layers([1.01, 1.01, 0.99, 0.99])?, 12);
+    /// assert_eq!(layers([1.01, 1.01, 1.01, 0.99])?, 11);
     /// # Ok::<(), neuronash::Error>(())
     /// ```
     pub fn input<S: Data<Elem = A>>(mut self, input: &ArrayBase<S, Ix1>, target: A) -> Self {

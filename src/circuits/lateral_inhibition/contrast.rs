@@ -58,7 +58,7 @@ pub fn variation<A: Scalar, S: Data<Elem = A>>(rates: &ArrayBase<S, Ix1>) -> Res
 /// let after = |layers| contrast_after(&array![3.0, 2.0], 2.0, layers);
 /// assert!((after(2)? - 0.8f64).abs() < 1e-15 && after(3)? == 1.0);
 /// // One column of five stands out: the mean is 2.2, the rates after one layer go as 3.8 and 1.8.
-/// let one = array![3.0, 2.0, 2.0, 2.0, 2.0];
+/// let one = array![3.0f64, 2.0, 2.0, 2.0, 2.0];
 /// assert!((contrast_after(&one, 2.0, 1)? - 2.0 / 5.6).abs() < 1e-15);
 /// # Ok::<(), neuronash::Error>(())
 /// ```

@@ -37,6 +37,9 @@ impl Rows for CsMatView<'_, f64> {
     }
 }
 
+/// A Metzler matrix with the weights and the witness that its Perron vectors are.
+type ByPerron<'a> = (Metzler<'a>, Option<Weights>, Array2<f64>);
+
 /// Up to this many rows a sparse matrix that its majorant does not decide is treated as a dense one.
 const DENSE: usize = 3000;
 
@@ -129,11 +132,8 @@ impl Sparse {
             .then(|| Verdict::NotStable(Refutation::new(y, method, 0)))
     }
 
-    /// `W` if signs make it Metzler, with the weights and the witness that its Perron vectors are.
-    pub(super) fn by_perron(
-        &self,
-        control: &Control<'_>,
-    ) -> ControlFlow<Stop, Option<(Metzler<'_>, Option<Weights>, Array2<f64>)>> {
+    /// `W` if signs make it Metzler, and what its Perron vectors are.
+    pub(super) fn by_perron(&self, control: &Control<'_>) -> ControlFlow<Stop, Option<ByPerron<'_>>> {
         let Some(matrix) = self.metzler() else { return ControlFlow::Continue(None) };
         let stopped = Cell::new(None);
         let proceed = || match control.proceed_with_sweep(self.rho.len()) {
