@@ -2,9 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use ndarray::{Array1, Array2};
+use ndarray::Array1;
+#[cfg(feature = "csv")]
+use ndarray::Array2;
 use neuronash::circuits::lattice::{HexagonalLattice, LatticeCircuit};
+#[cfg(feature = "csv")]
 use neuronash::network::WeightsView;
+#[cfg(feature = "csv")]
 use neuronash::stability::diagonal::{max_gain, max_gain_sparse};
 use num_complex::Complex64;
 use proptest::prelude::*;
@@ -98,6 +102,7 @@ proptest! {
 }
 
 /// The largest eigenvalue of a Hermitian matrix, by power steps on a shifted square.
+#[cfg(feature = "csv")]
 fn largest_eigenvalue(h: &Array2<Complex64>) -> f64 {
     let n = h.nrows();
     let shift = h.rows().into_iter().map(|row| row.iter().map(|v| v.norm()).sum::<f64>()).fold(0.0, f64::max);
