@@ -73,7 +73,8 @@ fn main() -> Outcome {
         .simulate()
         .initial(&Array1::zeros(n))
         .input_function(|t, mut input| {
-            input.fill(0.0);
+            // Photoreceptors inhibit: without a drive of their own the cells behind them would be silent for ever.
+            input.fill(0.5);
             for (column, x) in columns.iter().enumerate() {
                 let light = 0.5 * (1.0 - (4.0 * (x - (t - time))).tanh());
                 receptors.iter().for_each(|r| input[column * types + r] = light);
