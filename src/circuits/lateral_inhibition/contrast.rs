@@ -128,19 +128,7 @@ pub(in crate::circuits) struct Pattern<A> {
 impl<A: Scalar> Pattern<A> {
     /// That of non-negative numbers.
     pub(in crate::circuits) fn of<S: Data<Elem = A>>(argument: &str, rates: &ArrayBase<S, Ix1>) -> Result<Self> {
-        if rates.is_empty() {
-            return Err(Error::Empty { argument: argument.into() });
-        }
-        finite_vector(argument, rates.view(), rates.len())?;
-        let max = rates.iter().copied().fold(A::neg_infinity(), A::max);
-        let min = rates.iter().copied().fold(A::infinity(), A::min);
-        if min < A::zero() {
-            return Err(Error::invalid(
-                argument,
-                min,
-                "rates of 0 or above; contrast has no meaning for negative ones",
-            ));
-        }
+        let [min, max] = extremes(argument, rates)?;
         let scale = if max > A::zero() { max } else { A::one() };
         let mean: A = rates.iter().map(|r| *r / scale).sum::<A>() / A::of(rates.len() as f64);
         let (max, min) = (max / scale, min / scale);

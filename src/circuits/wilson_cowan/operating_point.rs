@@ -107,9 +107,11 @@ impl<A: Scalar> WilsonCowan<A> {
         let small = A::of(64.0) * A::epsilon();
         let delta_scale = (one + l_e * p.w_ee) * inhibition + loop_gain;
         let trace_scale = (one + l_e * p.w_ee) / p.tau_e + inhibition / p.tau_i;
+        // What rounds a drive is what it is made of, in whatever units; a drive of 0 has no rounding errors.
+        let least = A::min_positive_value();
         let scales = [
-            one + p.w_ee * x_e.abs() + p.w_ei * x_i.abs() + p.u_e.abs(),
-            one + p.w_ie * x_e.abs() + p.w_ii * x_i.abs() + p.u_i.abs(),
+            least + p.w_ee * x_e.abs() + p.w_ei * x_i.abs() + p.u_e.abs(),
+            least + p.w_ie * x_e.abs() + p.w_ii * x_i.abs() + p.u_i.abs(),
         ];
         let critical = delta.abs() <= small * delta_scale
             || (delta > A::zero() && trace.abs() <= small * trace_scale)
