@@ -462,6 +462,140 @@ fn impossible_declarations_are_errors() {
     assert!(error.contains("`cost`") && error.contains("does not fall"), "{error}");
 }
 
+/// A family member and the same function as another one in other units.
+fn same_function_twice() -> Vec<(Shared<f64>, Shared<f64>)> {
+    let of = |f: Shared<f64>, [a, b, h, c]: [f64; 4]| -> Shared<f64> {
+        let scaled = Scaled::new(Seen(f)).with_amplitude(a).unwrap().with_gain(b).unwrap();
+        Box::new(scaled.with_threshold(h).unwrap().with_offset(c).unwrap())
+    };
+    vec![
+        (built_in("Logistic", &[1.3, 4.0]), of(built_in("Logistic", &[1.0, 0.0]), [1.0, 1.3, 4.0, 0.0])),
+        (built_in("Tanh", &[1.7]), of(built_in("Logistic", &[1.0, 0.0]), [2.0, 3.4, 0.0, -1.0])),
+        (built_in("Tanh", &[2.0]), of(built_in("Tanh", &[1.0]), [1.0, 2.0, 0.0, 0.0])),
+        (
+            built_in("NakaRushton", &[3.0, 2.0, 2.5]),
+            of(built_in("NakaRushton", &[1.0, 1.0, 2.5]), [3.0, 0.5, 0.0, 0.0]),
+        ),
+        (built_in("RectifiedThreshold", &[0.5]), of(built_in("Relu", &[]), [1.0, 1.0, 0.5, 0.0])),
+        (built_in("RectifiedThreshold", &[-0.5]), of(built_in("Relu", &[]), [2.0, 0.5, -0.5, 0.0])),
+        (built_in("ClippedLinear", &[1.0, 3.0]), of(built_in("ClippedLinear", &[-1.0, 1.0]), [1.0, 1.0, 2.0, 2.0])),
+        (built_in("ClippedLinear", &[-3.0, -1.0]), of(built_in("ClippedLinear", &[0.0, 1.0]), [2.0, 0.5, -3.0, -3.0])),
+        (built_in("Softplus", &[2.0]), of(built_in("Softplus", &[1.0]), [0.5, 2.0, 0.0, 0.0])),
+        (built_in("PowerLaw", &[2.0]), of(built_in("PowerLaw", &[2.0]), [0.25, 2.0, 0.0, 0.0])),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn scaled_activations_are_the_same_functions_in_other_units(
+        z in -6.0..6.0f64, fraction in 0.0..=1.0f64, step in 0.05..3.0f64,
+    ) {
+        for (plain, scaled) in same_function_twice() {
+            let name = scaled.name();
+            let near = |what: &str, a: f64, b: f64| {
+                let same = a == b || (a - b).abs() <= 1e-12 * (1.0 + a.abs());
+                prop_assert!(same, "{name}: {what} is {b}, not {a}");
+                Ok(())
+            };
+            let x = rate_in(plain.domain(), fraction);
+            near("phi", plain.activate(z), scaled.activate(z))?;
+            near("slope", plain.derivative(z), scaled.derivative(z))?;
+            near("inverse", plain.inverse(x), scaled.inverse(x))?;
+            // Both pairs are exact conjugates, whose constants may differ.
+            let shift = scaled.potential(plain.activate(0.0)) - plain.potential(plain.activate(0.0));
+            near("Psi", plain.potential(x) + shift, scaled.potential(x))?;
+            near("cost", plain.cost(x) + shift, scaled.cost(x))?;
+            near("Psi*", plain.conjugate(z) - shift, scaled.conjugate(z))?;
+            near("gap", plain.fenchel_young(x, z), scaled.fenchel_young(x, z))?;
+            let (p, q) = (plain.prox(z, step), scaled.prox(z, step));
+            prop_assert!(p == q || (p - q).abs() < 1e-7 * (1.0 + p.abs()), "{name}: prox({z}, {step}) is {q}, not {p}");
+            prop_assert_eq!(plain.domain(), scaled.domain());
+            let (p, q) = (plain.slope_range(), scaled.slope_range());
+            prop_assert!((p.min - q.min).abs() < 1e-14 && (p.max == q.max || (p.max - q.max).abs() < 1e-14 * p.max));
+        }
+    }
+
+    #[test]
+    fn laws_hold_in_any_units(
+        z in -8.0..8.0f64, fraction in -0.1..1.1f64, step in 0.01..3.0f64,
+        amplitude in 0.2..4.0f64, gain in 0.2..4.0f64, threshold in -3.0..3.0f64, offset in -1.0..1.0f64,
+    ) {
+        for f in all::<f64>() {
+            let phi = Scaled::new(Seen(f)).with_amplitude(amplitude).unwrap().with_gain(gain).unwrap();
+            let phi = phi.with_threshold(threshold).unwrap().with_offset(offset).unwrap();
+            laws(&phi, z, fraction, step, 1e-10);
+        }
+        for f in all::<f32>() {
+            let phi = Scaled::new(Seen(f)).with_amplitude(amplitude as f32).unwrap().with_gain(gain as f32).unwrap();
+            let phi = phi.with_threshold(threshold as f32).unwrap().with_offset(offset as f32).unwrap();
+            laws(&phi, z as f32, fraction as f32, step as f32, 1e-3);
+        }
+    }
+
+    #[test]
+    fn slopes_on_an_interval_are_bounds_and_sharp(from in -9.0..9.0f64, width in 0.0..6.0f64, shift in -2.0..2.0f64) {
+        let scaled = all::<f64>().into_iter().map(|f| -> Shared<f64> {
+            Box::new(Scaled::new(Seen(f)).with_gain(1.7).unwrap().with_threshold(shift).unwrap())
+        });
+        for phi in all::<f64>().into_iter().chain(scaled) {
+            let (name, to) = (phi.name(), from + width);
+            let SlopeRange { min, max, exact, .. } = phi.slope_range_on(from, to);
+            let seen: Vec<f64> = (0..=400).map(|k| phi.derivative(from + width * f64::from(k) / 400.0)).collect();
+            let least = seen.iter().copied().fold(f64::INFINITY, f64::min);
+            let most = seen.iter().copied().fold(0.0, f64::max);
+            let tiny = 1e-14 * most;
+            prop_assert!(exact && min <= least + tiny && most <= max + tiny, "{name} on [{from}, {to}]: [{min}, {max}]");
+            let narrow = phi.slope_range_on(f64::from(from as f32), f64::from(to as f32));
+            let single = Scaled::new(Relu).with_threshold(shift as f32).unwrap().slope_range_on(from as f32, to as f32);
+            prop_assert!(single.max >= single.min && narrow.exact);
+            // Sharp, away from kinks and infinite slopes, where all slopes that only touch the interval count.
+            let kink = phi.linear_pieces().is_some() || !max.is_finite() || max > phi.slope_range().max * 0.999;
+            if !kink {
+                prop_assert!(max <= most * 1.0001 + 1e-9 && min >= least * 0.9999 - 1e-9, "{name}: [{min}, {max}]");
+            }
+        }
+    }
+}
+
+#[test]
+fn slopes_of_rectifiers_are_exact_where_they_are_silent() {
+    for phi in [built_in::<f64>("PowerLaw", &[2.0]), built_in("NakaRushton", &[100.0, 20.0, 2.0])] {
+        assert_eq!(phi.slope_range_on(-3.0, 0.0), SlopeRange::exact(0.0, 0.0));
+        assert_eq!(phi.slope_range_on(-3.0, 1.0).min, 0.0);
+    }
+    // NaN and an empty interval give what holds everywhere.
+    let tanh = Tanh::<f64>::new();
+    assert_eq!(tanh.slope_range_on(f64::NAN, 1.0), tanh.slope_range());
+    assert_eq!(tanh.slope_range_on(f64::NEG_INFINITY, f64::INFINITY), tanh.slope_range());
+    let far = tanh.slope_range_on(400.0, f64::INFINITY);
+    assert!(far.min == 0.0 && far.max < 1e-15);
+}
+
+#[test]
+fn units_that_make_no_sense_are_errors() {
+    let phi = || Scaled::new(Logistic::<f64>::new());
+    for (argument, error) in [
+        ("amplitude", phi().with_amplitude(0.0)),
+        ("amplitude", phi().with_amplitude(f64::INFINITY)),
+        ("gain", phi().with_gain(-1.0)),
+        ("threshold", phi().with_threshold(f64::NAN)),
+        ("offset", phi().with_offset(f64::INFINITY)),
+    ] {
+        let text = error.unwrap_err().to_string();
+        assert!(text.contains(&format!("`{argument}`")), "{text}");
+    }
+    let rest = Scaled::new(Logistic::with_gain_and_threshold(1.3, 4.0).unwrap()).vanishing_at_rest().unwrap();
+    assert_eq!(rest.activate(0.0), 0.0);
+    assert_eq!(rest.domain().lower, rest.offset());
+    assert_eq!(rest.inverse(0.0), 0.0);
+    assert!(rest.name().contains("offset"));
+    let declared = from_fn("exponential", f64::exp).with_slope_range_on(|_, _| (0.0, 0.5));
+    let refused = taken(declared).unwrap_err();
+    assert!(refused.contains("intervals of drives"), "{refused}");
+}
+
 #[cfg(feature = "serde")]
 #[test]
 fn stored_activations_are_checked_like_new_ones() {
@@ -470,6 +604,10 @@ fn stored_activations_are_checked_like_new_ones() {
     assert_eq!(serde_json::from_str::<NakaRushton<f64>>(&saved).unwrap(), NakaRushton::new(1.0, 2.0, 3.0).unwrap());
     assert!(serde_json::from_str::<Tanh<f64>>(r#"{"gain":-1.0}"#).is_err());
     assert!(serde_json::from_str::<LeakyRelu<f64>>(r#"{"leak":2.0}"#).is_err());
+    let scaled = Scaled::new(PowerLaw::new(2.0).unwrap()).with_amplitude(0.3).unwrap();
+    let saved = serde_json::to_string(&scaled).unwrap();
+    assert_eq!(serde_json::from_str::<Scaled<f64, PowerLaw<f64>>>(&saved).unwrap(), scaled);
+    assert!(serde_json::from_str::<Scaled<f64, PowerLaw<f64>>>(&saved.replace("0.3", "-0.3")).is_err());
     assert!(serde_json::from_str::<ClippedLinear<f64>>(r#"{"lower":2.0,"upper":1.0}"#).is_err());
     let clipped = ClippedLinear::new(0.0, 1.0).unwrap();
     let back = serde_json::from_str::<ClippedLinear<f64>>(&serde_json::to_string(&clipped).unwrap()).unwrap();
@@ -588,21 +726,34 @@ fn honest_activations_are_taken() {
     assert!(seen.len() > 20, "{}", seen.len());
 }
 
-/// A boxed activation with all that it declares.
+/// A boxed activation, by value.
 #[derive(Debug)]
 struct Seen<A>(Shared<A>);
 
-impl<A: Scalar> ActivationCost<A> for Seen<A> {
-    fn name(&self) -> String {
-        self.0.name()
-    }
-    fn activate(&self, z: A) -> A {
-        self.0.activate(z)
-    }
-    fn domain(&self) -> Domain<A> {
-        self.0.domain()
-    }
-    fn slope_range(&self) -> SlopeRange<A> {
-        self.0.slope_range()
-    }
+macro_rules! forwarded {
+    ($($method:ident($($argument:ident),*) -> $result:ty),* $(,)?) => {
+        impl<A: Scalar> ActivationCost<A> for Seen<A> {
+            $(fn $method(&self $(, $argument: A)*) -> $result {
+                self.0.$method($($argument),*)
+            })*
+        }
+    };
+}
+
+forwarded! {
+    name() -> String,
+    activate(z) -> A,
+    derivative(z) -> A,
+    inverse(x) -> A,
+    potential(x) -> A,
+    conjugate(z) -> A,
+    domain() -> Domain<A>,
+    slope_range() -> SlopeRange<A>,
+    slope_range_on(lower, upper) -> SlopeRange<A>,
+    steepest_input() -> Option<A>,
+    linear_pieces() -> Option<Vec<LinearPiece<A>>>,
+    growth() -> Growth<A>,
+    cost(x) -> A,
+    prox(z, step) -> A,
+    fenchel_young(x, z) -> A,
 }

@@ -1,6 +1,6 @@
 //! The algebraic sigmoid.
 
-use super::{ActivationCost, Domain, SlopeRange};
+use super::{ActivationCost, Domain, SlopeRange, slopes};
 use crate::Scalar;
 
 /// `phi(z) = z/sqrt(1 + z^2)`; `Psi(x) = 1 - sqrt(1 - x^2)` on `[-1, 1]`, a circular bowl.
@@ -44,6 +44,10 @@ impl<A: Scalar> ActivationCost<A> for Algebraic {
     }
     fn slope_range(&self) -> SlopeRange<A> {
         SlopeRange::exact(A::zero(), A::one())
+    }
+    fn slope_range_on(&self, lower: A, upper: A) -> SlopeRange<A> {
+        let roundings = |_| A::of(16.0);
+        slopes::rising_and_falling(self.slope_range(), A::zero(), (lower, upper), |z| self.derivative(z), roundings)
     }
     fn steepest_input(&self) -> Option<A> {
         Some(A::zero())

@@ -1,7 +1,7 @@
 //! The arc tangent.
 
 use super::special::power_series;
-use super::{ActivationCost, Domain, SlopeRange};
+use super::{ActivationCost, Domain, SlopeRange, slopes};
 use crate::Scalar;
 
 /// `phi(z) = (2/pi) atan(pi z/2)`; `Psi(x) = -(4/pi^2) ln cos(pi x/2)` on `(-1, 1)`, which grows without bound towards
@@ -85,6 +85,10 @@ impl<A: Scalar> ActivationCost<A> for Arctan {
     }
     fn slope_range(&self) -> SlopeRange<A> {
         SlopeRange::exact(A::zero(), A::one())
+    }
+    fn slope_range_on(&self, lower: A, upper: A) -> SlopeRange<A> {
+        let roundings = |_| A::of(12.0);
+        slopes::rising_and_falling(self.slope_range(), A::zero(), (lower, upper), |z| self.derivative(z), roundings)
     }
     fn steepest_input(&self) -> Option<A> {
         Some(A::zero())

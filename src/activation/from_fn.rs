@@ -1,6 +1,7 @@
 //! An activation from a closure.
 
 use std::fmt;
+use std::sync::Arc;
 
 use super::parameter::{declared_domain, declared_slopes};
 use super::{ActivationCost, Domain, SlopeRange, numeric};
@@ -14,7 +15,11 @@ pub struct FromFn<A, F> {
     phi: F,
     slopes: Option<SlopeRange<A>>,
     domain: Option<Domain<A>>,
+    local_slopes: Option<Arc<LocalSlopes<A>>>,
 }
+
+/// The least and the largest slope at drives from one number to another.
+type LocalSlopes<A> = dyn Fn(A, A) -> (A, A) + Send + Sync;
 
 /// The activation `phi`, a nondecreasing and continuous function that is defined for every finite input.
 ///
@@ -28,7 +33,7 @@ pub struct FromFn<A, F> {
 /// # Ok::<(), neuronash::Error>(())
 /// ```
 pub fn from_fn<A: Scalar, F: Fn(A) -> A + Send + Sync>(name: impl Into<String>, phi: F) -> FromFn<A, F> {
-    FromFn { name: name.into(), phi, slopes: None, domain: None }
+    FromFn { name: name.into(), phi, slopes: None, domain: None, local_slopes: None }
 }
 
 impl<A: Scalar, F> FromFn<A, F> {
@@ -40,6 +45,24 @@ impl<A: Scalar, F> FromFn<A, F> {
     pub fn with_slope_range(mut self, min: A, max: A) -> Result<Self> {
         self.slopes = Some(declared_slopes(min, max)?);
         Ok(self)
+    }
+
+    /// Declares bounds on the slopes at drives from `lower` to `upper` as `bounds(lower, upper) = (min, max)`, on which
+    /// certificates of regions rest. A network is not built with an activation whose samples contradict them; bounds
+    /// that are NaN, negative or out of order prove nothing.
+    ///
+    /// ```
+    /// use neuronash::activation::{ActivationCost, from_fn};
+    ///
+    /// // e^z has no largest slope, but one up to any drive.
+    /// let growth = from_fn("exponential", f64::exp)
+    ///     .with_slope_range_on(|lower, upper| (lower.exp() * (1.0 - 1e-15), upper.exp() * (1.0 + 1e-15)));
+    /// assert!(growth.slope_range_on(0.0, 1.0).max < 2.7183);
+    /// ```
+    #[must_use]
+    pub fn with_slope_range_on(mut self, bounds: impl Fn(A, A) -> (A, A) + Send + Sync + 'static) -> Self {
+        self.local_slopes = Some(Arc::new(bounds));
+        self
     }
 
     /// Declares the closure of the range of `phi`; either end may be infinite.
@@ -58,6 +81,7 @@ impl<A: Scalar, F> fmt::Debug for FromFn<A, F> {
             .field("name", &self.name)
             .field("slopes", &self.slopes)
             .field("domain", &self.domain)
+            .field("local_slopes", &self.local_slopes.is_some())
             .finish_non_exhaustive()
     }
 }
@@ -74,5 +98,10 @@ impl<A: Scalar, F: Fn(A) -> A + Send + Sync> ActivationCost<A> for FromFn<A, F> 
     }
     fn slope_range(&self) -> SlopeRange<A> {
         self.slopes.unwrap_or_else(|| numeric::sampled_slopes(&self.phi, |z| self.derivative(z)))
+    }
+    fn slope_range_on(&self, lower: A, upper: A) -> SlopeRange<A> {
+        let Some(bounds) = &self.local_slopes else { return self.slope_range() };
+        let (min, max) = bounds(lower, upper);
+        SlopeRange { min, max, exact: A::zero() <= min && min <= max }
     }
 }

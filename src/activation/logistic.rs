@@ -2,7 +2,7 @@
 
 use super::parameter::{finite, positive};
 use super::special::{entropy_gap, exp_range, logistic};
-use super::{ActivationCost, Domain, SlopeRange};
+use super::{ActivationCost, Domain, SlopeRange, slopes};
 use crate::Scalar;
 use crate::error::Result;
 use crate::linalg::rounding::div_up;
@@ -113,6 +113,16 @@ impl<A: Scalar> ActivationCost<A> for Logistic<A> {
     }
     fn slope_range(&self) -> SlopeRange<A> {
         SlopeRange::exact(A::zero(), A::at_least(div_up(self.gain.to_double(), 4.0)))
+    }
+    fn slope_range_on(&self, lower: A, upper: A) -> SlopeRange<A> {
+        let roundings = |z: A| A::of(8.0) + A::of(4.0) * (self.gain * (z - self.threshold)).abs();
+        slopes::rising_and_falling(
+            self.slope_range(),
+            self.threshold,
+            (lower, upper),
+            |z| self.derivative(z),
+            roundings,
+        )
     }
     fn steepest_input(&self) -> Option<A> {
         Some(self.threshold)

@@ -4,7 +4,7 @@
 //! is the activation function, `phi(z) = argmin_s (s - z)^2/2 + E_act(s)`, so that
 //! `phi = (Psi')^{-1}` and `Psi* (z) = int_0^z phi` is the convex conjugate of `Psi` (theory 1.1, 1.2).
 //!
-//! The activations of theory 1.5 have all of this in closed form, accurate near cancellation and at the ends of their
+//! The activations of theory 1.5, in any units of input and rate ([`Scaled`]), have all of this in closed form, accurate near cancellation and at the ends of their
 //! domains: relative errors in `f64` are below 1e-12 beyond what the arguments' own rounding causes. Your own
 //! activations need only their function ([`ActivationCost`], [`from_fn`]) or only their cost ([`CostFunction`],
 //! [`FromCost`]).
@@ -24,6 +24,8 @@ mod power_law;
 mod prox;
 mod range;
 mod samples;
+mod scaled;
+mod slopes;
 mod softplus;
 mod special;
 mod tanh;
@@ -40,6 +42,7 @@ pub use naka_rushton::NakaRushton;
 pub use pieces::LinearPiece;
 pub use power_law::PowerLaw;
 pub use range::{Domain, SlopeRange};
+pub use scaled::Scaled;
 pub use softplus::Softplus;
 pub use tanh::Tanh;
 pub use threshold::{RectifiedThreshold, SoftThreshold};
@@ -73,6 +76,7 @@ use crate::Scalar;
 /// | [`prox`](Self::prox) | bisection; beyond step 1 every local minimum on a grid | 70 to 10^4 | that of `phi` |
 /// | [`domain`](Self::domain) | values far out | 2 to 14 | |
 /// | [`slope_range`](Self::slope_range) | samples | 13,000 | not a bound |
+/// | [`slope_range_on`](Self::slope_range_on) | `slope_range` and linear pieces | those | that of `slope_range` |
 /// | [`growth`](Self::growth) | finite ends of the domain, linear pieces; else unknown | 2 to 16 | none |
 ///
 /// ```
@@ -146,6 +150,29 @@ pub trait ActivationCost<A: Scalar>: Debug + Send + Sync {
     /// those of the default are not.
     fn slope_range(&self) -> SlopeRange<A> {
         numeric::sampled_slopes(|z| self.activate(z), |z| self.derivative(z))
+    }
+
+    /// Bounds on the slopes at drives from `lower` to `upper`, and so on `(phi(z) - phi(y))/(z - y)` between any two of
+    /// them; ends may be infinite. What is proved near one state rests on them,
+    /// where slopes need no bound on the whole line.
+    ///
+    /// The default gives the bounds of the whole line, which hold on any interval, or those of the
+    /// [`linear_pieces`](Self::linear_pieces) there if the former are exact. A network is not built with an activation
+    /// whose samples contradict bounds that are [`exact`](SlopeRange::exact).
+    ///
+    /// ```
+    /// use neuronash::activation::{ActivationCost, PowerLaw};
+    ///
+    /// let square = PowerLaw::new(2.0)?;
+    /// assert_eq!(square.slope_range().max, f64::INFINITY);
+    /// let slopes = square.slope_range_on(-1.0, 3.0);
+    /// assert!(slopes.exact && slopes.min == 0.0 && (slopes.max - 6.0).abs() < 1e-13);
+    /// # Ok::<(), neuronash::Error>(())
+    /// ```
+    fn slope_range_on(&self, lower: A, upper: A) -> SlopeRange<A> {
+        let whole = self.slope_range();
+        let pieces = if whole.exact { self.linear_pieces() } else { None };
+        pieces.and_then(|pieces| slopes::of_pieces(&pieces, lower, upper)).unwrap_or(whole)
     }
 
     /// The input at which `phi` is steepest, if its slopes rise up to there and fall beyond (an S shape; `+inf` for a

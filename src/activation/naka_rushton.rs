@@ -3,7 +3,7 @@
 use super::numeric::gauss_kronrod;
 use super::parameter::positive;
 use super::special::{alternating_sum, power_series};
-use super::{ActivationCost, Domain, SlopeRange};
+use super::{ActivationCost, Domain, SlopeRange, slopes};
 use crate::Scalar;
 use crate::error::Result;
 use crate::linalg::magnitude::Magnitude;
@@ -180,6 +180,24 @@ impl<A: Scalar> ActivationCost<A> for NakaRushton<A> {
         };
         let most = Magnitude::of(r).times(Magnitude::of(shape)).over(Magnitude::of(s));
         SlopeRange::exact(A::zero(), A::at_least(most.upper()))
+    }
+    fn slope_range_on(&self, lower: A, upper: A) -> SlopeRange<A> {
+        // Parameters and powers of usual size, of which no intermediate result underflows.
+        let usual = |v: A| v > A::epsilon().powi(5) && v < A::epsilon().powi(-5);
+        let [r, s, k] = [self.max_rate, self.half_input, self.exponent];
+        let roundings = |z: A| {
+            if z <= A::zero() {
+                return A::zero();
+            }
+            let height = (k + A::one()) * (z / s).ln();
+            if usual(r) && usual(s) && usual(k) && usual(height.abs().exp()) {
+                A::of(16.0) + A::of(4.0) * (k + height.abs())
+            } else {
+                A::infinity()
+            }
+        };
+        let steepest = self.steepest_input().expect("an S shape has a steepest input");
+        slopes::rising_and_falling(self.slope_range(), steepest, (lower, upper), |z| self.derivative(z), roundings)
     }
     fn steepest_input(&self) -> Option<A> {
         let (k, one) = (self.exponent, A::one());

@@ -2,7 +2,7 @@
 
 use super::parameter::positive;
 use super::special::power_gap;
-use super::{ActivationCost, Domain, Growth, SlopeRange, Tail};
+use super::{ActivationCost, Domain, Growth, SlopeRange, Tail, slopes};
 use crate::Scalar;
 use crate::error::Result;
 
@@ -66,6 +66,15 @@ impl<A: Scalar> ActivationCost<A> for PowerLaw<A> {
     fn slope_range(&self) -> SlopeRange<A> {
         let most = if self.exponent == A::one() { A::one() } else { A::infinity() };
         SlopeRange::exact(A::zero(), most)
+    }
+    fn slope_range_on(&self, lower: A, upper: A) -> SlopeRange<A> {
+        let (whole, bend) = (self.slope_range(), self.exponent - A::one());
+        if bend == A::zero() {
+            return slopes::rising_and_falling(whole, A::zero(), (lower, upper), |z| self.derivative(z), |_| A::zero());
+        }
+        let roundings = |z: A| if z > A::zero() { A::of(8.0) + A::of(2.0) * (bend * z.ln()).abs() } else { A::zero() };
+        let steepest = if bend > A::zero() { A::infinity() } else { A::zero() };
+        slopes::rising_and_falling(whole, steepest, (lower, upper), |z| self.derivative(z), roundings)
     }
     fn steepest_input(&self) -> Option<A> {
         Some(if self.exponent > A::one() { A::infinity() } else { A::zero() })

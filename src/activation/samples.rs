@@ -1,6 +1,6 @@
 //! Whether an activation is what it says it is, as far as samples tell.
 
-use super::{ActivationCost, Domain};
+use super::{ActivationCost, Domain, SlopeRange};
 use crate::Scalar;
 use crate::error::{Error, Result};
 
@@ -33,24 +33,41 @@ pub(crate) fn check<A: Scalar>(activation: &dyn ActivationCost<A>, argument: &st
         let value = format!("phi({}) = {}, outside its declared range [{lower}, {upper}]", s.z, s.phi);
         return Err(refused(value, "activations with values in the range that they declare"));
     }
-    let slopes = activation.slope_range();
-    if !slopes.exact {
-        return Ok(());
+    let whole = activation.slope_range();
+    if whole.exact {
+        check_slopes(&samples, |_, _| whole)
+            .map_err(|value| refused(value, "activations with slopes in the range that they declare"))?;
     }
+    if activation.slope_range_on(A::one(), A::of(2.0)).exact {
+        check_slopes(&samples, |from, to| activation.slope_range_on(from, to)).map_err(|value| {
+            refused(value, "activations with slopes in the ranges that they declare for intervals of drives")
+        })?;
+    }
+    Ok(())
+}
+
+/// That the slopes between samples are within their bounds, or the pair that contradicts them.
+fn check_slopes<A: Scalar>(
+    samples: &[Sample<A>],
+    bounds: impl Fn(A, A) -> SlopeRange<A>,
+) -> std::result::Result<(), String> {
     // Neighbours, and those whose distance is large compared with their rounding errors.
     for span in [1, 8] {
         for pair in samples.windows(span + 1) {
             let (a, b) = (pair[0], pair[span]);
             let (rise, run, noise) = (b.phi - a.phi, b.z - a.z, a.noise + b.noise);
+            let slopes = bounds(a.z, b.z);
+            if !slopes.exact {
+                continue;
+            }
             if rise > slopes.max * run + noise || rise < slopes.min * run - noise {
                 let (min, max) = (slopes.min, slopes.max);
-                let value = format!(
+                return Err(format!(
                     "the slope from z = {} to z = {} is {}, outside its declared slopes [{min}, {max}]",
                     a.z,
                     b.z,
                     rise / run
-                );
-                return Err(refused(value, "activations with slopes in the range that they declare"));
+                ));
             }
         }
     }

@@ -6,7 +6,7 @@ use super::special::{
     PI_SQUARED_SIXTH, dilogarithm_deficit, entropy_gap, exponential_gap, logistic, softplus, softplus_curvature,
     softplus_integral, softplus_inverse_integral,
 };
-use super::{ActivationCost, Domain, Growth, SlopeRange, Tail};
+use super::{ActivationCost, Domain, Growth, SlopeRange, Tail, slopes};
 use crate::Scalar;
 
 /// `phi(z) = ln(1 + e^{b z})/b` with gain `b`, a ReLU with a bend of width `1/b`;
@@ -62,6 +62,10 @@ impl<A: Scalar> ActivationCost<A> for Softplus<A> {
     }
     fn slope_range(&self) -> SlopeRange<A> {
         SlopeRange::exact(A::zero(), A::one())
+    }
+    fn slope_range_on(&self, lower: A, upper: A) -> SlopeRange<A> {
+        let roundings = |z: A| A::of(8.0) + A::of(4.0) * (self.gain * z).abs();
+        slopes::rising_and_falling(self.slope_range(), A::infinity(), (lower, upper), |z| self.derivative(z), roundings)
     }
     fn steepest_input(&self) -> Option<A> {
         Some(A::infinity())

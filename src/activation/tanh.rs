@@ -2,7 +2,7 @@
 
 use super::parameter::with_gain;
 use super::special::{entropy_gap, exp_range, power_series, tanh};
-use super::{ActivationCost, Domain, SlopeRange};
+use super::{ActivationCost, Domain, SlopeRange, slopes};
 use crate::Scalar;
 
 /// `phi(z) = tanh(b z)` with gain `b`; `Psi(x) = (x atanh x + ln(1 - x^2)/2) / b` on `[-1, 1]`.
@@ -68,6 +68,10 @@ impl<A: Scalar> ActivationCost<A> for Tanh<A> {
     }
     fn slope_range(&self) -> SlopeRange<A> {
         SlopeRange::exact(A::zero(), self.gain)
+    }
+    fn slope_range_on(&self, lower: A, upper: A) -> SlopeRange<A> {
+        let roundings = |z: A| A::of(8.0) + A::of(4.0) * (self.gain * z).abs();
+        slopes::rising_and_falling(self.slope_range(), A::zero(), (lower, upper), |z| self.derivative(z), roundings)
     }
     fn steepest_input(&self) -> Option<A> {
         Some(A::zero())
