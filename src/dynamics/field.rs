@@ -68,7 +68,7 @@ impl<'f, A: Scalar> NetworkField<'f, A> {
         Self {
             circuit,
             form,
-            rates: circuit.time_constants.mapv(|tau| tau.recip()),
+            rates: circuit.time_constants().mapv(|tau| tau.recip()),
             input,
             features,
             scratch: RefCell::new(Array1::zeros(scratch)),
@@ -100,7 +100,7 @@ impl<'f, A: Scalar> NetworkField<'f, A> {
         }
         let mut dx = vec![A::zero(); x.len()];
         self.derivative(t, x, &mut dx);
-        largest_residual(&dx, self.circuit.time_constants.view())
+        largest_residual(&dx, self.circuit.time_constants().view())
     }
 
     /// `dx <- T^{-1} (dx - x)`.
@@ -186,7 +186,7 @@ impl<A: Scalar> Field<A> for NetworkField<'_, A> {
             Form::BestResponse => self.best_response(x, dx),
         }
         if let Some(seen) = &self.residual {
-            seen.set((t, largest_residual(dx, self.circuit.time_constants.view())));
+            seen.set((t, largest_residual(dx, self.circuit.time_constants().view())));
         }
     }
 

@@ -362,7 +362,7 @@ impl<'a, A: Scalar> Simulation<'a, A> {
             self.check_samples(times, end)?;
         }
         self.input.check(n)?;
-        let fastest = self.circuit.time_constants.iter().copied().fold(A::infinity(), A::min);
+        let fastest = self.circuit.time_constants().iter().copied().fold(A::infinity(), A::min);
         let features = self.check_features(fastest)?.map(|spacing| Features { spacing, relative, absolute });
         let longest_step = self.longest_step.unwrap_or_else(A::infinity);
         let seen_through = features.map_or_else(A::infinity, |f| A::of(MOST_PLACES) * f.spacing);

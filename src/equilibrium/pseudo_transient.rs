@@ -46,7 +46,7 @@ impl<A: Scalar> PseudoTransientIteration<A> {
     }
 
     fn go_on_from(&mut self, task: &Task<'_, A>, from: Point<A>) -> Result<Array1<A>> {
-        let fastest = task.circuit.time_constants.iter().copied().fold(A::infinity(), A::min).to_double();
+        let fastest = task.circuit.time_constants().iter().copied().fold(A::infinity(), A::min).to_double();
         let mut retries = 0;
         loop {
             let duration = self.length * fastest;
@@ -77,7 +77,7 @@ impl<A: Scalar> PseudoTransientIteration<A> {
 /// # Errors
 /// A singular matrix, or GMRES without convergence.
 fn implicit_step<A: Scalar>(task: &Task<'_, A>, at: &Point<A>, duration: f64) -> Result<Option<Array1<A>>> {
-    let damping = task.circuit.time_constants.mapv(|tau| A::of(1.0 + tau.to_double() / duration));
+    let damping = task.circuit.time_constants().mapv(|tau| A::of(1.0 + tau.to_double() / duration));
     let mut slopes = at.z.clone();
     task.circuit.slopes(slopes.view_mut());
     slopes /= &damping;
@@ -112,7 +112,7 @@ impl<A: Scalar> Trial<A> {
     /// `|f(x + p) + T p / h| / |f(x)|` with `f(x) = x - Phi(W x + u)`: 0 if `f` is affine along the step `p`.
     fn relative_error(&self, task: &Task<'_, A>, at: &Point<A>) -> f64 {
         let mut error = 0.0;
-        for (i, &tau) in task.circuit.time_constants.iter().enumerate() {
+        for (i, &tau) in task.circuit.time_constants().iter().enumerate() {
             let rest = (at.x[i] - at.g[i]).to_double();
             error += (rest + tau.to_double() / self.duration * self.step[i].to_double()).powi(2);
         }

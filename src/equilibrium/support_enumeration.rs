@@ -82,5 +82,5 @@ fn in_order<A: Scalar>(set: EquilibriumSet<A>, start: &Array1<A>) -> VecDeque<Ar
 /// Whether an enumeration is cheap and possible: few neurons, all of them piecewise linear.
 pub(super) fn is_cheap<A: Scalar>(circuit: &Circuit<A>) -> bool {
     const NEURONS: usize = 12;
-    circuit.len() <= NEURONS && circuit.populations.iter().all(|p| p.activation().linear_pieces().is_some())
+    circuit.len() <= NEURONS && circuit.neurons.populations.iter().all(|p| p.activation().linear_pieces().is_some())
 }

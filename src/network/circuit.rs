@@ -1,28 +1,25 @@
 //! What both forms of a network consist of, and its one validation.
 
-use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
 use ndarray::{Array1, ArrayViewMut1};
 
+use super::neurons::Neurons;
 use super::population::{Members, Population};
 use super::weights::Weights;
 use crate::Scalar;
-use crate::activation::{self, ActivationCost, SlopeRange};
-use crate::check::{finite_vector, positive_vector};
-use crate::error::{Error, Result};
+use crate::activation::{ActivationCost, SlopeRange};
+use crate::check::finite_vector;
+use crate::error::Result;
 
-/// Weights, time constants, activations and inputs of `n` neurons, checked once.
+/// Neurons with their synapses and inputs.
 #[derive(Debug, Clone)]
 pub(crate) struct Circuit<A> {
-    /// Shared, so that networks that differ in their input or form only do not copy them.
+    /// Shared, as the weights are, so that networks that differ in their input or form only do not copy them.
+    pub(crate) neurons: Arc<Neurons<A>>,
     pub(crate) weights: Arc<Weights<A>>,
-    pub(crate) time_constants: Array1<A>,
     pub(crate) input: Array1<A>,
-    pub(crate) populations: Vec<Population<A>>,
-    /// The population that each neuron belongs to.
-    pub(crate) population_of: Vec<u32>,
 }
 
 impl<A: Scalar> Circuit<A> {
@@ -30,118 +27,44 @@ impl<A: Scalar> Circuit<A> {
         self.weights.len()
     }
 
+    pub(crate) fn time_constants(&self) -> &Array1<A> {
+        &self.neurons.time_constants
+    }
+
     pub(crate) fn activation(&self, neuron: usize) -> &dyn ActivationCost<A> {
-        &*self.populations[self.population_of[neuron] as usize].activation
+        self.neurons.activation(neuron)
     }
 
     /// Replaces every `z_i` by `phi_i(z_i)`.
     pub(crate) fn activate(&self, z: ArrayViewMut1<'_, A>) {
-        self.map_populations(z, |activation, _, part| activation.activate_slice(part));
+        self.neurons.activate(z);
     }
 
     /// Replaces every `z_i` by `phi_i'(z_i)`.
     pub(crate) fn slopes(&self, z: ArrayViewMut1<'_, A>) {
-        self.map_populations(z, |activation, _, part| activation.derivative_slice(part));
+        self.neurons.slopes(z);
     }
 
-    /// Replaces every `z_i` by what `after` makes of `phi_i` of what `before` makes of it, in one pass over the memory.
-    ///
-    /// Both get neighbouring neurons and their values.
     pub(crate) fn activate_between(
         &self,
         z: ArrayViewMut1<'_, A>,
         before: impl Fn(Range<usize>, &mut [A]) + Sync,
         after: impl Fn(Range<usize>, &mut [A]) + Sync,
     ) {
-        let each = |neurons: &Neurons<'_>, part: &mut [A], f: &(dyn Fn(Range<usize>, &mut [A]) + Sync)| match neurons {
-            Neurons::Range(range) => f(range.clone(), part),
-            Neurons::List(list) => {
-                list.iter().zip(part).for_each(|(&i, v)| f(i..i + 1, std::slice::from_mut(v)));
-            }
-        };
-        self.map_populations(z, |activation, neurons, part| {
-            each(&neurons, part, &before);
-            activation.activate_slice(part);
-            each(&neurons, part, &after);
-        });
-    }
-
-    /// Applies one call per population, or per part of a large one: in place for neighbours, through a buffer for scattered
-    /// members.
-    fn map_populations(
-        &self,
-        mut z: ArrayViewMut1<'_, A>,
-        f: impl Fn(&dyn ActivationCost<A>, Neurons<'_>, &mut [A]) + Sync,
-    ) {
-        for population in &self.populations {
-            let activation = &*population.activation;
-            match (&population.members, z.as_slice_mut()) {
-                (Members::Range(range), Some(slice)) => in_chunks(&mut slice[range.clone()], |start, part| {
-                    let start = range.start + start;
-                    f(activation, Neurons::Range(start..start + part.len()), part);
-                }),
-                (members, _) => {
-                    let members: Cow<'_, [usize]> = match members {
-                        Members::Range(range) => Cow::Owned(range.clone().collect()),
-                        Members::List(list) => Cow::Borrowed(list),
-                    };
-                    let mut buffer: Vec<A> = members.iter().map(|&i| z[i]).collect();
-                    in_chunks(&mut buffer, |start, part| {
-                        f(activation, Neurons::List(&members[start..start + part.len()]), part);
-                    });
-                    for (&i, v) in members.iter().zip(buffer) {
-                        z[i] = v;
-                    }
-                }
-            }
-        }
+        self.neurons.activate_between(z, before, after);
     }
 
     pub(crate) fn slope_ranges(&self) -> Vec<SlopeRange<A>> {
-        let of_population: Vec<_> = self.populations.iter().map(|p| p.activation.slope_range()).collect();
-        self.population_of.iter().map(|&p| of_population[p as usize]).collect()
+        self.neurons.slope_ranges()
     }
 
-    /// `rho`, or the error that names the activation without a bound.
     pub(crate) fn slope_bounds(&self, needed_by: &str) -> Result<Array1<A>> {
-        self.bounds_of_populations(|slopes, name| slopes.bounded(name, needed_by))
+        self.neurons.slope_bounds(needed_by)
     }
 
-    /// `rho` as proofs need them: known and above 0.
     pub(crate) fn proved_slopes(&self, needed_by: &str) -> Result<Array1<A>> {
-        self.bounds_of_populations(|slopes, name| slopes.proved(name, needed_by))
+        self.neurons.proved_slopes(needed_by)
     }
-
-    fn bounds_of_populations(&self, bound: impl Fn(SlopeRange<A>, &str) -> Result<A>) -> Result<Array1<A>> {
-        let mut bounds = Array1::zeros(self.len());
-        for population in &self.populations {
-            let rho = bound(population.activation.slope_range(), &population.activation.name())?;
-            for i in population.members.iter() {
-                bounds[i] = rho;
-            }
-        }
-        Ok(bounds)
-    }
-}
-
-/// The neurons of a part of a population.
-enum Neurons<'a> {
-    Range(Range<usize>),
-    List(&'a [usize]),
-}
-
-/// Applies `f` to the places and values of neighbouring parts of a slice, on several threads if it is long.
-fn in_chunks<A: Send>(slice: &mut [A], f: impl Fn(usize, &mut [A]) + Sync) {
-    #[cfg(feature = "rayon")]
-    {
-        use rayon::prelude::*;
-        const CHUNK: usize = 1 << 13;
-        if slice.len() > 2 * CHUNK {
-            slice.par_chunks_mut(CHUNK).enumerate().for_each(|(k, part)| f(k * CHUNK, part));
-            return;
-        }
-    }
-    f(0, slice);
 }
 
 /// Gathers the parts of a network; `FiringRateNetwork::builder` and `HopfieldNetwork::builder` start one.
@@ -170,50 +93,9 @@ impl<A: Scalar> Parts<A> {
     pub(crate) fn check(self) -> Result<Circuit<A>> {
         let weights = self.weights?;
         let n = weights.len();
-        let time_constants = self.time_constants.unwrap_or_else(|| Array1::ones(n));
-        positive_vector("time_constants", time_constants.view(), n)?;
+        let neurons = Neurons::new(n, self.time_constants, self.populations)?;
         let input = self.input.unwrap_or_else(|| Array1::zeros(n));
         finite_vector("input", input.view(), n)?;
-        let population_of = assign(&self.populations, n)?;
-        for population in &self.populations {
-            activation::check(&*population.activation, &format!("population {}", population.name))?;
-        }
-        Ok(Circuit { weights: Arc::new(weights), time_constants, input, populations: self.populations, population_of })
-    }
-}
-
-/// Each neuron's population; every neuron must have exactly one.
-fn assign<A>(populations: &[Population<A>], n: usize) -> Result<Vec<u32>> {
-    const NONE: u32 = u32::MAX;
-    let mut population_of = vec![NONE; n];
-    for (p, population) in populations.iter().enumerate() {
-        let argument = || format!("population {}", population.name);
-        if population.members.is_empty() {
-            return Err(Error::Empty { argument: argument() });
-        }
-        if populations[..p].iter().any(|q| q.name == population.name) {
-            return Err(Error::invalid("population name", &population.name, "names that differ from each other"));
-        }
-        for i in population.members.iter() {
-            match population_of.get_mut(i) {
-                None => return Err(Error::invalid(argument(), format!("given neuron {i}"), format!("neurons 0..{n}"))),
-                Some(seat) if *seat != NONE => {
-                    return Err(Error::invalid(
-                        argument(),
-                        format!("given neuron {i}, which is taken"),
-                        "each neuron in one population only",
-                    ));
-                }
-                Some(seat) => *seat = p as u32,
-            }
-        }
-    }
-    match population_of.iter().position(|&p| p == NONE) {
-        Some(i) => Err(Error::invalid(
-            "activation",
-            format!("missing for neuron {i}"),
-            "one activation for all, or populations that cover every neuron",
-        )),
-        None => Ok(population_of),
+        Ok(Circuit { neurons: Arc::new(neurons), weights: Arc::new(weights), input })
     }
 }

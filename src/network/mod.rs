@@ -5,6 +5,7 @@ mod circuit;
 mod dale;
 mod fingerprint;
 mod form;
+mod neurons;
 mod population;
 mod product;
 pub mod read;
@@ -19,6 +20,7 @@ pub use population::{Members, Population};
 pub use weights::{IntoWeights, Weights, WeightsView};
 
 pub(crate) use circuit::Circuit;
+pub(crate) use neurons::Neurons;
 
 use std::marker::PhantomData;
 
@@ -85,7 +87,7 @@ impl<A: Scalar, F: Form> Network<A, F> {
 
     /// The time constants `tau`, shape `[n]`.
     pub fn time_constants(&self) -> ArrayView1<'_, A> {
-        self.circuit.time_constants.view()
+        self.circuit.time_constants().view()
     }
 
     /// The external input `u`, shape `[n]`.
@@ -95,18 +97,18 @@ impl<A: Scalar, F: Form> Network<A, F> {
 
     /// The populations, in the order in which they were given.
     pub fn populations(&self) -> &[Population<A>] {
-        &self.circuit.populations
+        &self.circuit.neurons.populations
     }
 
     /// The population with this name.
     pub fn population(&self, name: &str) -> Option<&Population<A>> {
-        self.circuit.populations.iter().find(|p| p.name() == name)
+        self.circuit.neurons.populations.iter().find(|p| p.name() == name)
     }
 
     /// The population of one neuron; `None` if there is no such neuron.
     pub fn population_of(&self, neuron: usize) -> Option<&Population<A>> {
-        let population = *self.circuit.population_of.get(neuron)?;
-        self.circuit.populations.get(population as usize)
+        let population = *self.circuit.neurons.population_of.get(neuron)?;
+        self.circuit.neurons.populations.get(population as usize)
     }
 
     /// The activation of one neuron; `None` if there is no such neuron.

@@ -131,7 +131,7 @@ impl<A: Scalar> Linearisation<A> {
         let weights = circuit.weights.to_dense();
         let entry = |(i, j): (usize, usize)| {
             let (w, slope) = (weights[[i, j]].to_double(), slopes[slope_of(i, j)].to_double());
-            let tau = circuit.time_constants[i].to_double();
+            let tau = circuit.time_constants()[i].to_double();
             let sum = w.mul_add(slope, if i == j { -1.0 } else { 0.0 });
             let is_zero = if i == j { sum == 0.0 } else { w == 0.0 || slope == 0.0 };
             match sum / tau {
@@ -213,7 +213,7 @@ fn rounding_errors<A: Scalar>(block: &DiagonalBlock, jacobian: &Array2<f64>, cir
         if v == 0.0 || v.abs() >= SAFE {
             return rounded;
         }
-        let underflow = LEAST + LEAST / circuit.time_constants[row].to_double();
+        let underflow = LEAST + LEAST / circuit.time_constants()[row].to_double();
         rounded + 2.0 * times_two_to(underflow, block.scale[i] - block.scale[j] - block.exponent)
     })
 }

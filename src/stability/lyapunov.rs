@@ -116,7 +116,7 @@ impl<'a, A: Scalar> LyapunovFunction<'a, A> {
         terms += &input;
         let weights = self.certificate.weights();
         for (i, (z, &x)) in terms.iter_mut().zip(x).enumerate() {
-            let weight = A::of(weights[i]) / self.circuit.time_constants[i];
+            let weight = A::of(weights[i]) / self.circuit.time_constants()[i];
             *z = weight * self.circuit.activation(i).fenchel_young(x, *z);
         }
         terms
@@ -124,7 +124,7 @@ impl<'a, A: Scalar> LyapunovFunction<'a, A> {
 
     /// The guaranteed rate `min(1, 2 delta) / max tau` in `dV/dt <= -rate V`, rounded downward, per unit of time.
     pub fn decay_rate(&self) -> f64 {
-        let slowest = self.circuit.time_constants.iter().map(|tau| tau.to_double()).fold(0.0, f64::max);
+        let slowest = self.circuit.time_constants().iter().map(|tau| tau.to_double()).fold(0.0, f64::max);
         div_down((2.0 * self.certificate.margin()).min(1.0), slowest)
     }
 
@@ -288,7 +288,7 @@ impl<'a, A: Scalar> HopfieldLyapunov<'a, A> {
     pub(crate) fn value_at(&self, y: ArrayView1<'_, A>) -> A {
         let weights = self.certificate.weights();
         let term = |(i, &y): (usize, &A)| {
-            let weight = A::of(weights[i]) * self.circuit.time_constants[i];
+            let weight = A::of(weights[i]) * self.circuit.time_constants()[i];
             weight * self.circuit.activation(i).fenchel_young(self.rates[i], y)
         };
         y.iter().enumerate().map(term).sum()

@@ -263,9 +263,9 @@ impl<'a, A: Scalar> Enumeration<'a, A> {
     /// The pieces of each neuron's activation, and their unrounded intercepts; those of a population are checked once.
     fn pieces(&self) -> Result<Vec<(Vec<Piece>, Vec<Dyadic>)>> {
         let circuit = self.circuit;
-        let mut of_population: Vec<Option<(Vec<Piece>, Vec<Dyadic>)>> = vec![None; circuit.populations.len()];
+        let mut of_population: Vec<Option<(Vec<Piece>, Vec<Dyadic>)>> = vec![None; circuit.neurons.populations.len()];
         let of_neuron = |i: usize| {
-            let known = &mut of_population[circuit.population_of[i] as usize];
+            let known = &mut of_population[circuit.neurons.population_of[i] as usize];
             match known {
                 Some(pieces) => Ok(pieces.clone()),
                 None => Ok(known.insert(Piece::all_of(circuit.activation(i), i)?).clone()),
