@@ -30,11 +30,11 @@
 //! | question | module |
 //! |---|---|
 //! | what does firing cost a neuron? | [`activation`]: the trait [`ActivationCost`](activation::ActivationCost) and its families |
-//! | who is connected to whom? | [`network`]: firing-rate and Hopfield networks, readers for weights |
-//! | what does each neuron gain? | [`game`]: energies, best responses, exploitability, Nash tests |
-//! | does it settle, with what proof? | [`stability`]: [`diagonal`](stability::diagonal) certificates of plain matrices, [`contraction`](stability::contraction), the Lyapunov function, one report |
+//! | who is connected to whom? | [`network`]: firing-rate and Hopfield networks, readers for weights, weights that are known only roughly |
+//! | what does each neuron gain? | [`game`]: energies, best responses, exploitability, Nash tests, for synapses and any other [`InteractionCost`](game::InteractionCost) |
+//! | does it settle, with what proof? | [`stability`]: [`diagonal`](stability::diagonal) certificates of plain matrices, [`contraction`](stability::contraction), [`robust`](stability::robust) certificates of uncertain weights, the Lyapunov function, one report |
 //! | where does it rest? | [`equilibrium`]: solvers with error bounds, all equilibria of small networks, responses |
-//! | how does it get there? | [`dynamics`]: flows in time and rounds of play |
+//! | how does it get there? | [`dynamics`]: flows in time and rounds of play by any [`PlayRule`](dynamics::PlayRule) |
 //! | what do model circuits do? | [`circuits`]: Wilson-Cowan, lateral inhibition, cortical columns, balance |
 //!
 //! The theorems behind it, in the numbering that the documentation uses ("theory 3.2"), are in `docs/theory.md`; a

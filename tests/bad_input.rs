@@ -15,7 +15,7 @@ use neuronash::circuits::cortical_column::Coupling;
 use neuronash::circuits::lateral_inhibition::{contrast, contrast_after, variation};
 use neuronash::circuits::wilson_cowan::Parameter;
 use neuronash::circuits::{ColumnDesign, CorticalColumn, LateralInhibition, WilsonCowan};
-use neuronash::dynamics::{Move, Simulation};
+use neuronash::dynamics::{Damped, Proximal, Simulation, Simultaneous};
 use neuronash::equilibrium::{Anderson, FixedPoint, ForwardBackward, Method, Newton, Outcome, PeacemanRachford};
 use neuronash::game::{split, symmetrizing_weights, zero_sum_weights};
 use neuronash::network::read::{self, EdgeList};
@@ -104,7 +104,7 @@ fn exercise(net: &FiringRateNetwork<f64>, x: &Array1<f64>) {
         assert!(exists || (game.energy(neuron, x).is_err() && game.best_response(neuron, x).is_err()));
     }
     let _ = (game.exploitability(x).map(|e| e.to_string()), game.is_nash(x, 1e-9).map(|t| t.to_string()));
-    if let Ok(Ok(potential)) = game.potential(1e-9) {
+    if let Ok(Ok(potential)) = net.potential(1e-9) {
         let _ = (potential.energy(x), potential.gradient(x));
     }
     let _ = split(net.weights(), x).map(|s| s.to_string());
@@ -334,9 +334,10 @@ proptest! {
             }
             let _ = run.divergence_bound(options[5].abs()).record_energies().record_exploitability().run();
         }
-        let mut play = net.game().play().max_rounds(steps).tolerance(options[0]).damping(options[1]);
+        let mut play = net.game().play().max_rounds(steps).tolerance(options[0]).rule(Damped::new(options[1], Simultaneous));
         if given[0] {
-            play = play.moves(Move::Proximal { step: options[2] }).cycle_tolerance(Some(options[3]));
+            play = play.rule(Damped::new(options[1], Proximal::new(options[2], Simultaneous)));
+            play = play.cycle_tolerance(Some(options[3]));
         }
         if let Some(initial) = &initial {
             play = play.initial(initial);

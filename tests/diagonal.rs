@@ -3,6 +3,8 @@
 #[path = "diagonal/ascent.rs"]
 mod ascent;
 mod connectome;
+#[path = "diagonal/robust.rs"]
+mod robust;
 mod diagonal {
     mod verified;
 }

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use ndarray::{Array1, Array2, array};
 use neuronash::activation::{ActivationCost, Identity, Logistic, Relu, Softplus, Tanh};
-use neuronash::dynamics::{Limit, Simulation, StopReason, Trajectory};
+use neuronash::dynamics::{Cyclic, Limit, PlayRule, Proximal, Simulation, Simultaneous, StopReason, Trajectory};
 use neuronash::network::{FiringRateNetwork, Weights};
 use neuronash::{Error, Scalar};
 use proptest::prelude::*;
@@ -405,9 +405,10 @@ fn growth_at_a_constant_pace_is_not_rest() {
         .unwrap();
     let run = net.simulate().initial(&array![0.0, 1e7]).until_converged(1e-6).run().unwrap();
     assert_eq!(run.stop(), StopReason::Diverged, "{run}");
-    let moves = neuronash::dynamics::Move::Proximal { step: 1.0 };
-    for order in [neuronash::dynamics::Order::Cyclic, neuronash::dynamics::Order::Simultaneous] {
-        let play = net.game().play().order(order).moves(moves).tolerance(1e-3).run().unwrap();
+    let rules: [Box<dyn PlayRule<f64>>; 2] =
+        [Box::new(Proximal::new(1.0, Cyclic)), Box::new(Proximal::new(1.0, Simultaneous))];
+    for rule in rules {
+        let play = net.game().play().rule(rule).tolerance(1e-3).run().unwrap();
         assert_eq!(play.stop(), StopReason::LimitReached(Limit::Steps), "{play}");
     }
 }
@@ -578,9 +579,10 @@ fn states_that_stop_being_numbers_diverge() {
             assert_eq!(run.stop(), StopReason::Diverged, "{u}: {run}");
             assert!(run.final_state().iter().all(|x| x.is_finite()));
         }
-        for moves in [neuronash::dynamics::Move::BestResponse, neuronash::dynamics::Move::Proximal { step: 1.0 }] {
-            let play = net(u).game().play().moves(moves).run().unwrap();
-            assert_eq!(play.stop(), StopReason::Diverged, "{u} {moves:?}: {play}");
+        let rules: [Box<dyn PlayRule<f64>>; 2] = [Box::new(Simultaneous), Box::new(Proximal::new(1.0, Simultaneous))];
+        for rule in rules {
+            let play = net(u).game().play().rule(rule).run().unwrap();
+            assert_eq!(play.stop(), StopReason::Diverged, "{u}: {play}");
         }
     }
 }
@@ -722,9 +724,11 @@ proptest! {
 mod play {
     use super::*;
     use neuronash::activation::ClippedLinear;
-    use neuronash::dynamics::{Move, Order};
+    use neuronash::dynamics::{Damped, Random};
 
-    const ORDERS: [Order; 3] = [Order::Simultaneous, Order::Cyclic, Order::Random { seed: 7 }];
+    fn orders<A: neuronash::Scalar>() -> [Box<dyn PlayRule<A>>; 3] {
+        [Box::new(Simultaneous), Box::new(Cyclic), Box::new(Random::new(7))]
+    }
 
     /// Small weights: every way of playing contracts.
     fn tame(seed: u64, activation: impl ActivationCost<f64> + 'static) -> FiringRateNetwork<f64> {
@@ -740,15 +744,19 @@ mod play {
         for seed in 0..10 {
             for net in [tame(seed, Relu), tame(seed, Tanh::new()), tame(seed, ClippedLinear::new(0.0, 1.0).unwrap())] {
                 let rest = net.simulate().until_converged(1e-12).run().unwrap().final_state().to_owned();
-                for order in ORDERS {
-                    for moves in [Move::BestResponse, Move::Proximal { step: 1.0 }] {
-                        for damping in [1.0, 0.5] {
-                            let play = net.game().play().order(order).moves(moves).damping(damping).run().unwrap();
-                            assert!(play.converged(), "{order:?} {moves:?}: {play}");
-                            let gap = largest(&(&play.final_state() - &rest));
-                            assert!(gap < 1e-9, "{order:?} {moves:?} {damping}: {gap:e}");
-                        }
-                    }
+                let damped = [1.0, 0.5].into_iter().flat_map(|fraction| {
+                    let best = orders().map(|order| Box::new(Damped::new(fraction, order)) as Box<dyn PlayRule<f64>>);
+                    let steps = orders().map(|order| {
+                        Box::new(Damped::new(fraction, Proximal::new(1.0, order))) as Box<dyn PlayRule<f64>>
+                    });
+                    best.into_iter().chain(steps)
+                });
+                for rule in damped {
+                    let name = format!("{rule:?}");
+                    let play = net.game().play().rule(rule).run().unwrap();
+                    assert!(play.converged(), "{name}: {play}");
+                    let gap = largest(&(&play.final_state() - &rest));
+                    assert!(gap < 1e-9, "{name}: {gap:e}");
                 }
                 let flow = net.game().best_response_flow().until_converged(1e-10).run().unwrap();
                 assert!(flow.converged());
@@ -764,19 +772,23 @@ mod play {
             .input(&array![1.0, 0.5])
             .build()
             .unwrap();
-        let play = |order, moves, damping| {
-            let play = net.game().play().order(order).moves(moves).damping(damping).initial(&array![1.0, 1.0]);
+        fn play(net: &FiringRateNetwork<f64>, rule: impl PlayRule<f64>) -> Vec<f64> {
+            let play = net.game().play().rule(rule).initial(&array![1.0, 1.0]);
             play.max_rounds(1).run().unwrap().final_state().to_vec()
-        };
+        }
         // BR_1 = (1 - x_2)/(1 - 1/2), BR_2 = 2 x_1 + 1/2.
-        assert_eq!(play(Order::Simultaneous, Move::BestResponse, 1.0), [0.0, 2.5]);
-        assert_eq!(play(Order::Cyclic, Move::BestResponse, 1.0), [0.0, 0.5]);
-        assert_eq!(play(Order::Simultaneous, Move::BestResponse, 0.5), [0.5, 1.75]);
+        assert_eq!(play(&net, Simultaneous), [0.0, 2.5]);
+        assert_eq!(play(&net, Cyclic), [0.0, 0.5]);
+        assert_eq!(play(&net, Damped::new(0.5, Simultaneous)), [0.5, 1.75]);
         // phi(z) = max(0, (0.5, 2.5)).
-        assert_eq!(play(Order::Simultaneous, Move::Proximal { step: 1.0 }, 1.0), [0.5, 2.5]);
-        assert_eq!(play(Order::Cyclic, Move::Proximal { step: 1.0 }, 1.0), [0.5, 1.5]);
+        assert_eq!(play(&net, Proximal::new(1.0, Simultaneous)), [0.5, 2.5]);
+        assert_eq!(play(&net, Proximal::new(1.0, Cyclic)), [0.5, 1.5]);
+        // Half of the way at each move, whichever of the two rules is around the other.
+        assert_eq!(play(&net, Damped::new(0.5, Proximal::new(1.0, Cyclic))), [0.75, 1.5]);
+        assert_eq!(play(&net, Proximal::new(1.0, Damped::new(0.5, Cyclic))), [0.75, 1.5]);
+        assert_eq!(play(&net, Damped::new(0.5, Damped::new(0.5, Simultaneous))), [0.75, 1.375]);
         // For ReLU every prox is the projection: x - step (x - z) = (0.9, 1.3).
-        let near = play(Order::Simultaneous, Move::Proximal { step: 0.2 }, 1.0);
+        let near = play(&net, Proximal::new(0.2, Simultaneous));
         assert!((near[0] - 0.9f64).abs() < 1e-12 && (near[1] - 1.3f64).abs() < 1e-12, "{near:?}");
     }
 
@@ -791,12 +803,13 @@ mod play {
         assert_eq!(play.stop(), StopReason::CycleDetected { period: 2.0 });
         assert!(play.exploitability().unwrap().iter().all(|&e| e == 0.5));
         assert!(play.nash_conv().unwrap().iter().all(|&e| e == 1.0));
-        for order in [Order::Cyclic, Order::Random { seed: 1 }] {
-            let play = net.game().play().order(order).record_exploitability().run().unwrap();
+        let rules: [Box<dyn PlayRule<f64>>; 2] = [Box::new(Cyclic), Box::new(Random::new(1))];
+        for rule in rules {
+            let play = net.game().play().rule(rule).record_exploitability().run().unwrap();
             assert!(play.converged());
             assert_eq!(play.exploitability().unwrap()[play.steps()], 0.0);
         }
-        let damped = net.game().play().damping(0.5).initial(&array![0.2, 0.4]).run().unwrap();
+        let damped = net.game().play().rule(Damped::new(0.5, Simultaneous)).initial(&array![0.2, 0.4]).run().unwrap();
         assert!(damped.converged());
         let blind = net.game().play().cycle_tolerance(None).max_rounds(50).run().unwrap();
         assert_eq!(blind.stop(), StopReason::LimitReached(Limit::Steps));
@@ -825,7 +838,7 @@ mod play {
             .input(&array![-0.4242838702564442, -1.1115191054033926])
             .build()
             .unwrap();
-        let play = net.game().play().moves(Move::Proximal { step: 1.0 }).damping(0.8);
+        let play = net.game().play().rule(Damped::new(0.8, Proximal::new(1.0, Simultaneous)));
         let play = play.initial(&array![1.16612774829833, 1.4640222052203207]).run().unwrap();
         assert_eq!(play.stop(), StopReason::CycleDetected { period: 2.0 });
     }
@@ -843,7 +856,7 @@ mod play {
             let net = FiringRateNetwork::builder(w).activation(clipped).input(&u).build().unwrap();
             let damping = rng.random_range(0.5..1.0);
             let play = |start: &Array1<f64>| {
-                net.game().play().moves(Move::Proximal { step: 1.0 }).damping(damping).initial(start)
+                net.game().play().rule(Damped::new(damping, Proximal::new(1.0, Simultaneous))).initial(start)
             };
             let found = play(&Array1::zeros(n)).run().unwrap();
             let StopReason::CycleDetected { period } = found.stop() else { continue };
@@ -862,15 +875,15 @@ mod play {
     fn a_slow_approach_or_growth_that_turns_is_no_cycle() {
         for change in [1e-10, -1e-10, 1e-12, -1e-12, 1e-6] {
             let net = FiringRateNetwork::builder(array![[-(1.0 - change)]]).activation(Identity).build().unwrap();
-            let play = net.game().play().moves(Move::Proximal { step: 1.0 }).initial(&array![1.0]).run().unwrap();
+            let play = net.game().play().rule(Proximal::new(1.0, Simultaneous)).initial(&array![1.0]).run().unwrap();
             assert_eq!(play.stop(), StopReason::LimitReached(Limit::Steps), "{change:e}: {play}");
         }
         let net = FiringRateNetwork::builder(array![[-1.0]]).activation(Identity).build().unwrap();
-        let play = net.game().play().moves(Move::Proximal { step: 1.0 }).initial(&array![1.0]).run().unwrap();
+        let play = net.game().play().rule(Proximal::new(1.0, Simultaneous)).initial(&array![1.0]).run().unwrap();
         assert_eq!(play.stop(), StopReason::CycleDetected { period: 2.0 });
         for change in [1e-5_f32, -1e-5] {
             let net = FiringRateNetwork::builder(array![[-(1.0 - change)]]).activation(Identity).build().unwrap();
-            let play = net.game().play().moves(Move::Proximal { step: 1.0 }).initial(&array![1.0]).run().unwrap();
+            let play = net.game().play().rule(Proximal::new(1.0, Simultaneous)).initial(&array![1.0]).run().unwrap();
             assert!(!matches!(play.stop(), StopReason::CycleDetected { .. }), "{change:e}: {play}");
         }
     }
@@ -878,7 +891,7 @@ mod play {
     #[test]
     fn random_orders_follow_the_seed() {
         let net = tame(3, Tanh::new());
-        let play = |seed| net.game().play().order(Order::Random { seed }).run().unwrap();
+        let play = |seed| net.game().play().rule(Random::new(seed)).run().unwrap();
         assert_eq!(play(5), play(5));
         assert_ne!(play(5).states().row(1), play(6).states().row(1));
     }
@@ -890,7 +903,7 @@ mod play {
         assert_eq!(play.stop(), StopReason::Diverged);
         let flow = net.game().best_response_flow().until(1.0).run();
         assert_eq!(flow.unwrap().stop(), StopReason::Diverged);
-        let steps = net.game().play().moves(Move::Proximal { step: 1.0 }).divergence_bound(1e6).run().unwrap();
+        let steps = net.game().play().rule(Proximal::new(1.0, Simultaneous)).divergence_bound(1e6).run().unwrap();
         assert_eq!(steps.stop(), StopReason::Diverged);
     }
 
@@ -918,8 +931,8 @@ mod play {
             .input(&array![1.0, 0.0])
             .build()
             .unwrap();
-        for order in ORDERS {
-            let play = net.game().play().order(order).run().unwrap();
+        for rule in orders() {
+            let play = net.game().play().rule(rule).run().unwrap();
             assert!(play.converged(), "{play}");
             assert!(net.game().is_nash(&play.final_state(), 1e-10).unwrap().holds());
         }
@@ -942,11 +955,12 @@ mod play {
             assert_eq!(argument(play.run().unwrap_err()), name);
         };
         for bad in [0.0, -0.5, 1.5, f64::NAN] {
-            fails(game.play().damping(bad), "damping");
+            fails(game.play().rule(Damped::new(bad, Simultaneous)), "damping");
+            fails(game.play().rule(Proximal::new(1.0, Damped::new(bad, Cyclic))), "damping");
             fails(game.play().tolerance(bad), "tolerance");
         }
         for step in [0.0, -1.0, f64::NAN, f64::INFINITY] {
-            fails(game.play().moves(Move::Proximal { step }), "step");
+            fails(game.play().rule(Proximal::new(step, Simultaneous)), "step");
         }
         fails(game.play().initial(&array![1.0]), "initial");
         fails(game.play().initial(&Array1::from_elem(6, f64::NAN)), "initial");
@@ -975,8 +989,7 @@ mod energy {
     #[test]
     fn the_global_energy_falls_along_the_flow() {
         let net = symmetrizable();
-        let game = net.game();
-        let potential = game.potential(1e-12).unwrap().expect("symmetrizable");
+        let potential = net.potential(1e-12).unwrap().expect("symmetrizable");
         for (k, start) in [array![0.9, -0.5, 0.2], array![-0.9, -0.9, 0.9], array![0.0, 0.0, 0.0]].iter().enumerate() {
             let run = net.simulate().initial(start).until(20.0).relative_tolerance(1e-10).run().unwrap();
             let e: Vec<f64> = run.states().rows().into_iter().map(|x| potential.energy(&x).unwrap()).collect();

@@ -8,7 +8,7 @@ use neuronash::activation::{
     RectifiedThreshold, Relu, SlopeRange, SoftThreshold, Softplus, Tail, Tanh, from_fn,
 };
 use neuronash::dynamics::StopReason;
-use neuronash::game::{BestResponse, Game, Obstruction, split, symmetrizing_weights, zero_sum_weights};
+use neuronash::game::{BestResponse, NeuralGame, Obstruction, split, symmetrizing_weights, zero_sum_weights};
 use neuronash::network::{FiringRateNetwork, Weights};
 use neuronash::{Error, Scalar};
 use proptest::prelude::*;
@@ -149,9 +149,9 @@ fn state(net: &FiringRateNetwork<f64>, seed: u64) -> Array1<f64> {
 }
 
 /// The worst of 1,000 deviations: how far below `least` one of them takes the neuron.
-fn advantage(game: Game<'_, f64>, i: usize, x: &Array1<f64>, least: f64, seed: u64) -> f64 {
+fn advantage(game: &NeuralGame<f64>, i: usize, x: &Array1<f64>, least: f64, seed: u64) -> f64 {
     let mut rng = rng(seed);
-    let Domain { lower, upper, .. } = game.network().activation(i).unwrap().domain();
+    let Domain { lower, upper, .. } = game.activation(i).unwrap().domain();
     let mut x = x.clone();
     let here = x[i];
     let mut worst = f64::NEG_INFINITY;
@@ -240,7 +240,7 @@ proptest! {
             let least = game.energy(i, &best).unwrap().total;
             prop_assert!((least - one.energy()).abs() < 1e-12 * (1.0 + least.abs()));
             prop_assert!((least - all.energies[i]).abs() < 1e-12 * (1.0 + least.abs()));
-            let advantage = advantage(game, i, &best, least, seed + 3);
+            let advantage = advantage(&game, i, &best, least, seed + 3);
             prop_assert!(advantage <= 0.0, "neuron {i}: {one}, beaten by {advantage}");
             // Stationary, because tanh has no corners and the rectifier's is at zero.
             let w = net.weights().get(i, i);
@@ -284,7 +284,7 @@ proptest! {
                         prop_assert!((lower..=upper).contains(&s));
                     }
                 }
-                let advantage = advantage(net.game(), 0, &array![response.rate().unwrap()], response.energy(), seed);
+                let advantage = advantage(&net.game(), 0, &array![response.rate().unwrap()], response.energy(), seed);
                 prop_assert!(advantage <= 0.0, "{phi:?} {w} {u}: {response}, beaten by {advantage}");
             }
         }
@@ -312,7 +312,7 @@ proptest! {
                 let slope = net.activation(0).unwrap().derivative(w * rate + u).max(1.0);
                 let error = 1e-13 * slope * (1.0 + w.abs() + u.abs() + rate.abs());
                 prop_assert!((image - rate).abs() <= error, "{name} {w} {u}: {response}, image {image}");
-                let advantage = advantage(game, 0, &array![rate], response.energy(), seed);
+                let advantage = advantage(&game, 0, &array![rate], response.energy(), seed);
                 prop_assert!(advantage <= 0.0, "{name} {w} {u}: {response}, beaten by {advantage}");
             }
         }
@@ -393,7 +393,7 @@ proptest! {
         let u = Array1::from_shape_fn(n, |_| rng.random_range(-1.0..1.0));
         let net = FiringRateNetwork::builder(&w).population("a", 0..n / 2, Relu).population("b", n / 2..n, Tanh::new())
             .input(&u).build().unwrap();
-        let potential = net.game().potential(0.0).unwrap().unwrap();
+        let potential = net.potential(0.0).unwrap().unwrap();
         let found = potential.weights();
         let scaled = Array2::from_shape_fn((n, n), |(i, j)| found[i] * w[[i, j]]);
         prop_assert!((&scaled - &scaled.t()).iter().all(|d| d.abs() <= 1e-12 * scaled.iter().fold(0.0f64, |a, b| a.max(b.abs()))));
@@ -567,7 +567,7 @@ fn impossible_arguments_are_refused() {
     assert!(matches!(game.exploitability(&array![0.0]), Err(Error::Shape { .. })));
     for tolerance in [f64::NAN, -1.0] {
         assert!(matches!(game.is_nash(&x, tolerance), Err(Error::Invalid { .. })));
-        assert!(matches!(game.potential(tolerance), Err(Error::Invalid { .. })));
+        assert!(matches!(net.potential(tolerance), Err(Error::Invalid { .. })));
     }
     for d in [array![1.0, 0.0, 1.0], array![1.0, 1.0, -1.0]] {
         assert!(matches!(split(net.weights(), &d), Err(Error::Invalid { .. })));
@@ -610,7 +610,7 @@ fn hopfields_energy() {
     let x = array![0.3, -0.6, 0.9];
     let psi: f64 = x.iter().map(|&v| Tanh::<f64>::new().potential(v)).sum();
     let expected = -0.5 * x.dot(&w.dot(&x)) - u.dot(&x) + psi;
-    let potential = net.game().potential(0.0).unwrap().unwrap();
+    let potential = net.potential(0.0).unwrap().unwrap();
     assert_eq!(potential.weights(), array![1.0, 1.0, 1.0]);
     assert!((potential.energy(&x).unwrap() - expected).abs() < 1e-14);
     assert_eq!(potential.energy(&array![2.0, 0.0, 0.0]).unwrap(), f64::INFINITY);

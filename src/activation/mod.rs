@@ -47,7 +47,7 @@ pub use softplus::Softplus;
 pub use tanh::Tanh;
 pub use threshold::{RectifiedThreshold, SoftThreshold};
 
-pub(crate) use numeric::{farthest, outgrows_its_input};
+pub(crate) use numeric::{farthest, integral, outgrows_its_input};
 pub(crate) use samples::check;
 
 use std::fmt::Debug;

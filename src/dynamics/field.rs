@@ -8,8 +8,7 @@ use super::input::Current;
 use super::ode::Field;
 use crate::Scalar;
 use crate::error::Error;
-use crate::game::best_rate;
-use crate::network::Circuit;
+use crate::game::{Game, NeuralGame, Own, best_rate};
 
 /// Which flow of the circuit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,15 +34,15 @@ pub(super) struct Features<A> {
 /// A flow of a circuit under an input.
 ///
 /// One evaluation is one product by `W` and one to three passes over the vectors; nothing is allocated.
-pub(super) struct NetworkField<'f, A> {
-    circuit: &'f Circuit<A>,
+pub(super) struct NetworkField<'f, A: Scalar> {
+    game: &'f NeuralGame<A>,
     form: Form,
     rates: Array1<A>,
     input: Current<'f, A>,
     /// How an input function is looked at between the stages of a step.
     features: Option<Features<A>>,
     scratch: RefCell<Array1<A>>,
-    /// The neurons with a self-weight, whose best response is not `phi` of their drive.
+    /// The neurons with a synapse onto themselves, whose best response is not `phi` of their drive.
     selfish: Vec<(usize, A)>,
     /// An evaluation cannot fail, so the first error waits here.
     fault: RefCell<Option<Error>>,
@@ -54,21 +53,23 @@ pub(super) struct NetworkField<'f, A> {
 
 impl<'f, A: Scalar> NetworkField<'f, A> {
     pub(super) fn new(
-        circuit: &'f Circuit<A>,
+        game: &'f NeuralGame<A>,
         form: Form,
         input: Current<'f, A>,
         features: Option<Features<A>>,
         watch: bool,
     ) -> Self {
         let mut selfish = Vec::new();
-        if form == Form::BestResponse {
-            selfish.extend(circuit.weights.diagonal().into_iter().enumerate().filter(|(_, w)| !w.is_zero()));
+        if form == Form::BestResponse
+            && let Some(weights) = game.synapses()
+        {
+            selfish.extend(weights.diagonal().into_iter().enumerate().filter(|(_, w)| !w.is_zero()));
         }
-        let scratch = if form == Form::Hopfield { circuit.len() } else { 0 };
+        let scratch = if form == Form::Hopfield { game.len() } else { 0 };
         Self {
-            circuit,
+            game,
             form,
-            rates: circuit.time_constants().mapv(|tau| tau.recip()),
+            rates: game.time_constants().mapv(|tau| tau.recip()),
             input,
             features,
             scratch: RefCell::new(Array1::zeros(scratch)),
@@ -100,7 +101,7 @@ impl<'f, A: Scalar> NetworkField<'f, A> {
         }
         let mut dx = vec![A::zero(); x.len()];
         self.derivative(t, x, &mut dx);
-        largest_residual(&dx, self.circuit.time_constants().view())
+        largest_residual(&dx, self.game.time_constants())
     }
 
     /// `dx <- T^{-1} (dx - x)`.
@@ -114,30 +115,33 @@ impl<'f, A: Scalar> NetworkField<'f, A> {
         zip.for_each(step);
     }
 
-    /// `dx <- dx + u(t)`.
-    fn add_input(&self, dx: ArrayViewMut1<'_, A>) {
+    /// `dx <- z(x, u(t))`.
+    fn drive(&self, x: ArrayView1<'_, A>, dx: &mut [A]) {
         let input = self.input.value();
-        let zip = Zip::from(dx).and(&*input);
-        let step = |dx: &mut A, &u: &A| *dx += u;
-        #[cfg(feature = "rayon")]
-        if input.len() >= super::PARALLEL_FROM {
-            return zip.par_for_each(step);
-        }
-        zip.for_each(step);
+        self.game.interaction().drive(x, input.view(), ArrayViewMut1::from(dx));
     }
 
     fn report(&self, error: Error) {
         self.fault.borrow_mut().get_or_insert(error);
     }
 
-    /// `T^{-1} (-x + Phi(W x + u))`: the product, and one pass over the vectors.
+    /// `T^{-1} (-x + Phi(z(x, u)))`: for synapses the product by `W`, and one pass over the vectors.
     fn firing_rate(&self, x: &[A], dx: &mut [A]) {
-        self.circuit.weights.dot_into(ArrayView1::from(x), ArrayViewMut1::from(&mut *dx));
+        let synapses = self.game.synapses();
+        match synapses {
+            Some(weights) => weights.dot_into(ArrayView1::from(x), ArrayViewMut1::from(&mut *dx)),
+            None => self.drive(ArrayView1::from(x), dx),
+        }
         let input = self.input.value();
         let (input, rates) = (input.view(), self.rates.view());
-        self.circuit.activate_between(
+        let add_input = synapses.is_some();
+        self.game.neurons().activate_between(
             ArrayViewMut1::from(dx),
-            |neurons, part| part.iter_mut().zip(input.slice(s![neurons])).for_each(|(z, &u)| *z += u),
+            |neurons, part| {
+                if add_input {
+                    part.iter_mut().zip(input.slice(s![neurons])).for_each(|(z, &u)| *z += u);
+                }
+            },
             |neurons, part| {
                 let here = x[neurons.clone()].iter().zip(rates.slice(s![neurons]));
                 part.iter_mut().zip(here).for_each(|(y, (&x, &rate))| *y = (*y - x) * rate);
@@ -147,29 +151,39 @@ impl<'f, A: Scalar> NetworkField<'f, A> {
 
     /// `T^{-1} (-x + BR(x))`.
     fn best_response(&self, x: &[A], dx: &mut [A]) {
-        self.circuit.weights.dot_into(ArrayView1::from(x), ArrayViewMut1::from(&mut *dx));
-        self.add_input(ArrayViewMut1::from(&mut *dx));
-        let response = |&(i, w): &(usize, A)| best_rate(w, dx[i] - w * x[i], self.circuit.activation(i));
-        let responses: Vec<Option<A>> = self.selfish.iter().map(response).collect();
-        self.circuit.activate(ArrayViewMut1::from(&mut *dx));
-        for (&(i, _), response) in self.selfish.iter().zip(responses) {
+        self.drive(ArrayView1::from(x), dx);
+        let responses = self.selfish_responses(x, dx);
+        self.game.neurons().activate(ArrayViewMut1::from(&mut *dx));
+        for (i, response) in responses {
             // A search compares numbers and would pass over an activation that gives none.
-            if dx[i].is_nan() {
-                continue;
+            if !dx[i].is_nan() {
+                dx[i] = response;
             }
-            // Its energy falls without end towards an infinite rate; the step to it is refused, and the run diverges.
-            dx[i] = response.unwrap_or_else(A::infinity);
         }
         self.towards(x, dx);
+    }
+
+    /// The best responses of the neurons whose drives `z` depend on their own rates. If a neuron's energy falls without end its rate is
+    /// infinite; the step to it is refused, and the run diverges.
+    fn selfish_responses(&self, x: &[A], z: &[A]) -> Vec<(usize, A)> {
+        if self.game.synapses().is_some() {
+            let response = |&(i, w): &(usize, A)| {
+                (i, best_rate(w, z[i] - w * x[i], self.game.activation_of(i)).unwrap_or_else(A::infinity))
+            };
+            return self.selfish.iter().map(response).collect();
+        }
+        let (x, input) = (ArrayView1::from(x), self.input.value());
+        let game = self.game.under(input.clone());
+        let is_selfish = |&i: &usize| !matches!(game.interaction().own(i, x, input.view()), Own::Affine { self_weight, .. } if self_weight.is_zero());
+        (0..x.len()).filter(is_selfish).map(|i| (i, game.best_rate(i, x))).collect()
     }
 
     /// `T^{-1} (-y + W Phi(y) + u)`.
     fn hopfield(&self, y: &[A], dy: &mut [A]) {
         let mut rates = self.scratch.borrow_mut();
         rates.assign(&ArrayView1::from(y));
-        self.circuit.activate(rates.view_mut());
-        self.circuit.weights.dot_into(rates.view(), ArrayViewMut1::from(&mut *dy));
-        self.add_input(ArrayViewMut1::from(&mut *dy));
+        self.game.neurons().activate(rates.view_mut());
+        self.drive(rates.view(), dy);
         self.towards(y, dy);
     }
 }
@@ -186,7 +200,7 @@ impl<A: Scalar> Field<A> for NetworkField<'_, A> {
             Form::BestResponse => self.best_response(x, dx),
         }
         if let Some(seen) = &self.residual {
-            seen.set((t, largest_residual(dx, self.circuit.time_constants().view())));
+            seen.set((t, largest_residual(dx, self.game.time_constants())));
         }
     }
 

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::fmt;
 
-use ndarray::{Array1, Array2, ArrayBase, ArrayViewMut1, Data, Ix1, Ix2};
+use ndarray::{Array1, Array2, ArrayBase, ArrayView1, ArrayViewMut1, Data, Ix1, Ix2};
 
 use super::ode::NODES;
 use crate::Scalar;
@@ -85,21 +85,21 @@ impl<'a, A: Scalar> Input<'a, A> {
 /// The input at the time of an evaluation.
 pub(super) struct Current<'f, A> {
     input: &'f Input<'f, A>,
-    own: &'f Array1<A>,
+    own: ArrayView1<'f, A>,
     value: RefCell<Array1<A>>,
 }
 
 impl<'f, A: Scalar> Current<'f, A> {
     /// `own` is the network's input.
-    pub(super) fn new(input: &'f Input<'f, A>, own: &'f Array1<A>) -> Self {
-        Self { input, own, value: RefCell::new(own.clone()) }
+    pub(super) fn new(input: &'f Input<'f, A>, own: ArrayView1<'f, A>) -> Self {
+        Self { input, own, value: RefCell::new(own.to_owned()) }
     }
 
     /// Brings a piecewise constant [`value`](Self::value) to the one that holds from time `t` on.
     pub(super) fn jump_to(&self, t: A) {
         let Input::Steps { times, values } = self.input else { return };
         let held = match times.partition_point(|&jump| jump <= t) {
-            0 => self.own.view(),
+            0 => self.own,
             k => values.row(k - 1),
         };
         self.value.borrow_mut().assign(&held);
@@ -208,12 +208,13 @@ mod tests {
             u[0] = 1e3 + t.powi(5) - 3.0 * t.powi(2);
             u[1] = -t;
         }));
-        let unseen = |input: &Input<'_, f64>| Current::new(input, &own).first_unseen(1.0, 3.0, 0.01, |_| 1e9).unwrap();
+        let unseen =
+            |input: &Input<'_, f64>| Current::new(input, own.view()).first_unseen(1.0, 3.0, 0.01, |_| 1e9).unwrap();
         assert_eq!(unseen(&smooth), None);
         let pulse = Input::Function(Box::new(|t: f64, mut u: ArrayViewMut1<'_, f64>| {
             u[1] = if (2.0..2.02).contains(&t) { 1e-3 } else { 0.0 };
         }));
         assert!(unseen(&pulse).is_some_and(|t| (2.0..2.02).contains(&t)));
-        assert_eq!(Current::new(&pulse, &own).first_unseen(1.0, 3.0, 0.01, |_| 1.0).unwrap(), None);
+        assert_eq!(Current::new(&pulse, own.view()).first_unseen(1.0, 3.0, 0.01, |_| 1.0).unwrap(), None);
     }
 }

@@ -2,10 +2,12 @@
 
 use ndarray::{Array1, Array2, ArrayView1};
 
+use super::field::larger;
 use super::trajectory::{StopReason, Trajectory};
 use crate::Scalar;
 use crate::error::{Error, Result};
-use crate::network::{Circuit, FiringRateNetwork};
+use crate::game::{Game, NeuralGame};
+use crate::network::Circuit;
 use crate::stability::NetworkCertificate;
 use crate::stability::lyapunov::{HopfieldLyapunov, LyapunovFunction};
 
@@ -40,17 +42,53 @@ enum Lyapunov<'a, A> {
     Potentials(HopfieldLyapunov<'a, A>),
 }
 
-/// The players of a run, under the input of the last sample.
-struct Players<A> {
-    net: FiringRateNetwork<A>,
-    /// Whether states are potentials, of which `Phi` makes rates.
-    potentials: bool,
+/// Whose states a run records.
+pub(super) enum Players<'a, A: Scalar> {
+    /// Those of neurons, whose input may change in time.
+    Neurons {
+        game: NeuralGame<A>,
+        /// Whether states are potentials, of which `Phi` makes rates.
+        potentials: bool,
+    },
+    /// The rates of the players of any game.
+    Rates(&'a dyn Game<A>),
+}
+
+impl<A: Scalar> Players<'_, A> {
+    fn are_potentials(&self) -> bool {
+        matches!(self, Players::Neurons { potentials: true, .. })
+    }
+
+    /// Their rates in the state `x`.
+    fn rates(&self, x: ArrayView1<'_, A>) -> Array1<A> {
+        let mut rates = x.to_owned();
+        if let Players::Neurons { game, potentials: true } = self {
+            game.neurons().activate(rates.view_mut());
+        }
+        rates
+    }
+
+    /// Lets the game be that under another input.
+    fn move_to(&mut self, input: ArrayView1<'_, A>) {
+        if let Players::Neurons { game, .. } = self
+            && game.input() != input
+        {
+            *game = game.under(input.to_owned());
+        }
+    }
+
+    fn game(&self) -> &dyn Game<A> {
+        match self {
+            Players::Neurons { game, .. } => game,
+            Players::Rates(game) => *game,
+        }
+    }
 }
 
 /// The samples so far.
-pub(super) struct Record<'a, A> {
+pub(super) struct Record<'a, A: Scalar> {
     n: usize,
-    players: Option<Players<A>>,
+    players: Players<'a, A>,
     energies: Option<Vec<A>>,
     /// The largest gain and the sum of all gains.
     exploitability: Option<(Vec<A>, Vec<A>)>,
@@ -68,30 +106,43 @@ pub(super) struct Counts {
 }
 
 impl<'a, A: Scalar> Record<'a, A> {
-    /// A record of a circuit whose states are potentials or rates.
-    pub(super) fn new(circuit: &'a Circuit<A>, potentials: bool, wishes: Wishes<A>) -> Result<Self> {
-        let lyapunov = match wishes.lyapunov {
+    /// A record of `n` players; `circuit` is theirs if they are neurons with synapses.
+    pub(super) fn new(
+        n: usize,
+        players: Players<'a, A>,
+        circuit: Option<&'a Circuit<A>>,
+        wishes: Wishes<A>,
+    ) -> Result<Self> {
+        let potentials = players.are_potentials();
+        let asked = wishes.lyapunov.map(|asked| match circuit {
+            Some(circuit) => Ok((circuit, asked)),
+            None => {
+                let found = "given for a game that is not one of neurons with synapses";
+                Err(Error::invalid("record_lyapunov", found, "the game of a network with these weights"))
+            }
+        });
+        let asked = asked.transpose()?.map(|(circuit, (certificate, rest))| (circuit, certificate, rest));
+        let lyapunov = match asked {
             None => None,
-            Some((certificate, None)) if !potentials => {
+            Some((circuit, certificate, None)) if !potentials => {
                 Some(Lyapunov::Rates(LyapunovFunction::new(circuit, &certificate)?))
             }
-            Some((certificate, Some(rest))) if potentials => {
+            Some((circuit, certificate, Some(rest))) if potentials => {
                 Some(Lyapunov::Potentials(HopfieldLyapunov::new(circuit, &certificate, rest)?))
             }
-            Some((_, None)) => {
+            Some((_, _, None)) => {
                 let allowed = "`record_lyapunov_about` for potentials";
                 return Err(Error::invalid("record_lyapunov", "given for the Hopfield form", allowed));
             }
-            Some((_, Some(_))) => {
+            Some((_, _, Some(_))) => {
                 let allowed = "`record_lyapunov` for rates";
                 return Err(Error::invalid("record_lyapunov_about", "given for a flow of rates", allowed));
             }
         };
         let lyapunov = lyapunov.map(|v| (v, Vec::new()));
-        let play = wishes.energies || wishes.exploitability;
         Ok(Self {
-            n: circuit.len(),
-            players: play.then(|| Players { net: FiringRateNetwork::of_circuit(circuit.clone()), potentials }),
+            n,
+            players,
             energies: wishes.energies.then(Vec::new),
             exploitability: wishes.exploitability.then(Default::default),
             times: Vec::new(),
@@ -100,34 +151,38 @@ impl<'a, A: Scalar> Record<'a, A> {
         })
     }
 
-    /// Keeps the state `x` at time `t`, where the input is `input`.
-    pub(super) fn push(&mut self, t: A, x: &[A], input: ArrayView1<'_, A>) {
+    /// Keeps the state `x` at time `t`, where the input of neurons is `input`.
+    pub(super) fn push(&mut self, t: A, x: &[A], input: Option<ArrayView1<'_, A>>) {
         self.times.push(t);
         self.states.extend_from_slice(x);
         let x = ArrayView1::from(x);
-        if let Some(players) = &mut self.players {
-            players.net.circuit.input.assign(&input);
-            let mut rates = x.to_owned();
-            if players.potentials {
-                players.net.circuit.activate(rates.view_mut());
+        if self.energies.is_some() || self.exploitability.is_some() {
+            if let Some(input) = input {
+                self.players.move_to(input);
             }
-            let game = players.net.game();
-            // Only states that are not finite have no energies; a run that diverges may end in one.
+            let rates = self.players.rates(x);
+            // States that are not finite have no energies; a run that diverges may end in one.
+            let mut each = Array1::from_elem(self.n, A::nan());
+            let is_finite = rates.iter().all(|x| x.is_finite());
             if let Some(values) = &mut self.energies {
-                let energies = game.energies(&rates).map(|e| e.total);
-                values.extend(energies.unwrap_or_else(|_| Array1::from_elem(self.n, A::nan())));
+                if is_finite {
+                    self.players.game().own_energies(rates.view(), each.view_mut());
+                }
+                values.extend(&each);
             }
             if let Some((largest, sum)) = &mut self.exploitability {
-                let gains = game.exploitability(&rates).map(|e| (e.max(), e.sum()));
-                let (max, total) = gains.unwrap_or((A::nan(), A::nan()));
-                largest.push(max);
-                sum.push(total);
+                if is_finite {
+                    self.players.game().gains(rates.view(), each.view_mut());
+                }
+                largest.push(each.iter().copied().fold(A::zero(), larger));
+                sum.push(each.sum());
             }
         }
         if let Some((lyapunov, values)) = &mut self.lyapunov {
-            values.push(match lyapunov {
-                Lyapunov::Rates(v) => v.terms_under(x, input).sum(),
-                Lyapunov::Potentials(v) => v.value_at(x),
+            values.push(match (lyapunov, input) {
+                (Lyapunov::Rates(v), Some(input)) => v.terms_under(x, input).sum(),
+                (Lyapunov::Rates(_), None) => A::nan(),
+                (Lyapunov::Potentials(v), _) => v.value_at(x),
             });
         }
     }

@@ -1,262 +1,113 @@
-//! A flow under way: steps, samples, and when to stop.
+//! What all kinds of runs can be asked: where to begin, when to stop, what to record and who watches.
 
-use ndarray::ArrayView1;
+use std::ops::ControlFlow;
 
-use super::cycle::{Accuracy, Returns};
-use super::field::{Features, NetworkField, larger};
-use super::input::Segment;
-use super::ode::{Attempt, Flow, StepControl};
-use super::options::Observer;
-use super::record::{Counts, Record, Sampling};
-use super::rest::{Rest, Stagnation, Verdict};
-use super::trajectory::{Limit, Step, StopReason, Trajectory};
+use ndarray::{Array1, ArrayBase, Data, Ix1};
+
+use super::record::{Sampling, Wishes};
+use super::trajectory::Step;
+#[cfg(doc)]
+use super::trajectory::StopReason;
 use crate::Scalar;
-use crate::error::Result;
+use crate::check::finite_vector;
+use crate::error::{Error, Result};
+use crate::stability::NetworkCertificate;
 
-/// A simulation whose options have been checked.
-pub(super) struct Plan<A> {
-    pub(super) initial: Vec<A>,
-    pub(super) segments: Vec<Segment<A>>,
-    pub(super) control: StepControl<A>,
-    pub(super) features: Option<Features<A>>,
-    pub(super) rest: Option<A>,
+pub(super) type Observer<'a, A> = Box<dyn FnMut(&Step<'_, A>) -> ControlFlow<()> + 'a>;
+
+/// A run that is being prepared: a flow in time, [`Simulation`](super::Simulation), or play in rounds, [`Play`](super::Play). Everything is
+/// checked when it is run.
+#[must_use]
+pub struct Run<'a, A: Scalar, K> {
+    /// What only one kind of run has.
+    pub(super) kind: K,
+    initial: Option<Array1<A>>,
+    /// How closely the state must return to count as a cycle; `None` does not look.
     pub(super) cycle_tolerance: Option<A>,
-    pub(super) bound: A,
-    pub(super) max_steps: usize,
+    pub(super) divergence_bound: A,
+    pub(super) sampling: Sampling<A>,
+    pub(super) wishes: Wishes<A>,
+    pub(super) observer: Option<Observer<'a, A>>,
 }
 
-/// A simulation under way.
-pub(super) struct Run<'r, 'a, A> {
-    field: &'r NetworkField<'r, A>,
-    plan: &'r Plan<A>,
-    sampling: &'r Sampling<A>,
-    observer: Option<Observer<'a, A>>,
-    record: Record<'r, A>,
-    /// How many of the sample times have passed.
-    sampled: usize,
-    counts: Counts,
-    time: A,
-    state: Vec<A>,
-}
-
-impl<'r, 'a, A: Scalar> Run<'r, 'a, A> {
-    pub(super) fn new(
-        field: &'r NetworkField<'r, A>,
-        plan: &'r Plan<A>,
-        record: Record<'r, A>,
-        sampling: &'r Sampling<A>,
-        observer: Option<Observer<'a, A>>,
-        time: A,
-    ) -> Self {
-        let (counts, state) = (Counts::default(), plan.initial.clone());
-        Self { field, plan, sampling, observer, record, sampled: 0, counts, time, state }
-    }
-
-    pub(super) fn all_segments(&mut self) -> Result<StopReason<A>> {
-        if let Some(stop) = self.begin()? {
-            return Ok(stop);
-        }
-        let last = self.plan.segments.len() - 1;
-        for (k, segment) in self.plan.segments.iter().enumerate() {
-            if let Some(stop) = self.one_segment(segment, k == last)? {
-                return Ok(stop);
-            }
-        }
-        Ok(StopReason::TimeReached)
-    }
-
-    fn begin(&mut self) -> Result<Option<StopReason<A>>> {
-        self.field.input().jump_to(self.time);
-        self.field.input().move_to(self.time)?;
-        match self.sampling {
-            Sampling::Times(times) if times.first() != Some(&self.time) => {}
-            Sampling::Times(_) => {
-                self.sampled = 1;
-                self.keep();
-            }
-            _ => self.keep(),
-        }
-        Ok(self.ask_observer())
-    }
-
-    fn one_segment(&mut self, segment: &Segment<A>, is_last: bool) -> Result<Option<StopReason<A>>> {
-        self.field.input().jump_to(segment.start);
-        let mut watch = Watch::new(self.plan, segment.start).filter(|_| is_last);
-        if let Some(stop) = watch.as_mut().and_then(|watch| self.judge_rest(watch)) {
-            return Ok(Some(stop));
-        }
-        let mut flow = Flow::start(self.field, segment.start, &self.state, self.plan.control);
-        loop {
-            if self.counts.steps + self.counts.rejected >= self.plan.max_steps {
-                return Ok(Some(StopReason::LimitReached(Limit::Steps)));
-            }
-            let attempt = flow.step(segment.end);
-            if let Some(fault) = self.field.take_fault() {
-                return Err(fault);
-            }
-            match attempt {
-                Attempt::Accepted => self.counts.steps += 1,
-                Attempt::Rejected => {
-                    self.counts.rejected += 1;
-                    continue;
-                }
-                Attempt::TooShort => return Ok(Some(StopReason::LimitReached(Limit::StepSize))),
-                Attempt::NotFinite => return Ok(Some(StopReason::Diverged)),
-            }
-            let reached = arrived(flow.time(), segment.end);
-            self.time = if reached { segment.end } else { flow.time() };
-            self.state.copy_from_slice(flow.state());
-            self.sample(&flow, reached)?;
-            if let Some(stop) = self.judge(watch.as_mut(), &mut flow) {
-                return Ok(Some(stop));
-            }
-            if reached {
-                return Ok(None);
-            }
+impl<'a, A: Scalar, K> Run<'a, A, K> {
+    pub(super) fn of(kind: K, cycle_tolerance: A) -> Self {
+        Self {
+            kind,
+            initial: None,
+            cycle_tolerance: Some(cycle_tolerance),
+            divergence_bound: A::max_value().sqrt(),
+            sampling: Sampling::Steps,
+            wishes: Wishes::default(),
+            observer: None,
         }
     }
 
-    fn keep(&mut self) {
-        self.record.push(self.time, &self.state, self.field.input().value().view());
+    /// The initial state, shape `[n]`; 0 if not given.
+    pub fn initial<S: Data<Elem = A>>(mut self, state: &ArrayBase<S, Ix1>) -> Self {
+        self.initial = Some(state.to_owned());
+        self
     }
 
-    /// Records what the last step passed; at the end of a segment the input jumps before the end is recorded.
-    fn sample(&mut self, flow: &Flow<'_, A>, at_end: bool) -> Result<()> {
-        let (input, time) = (self.field.input(), self.time);
-        let jump = || {
-            if at_end {
-                input.jump_to(time);
-            }
-        };
-        match self.sampling {
-            Sampling::Ends => jump(),
-            Sampling::Steps => {
-                jump();
-                self.keep();
-            }
-            Sampling::Times(times) => {
-                while let Some(&t) = times.get(self.sampled).filter(|&&t| t <= self.time) {
-                    let x = if t < flow.time() { flow.interpolate(t) } else { self.state.clone() };
-                    if t >= self.time {
-                        jump();
-                    }
-                    input.move_to(t)?;
-                    self.record.push(t, &x, input.value().view());
-                    self.sampled += 1;
-                }
-            }
-        }
-        Ok(())
+    /// Stops with [`StopReason::Diverged`] once some entry of the state is above this bound in magnitude, or when a best response is
+    /// infinite because the energy is unbounded below; the square root of the largest number if not given.
+    pub fn divergence_bound(mut self, bound: A) -> Self {
+        self.divergence_bound = bound;
+        self
     }
 
-    /// Whether the run ends here.
-    fn judge(&mut self, watch: Option<&mut Watch<A>>, flow: &mut Flow<'_, A>) -> Option<StopReason<A>> {
-        let size = self.size();
-        if size.is_nan() || size > self.plan.bound {
-            return Some(StopReason::Diverged);
-        }
-        if let Some(stop) = self.ask_observer() {
-            return Some(stop);
-        }
-        let watch = watch?;
-        if let Some(stop) = self.judge_rest(watch) {
-            return Some(stop);
-        }
-        if let Some(step) = watch.stagnation.see(self.time, watch.residual, size, watch.longest_step) {
-            watch.longest_step = step;
-            flow.shorten(step);
-        }
-        let from = flow.previous_time();
-        let returns = watch.returns.as_mut()?;
-        let suspected = returns.see(from, flow.time(), &self.state, |t| flow.interpolate(t))?;
-        let period = self.confirm_cycle(suspected);
-        if period.is_none() {
-            returns.dismiss();
-        }
-        period.map(|period| StopReason::CycleDetected { period })
+    /// Records the initial and the last state only. Of all setters of what is recorded when, the last one given holds.
+    pub fn record_ends(mut self) -> Self {
+        self.sampling = Sampling::Ends;
+        self
     }
 
-    /// Follows the flow from here for some turns of about the length `suspected`, with a tolerance so fine that a slow
-    /// spiral shows; returns the period of a cycle.
-    fn confirm_cycle(&self, suspected: A) -> Option<A> {
-        const TURNS: f64 = 6.5;
+    /// Records every player's energy `E_i` (theory 1.4) whenever the state is recorded, under the input at that time; for potentials,
+    /// those of the rates `Phi(y)`.
+    pub fn record_energies(mut self) -> Self {
+        self.wishes.energies = true;
+        self
+    }
 
-        let tolerance = self.plan.cycle_tolerance?;
-        let control = self.plan.control.refined();
-        let mut returns = Returns::confirming(tolerance, Accuracy::of(&control));
-        // The input does not change any more, so that the time may begin anew, where it is not rounded.
-        let mut flow = Flow::start(self.field, A::zero(), &self.state, control);
-        let end = suspected * A::of(TURNS);
-        for _ in 0..self.plan.max_steps {
-            match flow.step(A::infinity()) {
-                Attempt::Rejected => continue,
-                Attempt::TooShort | Attempt::NotFinite => return None,
-                Attempt::Accepted => {}
-            }
-            let (from, to) = (flow.previous_time(), flow.time());
-            let period = returns.see(from, to, flow.state(), |t| flow.interpolate(t));
-            if period.is_some() || to > end {
-                return period;
-            }
+    /// Records the exploitability and NashConv (theory 2.2) whenever the state is recorded, under the input at that time; for
+    /// potentials, those of the rates `Phi(y)`.
+    pub fn record_exploitability(mut self) -> Self {
+        self.wishes.exploitability = true;
+        self
+    }
+
+    /// Records the Lyapunov function `V` of the certified firing-rate form (theory 3.2) whenever the state is recorded, under the input
+    /// at that time. It falls along the flow; play in rounds may raise it.
+    pub fn record_lyapunov(mut self, certificate: &NetworkCertificate) -> Self {
+        self.wishes.lyapunov = Some((certificate.clone(), None));
+        self
+    }
+
+    /// Calls `observer` with the initial state and after every step or round; `ControlFlow::Break(())` ends the run.
+    pub fn observer(mut self, observer: impl FnMut(&Step<'_, A>) -> ControlFlow<()> + 'a) -> Self {
+        self.observer = Some(Box::new(observer));
+        self
+    }
+
+    /// The initial state of `n` neurons, once everything that all kinds of runs share is found to be allowed.
+    pub(super) fn check_initial(&self, n: usize) -> Result<Array1<A>> {
+        if let Some(tolerance) = self.cycle_tolerance {
+            let allowed = tolerance > A::zero() && tolerance < A::one();
+            require("cycle_tolerance", tolerance, allowed, "numbers between 0 and 1, or None")?;
         }
-        None
+        let bound = self.divergence_bound;
+        require("divergence_bound", bound, bound > A::zero(), "numbers above 0")?;
+        let Some(initial) = &self.initial else { return Ok(Array1::zeros(n)) };
+        finite_vector("initial", initial.view(), n)?;
+        Ok(initial.clone())
     }
 
-    fn judge_rest(&self, watch: &mut Watch<A>) -> Option<StopReason<A>> {
-        watch.residual = self.field.residual(self.time, &self.state);
-        match watch.rest.see(watch.residual, self.size()) {
-            Verdict::Moving => None,
-            Verdict::AtRest => Some(StopReason::Converged),
-            Verdict::Lost => Some(StopReason::Diverged),
-        }
-    }
-
-    /// `max(1, max_i |x_i|)`, or NaN.
-    fn size(&self) -> A {
-        self.state.iter().map(|x| x.abs()).fold(A::one(), larger)
-    }
-
-    fn ask_observer(&mut self) -> Option<StopReason<A>> {
-        let step = Step { number: self.counts.steps, time: self.time, state: ArrayView1::from(&self.state) };
-        let told = self.observer.as_mut()?(&step);
-        told.is_break().then_some(StopReason::Interrupted)
-    }
-
-    pub(super) fn finish(mut self, stop: StopReason<A>) -> Trajectory<A> {
-        let unseen = self.record.last_time() != Some(self.time);
-        if unseen && !matches!(self.sampling, Sampling::Times(_)) {
-            self.keep();
-        }
-        self.counts.evaluations = self.field.evaluations();
-        self.record.finish(self.time, &self.state, stop, self.counts)
+    pub(super) fn initial_given(&self) -> Option<&Array1<A>> {
+        self.initial.as_ref()
     }
 }
 
-/// What is watched after the last jump of the input in a run until rest.
-struct Watch<A> {
-    rest: Rest<A>,
-    residual: A,
-    stagnation: Stagnation<A>,
-    longest_step: A,
-    returns: Option<Returns<A>>,
-}
-
-impl<A: Scalar> Watch<A> {
-    /// A watch from time `t`, if the plan asks for rest.
-    fn new(plan: &Plan<A>, t: A) -> Option<Self> {
-        let StepControl { longest_step, .. } = plan.control;
-        let accuracy = Accuracy::of(&plan.control);
-        plan.rest.map(|tolerance| Self {
-            rest: Rest::new(tolerance),
-            residual: A::infinity(),
-            stagnation: Stagnation::new(tolerance, t),
-            longest_step,
-            returns: plan.cycle_tolerance.map(|tolerance| Returns::new(tolerance, accuracy)),
-        })
-    }
-}
-
-/// Whether a sum of steps has arrived at the time, up to rounding.
-pub(super) fn arrived<A: Scalar>(t: A, end: A) -> bool {
-    t >= end || end.is_finite() && end - t <= A::of(8.0) * A::epsilon() * t.abs().max(end.abs())
+/// An error about `argument` unless `holds`; NaN must make `holds` false.
+pub(super) fn require<A: Scalar>(argument: &str, value: A, holds: bool, allowed: impl Into<String>) -> Result<()> {
+    if holds { Ok(()) } else { Err(Error::invalid(argument, value, allowed)) }
 }

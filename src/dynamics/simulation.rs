@@ -1,23 +1,21 @@
 //! Flows in time.
 
-use std::ops::ControlFlow;
-
 use ndarray::{ArrayBase, ArrayViewMut1, Data, Ix1, Ix2};
 
+use super::course::{Course, Plan, arrived};
 use super::field::{Features, Form, NetworkField};
 use super::input::{Current, Input, increasing};
 use super::ode::StepControl;
-use super::options::{RunOptions, require, run_options};
-use super::record::{Record, Sampling};
-use super::run::{Plan, Run, arrived};
+use super::record::{Players, Record, Sampling};
+use super::run::{Run, require};
+use super::trajectory::Trajectory;
 #[cfg(doc)]
 use super::trajectory::{Limit, StopReason};
-use super::trajectory::{Step, Trajectory};
 use crate::Scalar;
 use crate::check::finite;
 use crate::error::{Error, Result};
-use crate::game::Game;
-use crate::network::{Circuit, FiringRateNetwork, HopfieldNetwork};
+use crate::game::NeuralGame;
+use crate::network::{FiringRateNetwork, HopfieldNetwork};
 use crate::stability::NetworkCertificate;
 
 impl<A: Scalar> FiringRateNetwork<A> {
@@ -39,12 +37,18 @@ impl<A: Scalar> FiringRateNetwork<A> {
     /// assert!((run.final_state()[0] - 6.0 / 7.0).abs() < 1e-8);
     /// # Ok::<(), neuronash::Error>(())
     /// ```
-    pub fn simulate(&self) -> Simulation<'_, A> {
-        Simulation::new(&self.circuit, Form::FiringRate)
+    pub fn simulate<'a>(&self) -> Simulation<'a, A> {
+        self.game().simulate()
     }
 }
 
-impl<'a, A: Scalar> Game<'a, A> {
+impl<A: Scalar> NeuralGame<A> {
+    /// Starts a simulation of `T x' = -x + Phi(z(x, u(t)))`, the proximal pseudo-gradient flow of the game (theory 1.4, 1.8); for synapses,
+    /// [`FiringRateNetwork::simulate`].
+    pub fn simulate<'a>(&self) -> Simulation<'a, A> {
+        Simulation::new(self.clone(), Form::FiringRate)
+    }
+
     /// Starts a simulation of continuous best-response dynamics `T x' = -x + BR(x)` under the input `u(t)` (theory 2.1).
     ///
     /// Where no neuron excites or inhibits itself this is the firing-rate flow. Where a neuron's own energy is not
@@ -65,8 +69,8 @@ impl<'a, A: Scalar> Game<'a, A> {
     /// assert!(left[0] > 0.5 && left[left.len() - 1] < 1e-12);
     /// # Ok::<(), neuronash::Error>(())
     /// ```
-    pub fn best_response_flow(&self) -> Simulation<'a, A> {
-        Simulation::new(&self.network().circuit, Form::BestResponse)
+    pub fn best_response_flow<'a>(&self) -> Simulation<'a, A> {
+        Simulation::new(self.clone(), Form::BestResponse)
     }
 }
 
@@ -87,8 +91,8 @@ impl<A: Scalar> HopfieldNetwork<A> {
     /// assert!(run.converged() && (run.final_state()[0] - 0.5).abs() < 1e-8);
     /// # Ok::<(), neuronash::Error>(())
     /// ```
-    pub fn simulate(&self) -> Simulation<'_, A> {
-        Simulation::new(&self.circuit, Form::Hopfield)
+    pub fn simulate<'a>(&self) -> Simulation<'a, A> {
+        Simulation::new(NeuralGame::of_circuit(self.circuit()), Form::Hopfield)
     }
 }
 
@@ -97,16 +101,16 @@ const MOST_PLACES: f64 = 1024.0;
 
 /// A flow in time, from its initial state until a time, until rest, or until an observer stops it.
 ///
-/// Everything is checked at [`run`](Self::run). Integration is by the Dormand-Prince 5(4) pair with dense output
+/// Everything is checked at [`run`](Run::run). Integration is by the Dormand-Prince 5(4) pair with dense output
 /// (Hairer, Norsett, Wanner, *Solving Ordinary Differential Equations I*, II.5); the local error of neuron `i` is held
 /// below `absolute + relative |x_i|` in the root mean square.
 ///
 /// The pair is explicit: its steps are never much longer than the fastest time scale, so that time constants of 1e-5 and
-/// 1 need about as many steps as their ratio. [`max_steps`](Self::max_steps) decides how long to go on.
+/// 1 need about as many steps as their ratio. [`max_steps`](Run::max_steps) decides how long to go on.
 ///
 /// The state is recorded after every step unless something else is asked for, `n` numbers each: 3000 neurons and
-/// 100,000 steps take 2.4 GB in `f64`. [`record_ends`](Self::record_ends) and [`record_at`](Self::record_at) keep
-/// less, and an [`observer`](Self::observer) sees every step without any record.
+/// 100,000 steps take 2.4 GB in `f64`. [`record_ends`](Run::record_ends) and [`record_at`](Run::record_at) keep
+/// less, and an [`observer`](Run::observer) sees every step without any record.
 ///
 /// ```
 /// use std::ops::ControlFlow;
@@ -138,9 +142,11 @@ const MOST_PLACES: f64 = 1024.0;
 /// assert_eq!(driven.times().len(), 2);
 /// # Ok::<(), neuronash::Error>(())
 /// ```
-#[must_use]
-pub struct Simulation<'a, A> {
-    circuit: &'a Circuit<A>,
+pub type Simulation<'a, A> = Run<'a, A, InTime<'a, A>>;
+
+/// What [`Simulation`] has of its own.
+pub struct InTime<'a, A: Scalar> {
+    game: NeuralGame<A>,
     form: Form,
     start: A,
     end: Option<A>,
@@ -151,17 +157,14 @@ pub struct Simulation<'a, A> {
     max_steps: usize,
     input: Input<'a, A>,
     shortest_feature: Option<A>,
-    options: RunOptions<'a, A>,
     /// Whether the tolerance of cycles is the default, which follows the integration tolerance.
     usual_cycles: bool,
 }
 
-run_options!(Simulation, "state", "step");
-
 impl<'a, A: Scalar> Simulation<'a, A> {
-    fn new(circuit: &'a Circuit<A>, form: Form) -> Self {
-        Self {
-            circuit,
+    fn new(game: NeuralGame<A>, form: Form) -> Self {
+        let kind = InTime {
+            game,
             form,
             start: A::zero(),
             end: None,
@@ -172,20 +175,20 @@ impl<'a, A: Scalar> Simulation<'a, A> {
             max_steps: 100_000,
             input: Input::Constant,
             shortest_feature: None,
-            options: RunOptions::new(A::epsilon().sqrt().sqrt()),
             usual_cycles: true,
-        }
+        };
+        Run::of(kind, A::epsilon().sqrt().sqrt())
     }
 
     /// The initial time; 0 if not given.
     pub fn from_time(mut self, start: A) -> Self {
-        self.start = start;
+        self.kind.start = start;
         self
     }
 
     /// Runs until this time at the latest.
     pub fn until(mut self, end: A) -> Self {
-        self.end = Some(end);
+        self.kind.end = Some(end);
         self
     }
 
@@ -203,31 +206,31 @@ impl<'a, A: Scalar> Simulation<'a, A> {
     /// residual, at most 1000 tolerances, has not fallen over 100 steps, later steps are at most half as long as those
     /// were, which lets every mode decay.
     pub fn until_converged(mut self, tolerance: A) -> Self {
-        self.rest = Some(tolerance);
+        self.kind.rest = Some(tolerance);
         self
     }
 
     /// Relative tolerance of the local error, between 4 machine epsilons and 0.1; 1e-6 if not given (1e-4 for `f32`).
     pub fn relative_tolerance(mut self, tolerance: A) -> Self {
-        self.relative = Some(tolerance);
+        self.kind.relative = Some(tolerance);
         self
     }
 
     /// Absolute tolerance of the local error, above 0; a thousandth of the relative one if not given.
     pub fn absolute_tolerance(mut self, tolerance: A) -> Self {
-        self.absolute = Some(tolerance);
+        self.kind.absolute = Some(tolerance);
         self
     }
 
     /// The longest step, above 0; without limit if not given.
     pub fn longest_step(mut self, step: A) -> Self {
-        self.longest_step = Some(step);
+        self.kind.longest_step = Some(step);
         self
     }
 
     /// Stops after this number of attempted steps; 100,000 if not given.
     pub fn max_steps(mut self, steps: usize) -> Self {
-        self.max_steps = steps;
+        self.kind.max_steps = steps;
         self
     }
 
@@ -243,8 +246,8 @@ impl<'a, A: Scalar> Simulation<'a, A> {
     /// finer integration may err, about 1e-8 of its size at worst in `f64`; nor is a loop smaller than about 100 errors
     /// of a step. The period is the least one, to the finer tolerance.
     pub fn cycle_tolerance(mut self, tolerance: Option<A>) -> Self {
-        self.options.cycle_tolerance = tolerance;
-        self.usual_cycles = false;
+        self.cycle_tolerance = tolerance;
+        self.kind.usual_cycles = false;
         self
     }
 
@@ -257,7 +260,7 @@ impl<'a, A: Scalar> Simulation<'a, A> {
         S: Data<Elem = A>,
         T: Data<Elem = A>,
     {
-        self.input = Input::steps(times, values);
+        self.kind.input = Input::steps(times, values);
         self
     }
 
@@ -269,7 +272,7 @@ impl<'a, A: Scalar> Simulation<'a, A> {
     /// tenth of the shortest time constant if not given. Where an input of shorter features is known to jump,
     /// `input_steps` meets the jumps exactly.
     pub fn input_function(mut self, input: impl Fn(A, ArrayViewMut1<'_, A>) + 'a) -> Self {
-        self.input = Input::Function(Box::new(input));
+        self.kind.input = Input::Function(Box::new(input));
         self
     }
 
@@ -286,14 +289,14 @@ impl<'a, A: Scalar> Simulation<'a, A> {
     /// [`Limit::Steps`]. Steps shorter than half of the length cost nothing more; longer ones cost one call of the
     /// function for every half of the length, and six more.
     pub fn shortest_feature(mut self, length: A) -> Self {
-        self.shortest_feature = Some(length);
+        self.kind.shortest_feature = Some(length);
         self
     }
 
     /// Records at these times, interpolated within the steps, instead of after every step. They must increase and lie
     /// between the initial and the final time. Takes the place of [`record_ends`](Self::record_ends) given before.
     pub fn record_at<S: Data<Elem = A>>(mut self, times: &ArrayBase<S, Ix1>) -> Self {
-        self.options.sampling = Sampling::Times(times.to_vec());
+        self.sampling = Sampling::Times(times.to_vec());
         self
     }
 
@@ -307,7 +310,7 @@ impl<'a, A: Scalar> Simulation<'a, A> {
         certificate: &NetworkCertificate,
         equilibrium: &ArrayBase<S, Ix1>,
     ) -> Self {
-        self.options.wishes.lyapunov = Some((certificate.clone(), Some(equilibrium.to_owned())));
+        self.wishes.lyapunov = Some((certificate.clone(), Some(equilibrium.to_owned())));
         self
     }
 
@@ -320,55 +323,57 @@ impl<'a, A: Scalar> Simulation<'a, A> {
     /// that may change.
     pub fn run(mut self) -> Result<Trajectory<A>> {
         let plan = self.check()?;
-        let input = Current::new(&self.input, &self.circuit.input);
-        let field = NetworkField::new(self.circuit, self.form, input, plan.features, self.rest.is_some());
-        let wishes = std::mem::take(&mut self.options.wishes);
-        let record = Record::new(self.circuit, self.form == Form::Hopfield, wishes)?;
-        let observer = self.options.observer.take();
-        let mut run = Run::new(&field, &plan, record, &self.options.sampling, observer, self.start);
-        let stop = run.all_segments()?;
-        Ok(run.finish(stop))
+        let InTime { game, form, start, rest, input, .. } = &self.kind;
+        let current = Current::new(input, game.input());
+        let field = NetworkField::new(game, *form, current, plan.features, rest.is_some());
+        let players = Players::Neurons { game: game.clone(), potentials: *form == Form::Hopfield };
+        let circuit = game.circuit();
+        let record = Record::new(game.len(), players, circuit.as_ref(), std::mem::take(&mut self.wishes))?;
+        let observer = self.observer.take();
+        let mut course = Course::new(&field, &plan, record, &self.sampling, observer, *start);
+        let stop = course.all_segments()?;
+        Ok(course.finish(stop))
     }
 
     fn check(&self) -> Result<Plan<A>> {
-        let n = self.circuit.len();
-        let initial = self.options.check(n)?.to_vec();
-        finite("from_time", self.start)?;
-        let end = match (self.end, self.rest) {
+        let n = self.kind.game.len();
+        let initial = self.check_initial(n)?.to_vec();
+        finite("from_time", self.kind.start)?;
+        let end = match (self.kind.end, self.kind.rest) {
             (None, None) => {
                 return Err(Error::invalid("until", "not given", "a final time, or `until_converged`"));
             }
             (None, Some(_)) => A::infinity(),
             (Some(end), _) => {
                 finite("until", end)?;
-                let allowed = format!("times above the initial time {} by more than rounding", self.start);
-                require("until", end, !arrived(self.start, end), allowed)?;
+                let allowed = format!("times above the initial time {} by more than rounding", self.kind.start);
+                require("until", end, !arrived(self.kind.start, end), allowed)?;
                 end
             }
         };
         let (relative, absolute) = self.check_tolerances()?;
-        let usual = if self.usual_cycles { A::of(1e4) * relative } else { A::infinity() };
-        if let Some(step) = self.longest_step {
+        let usual = if self.kind.usual_cycles { A::of(1e4) * relative } else { A::infinity() };
+        if let Some(step) = self.kind.longest_step {
             require("longest_step", step, step > A::zero(), "numbers above 0")?;
         }
-        if self.max_steps == 0 {
+        if self.kind.max_steps == 0 {
             return Err(Error::invalid("max_steps", 0, "at least 1"));
         }
-        if let (Some(_), Some(_)) = (self.rest, self.input.function()) {
+        if let (Some(_), Some(_)) = (self.kind.rest, self.kind.input.function()) {
             let allowed = "constant or piecewise constant inputs";
             return Err(Error::invalid("until_converged", "given with an input function", allowed));
         }
-        if let Sampling::Times(times) = &self.options.sampling {
+        if let Sampling::Times(times) = &self.sampling {
             self.check_samples(times, end)?;
         }
-        self.input.check(n)?;
-        let fastest = self.circuit.time_constants().iter().copied().fold(A::infinity(), A::min);
+        self.kind.input.check(n)?;
+        let fastest = self.kind.game.time_constants().iter().copied().fold(A::infinity(), A::min);
         let features = self.check_features(fastest)?.map(|spacing| Features { spacing, relative, absolute });
-        let longest_step = self.longest_step.unwrap_or_else(A::infinity);
+        let longest_step = self.kind.longest_step.unwrap_or_else(A::infinity);
         let seen_through = features.map_or_else(A::infinity, |f| A::of(MOST_PLACES) * f.spacing);
         Ok(Plan {
             initial,
-            segments: self.input.segments(self.start, end),
+            segments: self.kind.input.segments(self.kind.start, end),
             control: StepControl {
                 relative,
                 absolute,
@@ -376,29 +381,29 @@ impl<'a, A: Scalar> Simulation<'a, A> {
                 longest_step: longest_step.min(seen_through),
             },
             features,
-            rest: self.rest,
-            cycle_tolerance: self.options.cycle_tolerance.filter(|_| self.rest.is_some()).map(|t| t.min(usual)),
-            bound: self.options.divergence_bound,
-            max_steps: self.max_steps,
+            rest: self.kind.rest,
+            cycle_tolerance: self.cycle_tolerance.filter(|_| self.kind.rest.is_some()).map(|t| t.min(usual)),
+            bound: self.divergence_bound,
+            max_steps: self.kind.max_steps,
         })
     }
 
     fn check_tolerances(&self) -> Result<(A, A)> {
         let smallest = A::of(4.0) * A::epsilon();
         let mut default = A::of(1e-6).max(A::epsilon() * A::of(1000.0));
-        if let Some(rest) = self.rest {
+        if let Some(rest) = self.kind.rest {
             // The relative tolerance bounds it from below: the one given, or a hundredth of it.
-            let least = if self.relative.is_some() { A::of(10.0) * smallest } else { A::of(100.0) * smallest };
+            let least = if self.kind.relative.is_some() { A::of(10.0) * smallest } else { A::of(100.0) * smallest };
             let allowed = format!("numbers between {least} and 1");
             require("until_converged", rest, rest >= least && rest <= A::one(), allowed)?;
             default = default.min(rest / A::of(100.0));
         }
-        let relative = self.relative.unwrap_or(default);
-        let largest = self.rest.map_or(A::of(0.1), |rest| A::of(0.1) * rest);
+        let relative = self.kind.relative.unwrap_or(default);
+        let largest = self.kind.rest.map_or(A::of(0.1), |rest| A::of(0.1) * rest);
         let allowed = format!("numbers between {smallest} and {largest}");
         require("relative_tolerance", relative, relative >= smallest && relative <= largest, allowed)?;
-        let absolute = self.absolute.unwrap_or(relative * A::of(1e-3));
-        let largest = self.rest.map_or(A::max_value(), |rest| A::of(0.1) * rest);
+        let absolute = self.kind.absolute.unwrap_or(relative * A::of(1e-3));
+        let largest = self.kind.rest.map_or(A::max_value(), |rest| A::of(0.1) * rest);
         let allowed = absolute > A::zero() && absolute <= largest;
         require("absolute_tolerance", absolute, allowed, format!("numbers above 0 and up to {largest}"))?;
         Ok((relative, absolute))
@@ -406,15 +411,15 @@ impl<'a, A: Scalar> Simulation<'a, A> {
 
     /// How far apart an input function may be looked at, if there is one.
     fn check_features(&self, fastest: A) -> Result<Option<A>> {
-        if self.input.function().is_none() {
-            return match self.shortest_feature {
+        if self.kind.input.function().is_none() {
+            return match self.kind.shortest_feature {
                 None => Ok(None),
                 Some(_) => {
                     Err(Error::invalid("shortest_feature", "given without an input function", "an `input_function`"))
                 }
             };
         }
-        let length = self.shortest_feature.unwrap_or(A::of(0.1) * fastest);
+        let length = self.kind.shortest_feature.unwrap_or(A::of(0.1) * fastest);
         let spacing = length / A::of(2.0);
         let allowed = spacing > A::zero() && spacing.is_finite();
         require("shortest_feature", length, allowed, "finite numbers above 0")?;
@@ -423,9 +428,9 @@ impl<'a, A: Scalar> Simulation<'a, A> {
 
     fn check_samples(&self, times: &[A], end: A) -> Result<()> {
         increasing("record_at", times)?;
-        match times.iter().find(|&&t| t < self.start || t > end) {
+        match times.iter().find(|&&t| t < self.kind.start || t > end) {
             None => Ok(()),
-            Some(t) => Err(Error::invalid("record_at", t, format!("times from {} to {end}", self.start))),
+            Some(t) => Err(Error::invalid("record_at", t, format!("times from {} to {end}", self.kind.start))),
         }
     }
 }
@@ -433,13 +438,13 @@ impl<'a, A: Scalar> Simulation<'a, A> {
 impl<A: Scalar> std::fmt::Debug for Simulation<'_, A> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Simulation")
-            .field("form", &self.form)
-            .field("initial", &self.options.initial)
-            .field("from_time", &self.start)
-            .field("until", &self.end)
-            .field("until_converged", &self.rest)
-            .field("input", &self.input)
-            .field("sampling", &self.options.sampling)
+            .field("form", &self.kind.form)
+            .field("initial", &self.initial_given())
+            .field("from_time", &self.kind.start)
+            .field("until", &self.kind.end)
+            .field("until_converged", &self.kind.rest)
+            .field("input", &self.kind.input)
+            .field("sampling", &self.sampling)
             .finish_non_exhaustive()
     }
 }

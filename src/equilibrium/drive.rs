@@ -9,12 +9,13 @@ use super::report::{Attempt, Equilibrium, Form, NotConverged, Outcome, SolveRepo
 use super::{MethodName, Metric, Observer, Progress};
 use crate::Scalar;
 use crate::error::{Error, Result};
-use crate::network::Circuit;
+use crate::game::NeuralGame;
+use crate::network::{Neurons, Weights};
 use crate::stability::{
     CheckedProduct, ErrorBound, activation_scale, checked_products, drive_error_bound, error_bound,
 };
 
-/// An iterate with its drive `z = W x + u`, its image `g = Phi(z)` and `max |x - g|`.
+/// An iterate with its drive `z`, `W x + u` for synapses, its image `g = Phi(z)` and `max |x - g|`.
 #[derive(Debug, Clone)]
 pub(super) struct Point<A> {
     pub(super) x: Array1<A>,
@@ -26,9 +27,9 @@ pub(super) struct Point<A> {
 impl<A: Scalar> Point<A> {
     /// The residual is infinite where the drive, or the image, is not finite: a drive of `-inf` has a rate of 0 in many
     /// activations, and would pass for an equilibrium.
-    fn evaluate(circuit: &Circuit<A>, x: Array1<A>, z: Array1<A>) -> Self {
+    fn evaluate(neurons: &Neurons<A>, x: Array1<A>, z: Array1<A>) -> Self {
         let mut g = z.clone();
-        circuit.activate(g.view_mut());
+        neurons.activate(g.view_mut());
         let residual = if z.iter().all(|v| v.is_finite()) { distance(&x, &g) } else { f64::INFINITY };
         Self { x, z, g, residual }
     }
@@ -41,7 +42,7 @@ impl<A: Scalar> Point<A> {
 
 /// What a method may know of the problem.
 pub(super) struct Task<'a, A: Scalar> {
-    pub(super) circuit: &'a Circuit<A>,
+    pub(super) game: &'a NeuralGame<A>,
     pub(super) form: Form,
     pub(super) input: Array1<A>,
     pub(super) metric: Option<&'a Metric<'a, A>>,
@@ -51,18 +52,23 @@ pub(super) struct Task<'a, A: Scalar> {
     pub(super) deadline: Option<Instant>,
 }
 
-impl<A: Scalar> Task<'_, A> {
+impl<'a, A: Scalar> Task<'a, A> {
+    /// The weights, for methods that only networks with synapses have.
+    pub(super) fn weights(&self) -> &'a Weights<A> {
+        self.game.synapses().expect("methods that need weights are refused where there are none")
+    }
+
     /// The bound on the potentials of a certified Hopfield network, from the bound on its rates.
     fn potential_error_bound(
         &self,
         rates: Option<&ErrorBound>,
         potentials: &Array1<A>,
-        product: &CheckedProduct,
+        product: Option<&CheckedProduct>,
     ) -> Option<f64> {
         if self.form == Form::FiringRate {
             return None;
         }
-        drive_error_bound(&self.circuit.weights, self.metric?.certificate(), potentials, &self.input, product, rates?)
+        drive_error_bound(self.weights(), self.metric?.certificate(), potentials, &self.input, product?, rates?)
     }
 }
 
@@ -162,7 +168,7 @@ enum Phase<A: Scalar> {
 }
 
 impl<'a, A: Scalar> Column<'a, A> {
-    /// `initial` is `None` for a start at rest, where the drive is the input itself and needs no product.
+    /// `initial` is `None` for a start at rest, where the drive by synapses is the input itself and needs no product.
     pub(super) fn new(
         index: usize,
         task: Task<'a, A>,
@@ -173,6 +179,7 @@ impl<'a, A: Scalar> Column<'a, A> {
         let start = initial.clone();
         let phase = match initial {
             Some(x) => Phase::Product(x),
+            None if task.game.synapses().is_none() => Phase::Product(Array1::zeros(task.input.len())),
             None => Phase::Evaluate(Array1::zeros(task.input.len()), Drive { z: task.input.clone(), full: true }),
         };
         let mut stages = stages.into_iter();
@@ -202,7 +209,7 @@ impl<'a, A: Scalar> Column<'a, A> {
 /// # Errors
 /// Those of the methods, other than linear systems that could not be solved, which count as failures of the method.
 pub(super) fn run<A: Scalar>(
-    circuit: &Circuit<A>,
+    game: &NeuralGame<A>,
     mut columns: Vec<Column<'_, A>>,
     limits: &Limits<'_>,
 ) -> Result<Vec<Outcome<A>>> {
@@ -213,11 +220,11 @@ pub(super) fn run<A: Scalar>(
         if pending.is_empty() {
             break;
         }
-        multiply(circuit, &mut pending);
+        multiply(game, &mut pending);
         for_each(&mut pending, |column| column.advance(limits, start))?;
         let mut checks: Vec<&mut Column<'_, A>> =
             pending.into_iter().filter(|c| matches!(c.phase, Phase::Check(_) | Phase::Failed(_))).collect();
-        check(circuit, &mut checks, limits, start)?;
+        check(game, &mut checks, limits, start)?;
     }
     Ok(columns
         .into_iter()
@@ -229,7 +236,7 @@ pub(super) fn run<A: Scalar>(
 }
 
 /// The drives of all iterates that wait for one: several are served by one product.
-fn multiply<A: Scalar>(circuit: &Circuit<A>, columns: &mut [&mut Column<'_, A>]) {
+fn multiply<A: Scalar>(game: &NeuralGame<A>, columns: &mut [&mut Column<'_, A>]) {
     let mut waiting: Vec<(&mut Column<'_, A>, Array1<A>)> = Vec::with_capacity(columns.len());
     for column in columns {
         match std::mem::replace(&mut column.phase, Phase::Failed(StopReason::Diverged)) {
@@ -237,18 +244,18 @@ fn multiply<A: Scalar>(circuit: &Circuit<A>, columns: &mut [&mut Column<'_, A>])
             other => column.phase = other,
         }
     }
-    if waiting.len() < 2 {
+    let Some(weights) = game.synapses().filter(|_| waiting.len() > 1) else {
         for (column, x) in waiting {
             let drive = column.precision.drive(&x, &column.task.input);
             column.phase = Phase::Evaluate(x, drive);
         }
         return;
-    }
-    let mut states = Array2::zeros((circuit.len(), waiting.len()));
+    };
+    let mut states = Array2::zeros((weights.len(), waiting.len()));
     for (mut state, (_, x)) in states.axis_iter_mut(Axis(1)).zip(&waiting) {
         state.assign(x);
     }
-    let products = circuit.weights.dot_matrix(states.view());
+    let products = weights.dot_matrix(states.view());
     for ((column, x), product) in waiting.into_iter().zip(products.axis_iter(Axis(1))) {
         column.phase = Phase::Evaluate(x, Drive { z: &product + &column.task.input, full: true });
     }
@@ -265,7 +272,7 @@ impl<A: Scalar> Column<'_, A> {
             }
         };
         self.full = drive.full;
-        let point = Point::evaluate(self.task.circuit, x, drive.z);
+        let point = Point::evaluate(self.task.game.neurons(), x, drive.z);
         let residual = point.residual;
         self.iterations += 1;
         self.iterations_of_stage += 1;
@@ -400,7 +407,7 @@ impl<A: Scalar> Column<'_, A> {
 
 /// The last word on candidates and on failures: one product in double precision with its error bound.
 fn check<A: Scalar>(
-    circuit: &Circuit<A>,
+    game: &NeuralGame<A>,
     columns: &mut [&mut Column<'_, A>],
     limits: &Limits<'_>,
     start: Instant,
@@ -408,8 +415,8 @@ fn check<A: Scalar>(
     if columns.is_empty() {
         return Ok(());
     }
-    let zeros = Array1::zeros(circuit.len());
-    let (products, scales) = {
+    let zeros = Array1::zeros(game.len());
+    let (drives, scales) = {
         let pairs: Vec<_> = columns
             .iter()
             .map(|column| {
@@ -420,17 +427,28 @@ fn check<A: Scalar>(
                 let certificate = column.task.metric.map(Metric::certificate);
                 match state {
                     Some((y, z)) => (y, activation_scale(y, z, certificate)),
-                    None => (&zeros, vec![0.0; circuit.len()]),
+                    None => (&zeros, vec![0.0; game.len()]),
                 }
             })
             .collect();
-        let products = checked_products(&circuit.weights, &pairs);
-        (products, pairs.into_iter().map(|(_, scale)| scale).collect::<Vec<_>>())
+        let inputs = columns.iter().map(|column| &column.task.input);
+        let drives: Vec<CheckedDrive<A>> = match game.synapses() {
+            Some(weights) => {
+                let products = checked_products(weights, &pairs).into_iter();
+                products.zip(inputs).map(|(product, input)| CheckedDrive::of_product(product, input)).collect()
+            }
+            None => {
+                let drive = |(y, input): (&Array1<A>, &Array1<A>)| game.drive_under(y.view(), input.view());
+                let states = pairs.iter().map(|(y, _)| *y);
+                states.zip(inputs).map(|pair| CheckedDrive { z: drive(pair), product: None }).collect()
+            }
+        };
+        (drives, pairs.into_iter().map(|(_, scale)| scale).collect::<Vec<_>>())
     };
-    for ((column, product), scale) in columns.iter_mut().zip(products).zip(scales) {
+    for ((column, drive), scale) in columns.iter_mut().zip(drives).zip(scales) {
         match std::mem::replace(&mut column.phase, Phase::Failed(StopReason::Diverged)) {
-            Phase::Check(point) => column.confirm(*point, &product, &scale, limits, start)?,
-            Phase::Failed(reason) => column.give_up(reason, &product, limits, start)?,
+            Phase::Check(point) => column.confirm(*point, &drive, &scale, limits, start)?,
+            Phase::Failed(reason) => column.give_up(reason, &drive, limits, start)?,
             other => column.phase = other,
         }
     }
@@ -442,16 +460,17 @@ impl<A: Scalar> Column<'_, A> {
     fn confirm(
         &mut self,
         point: Point<A>,
-        product: &CheckedProduct,
+        drive: &CheckedDrive<A>,
         scale: &[f64],
         limits: &Limits<'_>,
         start: Instant,
     ) -> Result<()> {
-        let image = Point::evaluate(self.task.circuit, point.g.clone(), drive_of(product, &self.task.input));
+        let image = Point::evaluate(self.task.game.neurons(), point.g.clone(), drive.z.clone());
         let threshold = limits.threshold(&image.x);
-        let bound = self.task.metric.filter(|_| image.residual.is_finite()).and_then(|metric| {
+        let proof = self.task.metric.zip(drive.product.as_ref()).filter(|_| image.residual.is_finite());
+        let bound = proof.and_then(|(metric, product)| {
             error_bound(
-                &self.task.circuit.weights,
+                self.task.weights(),
                 metric.certificate(),
                 &point.z,
                 &self.task.input,
@@ -462,7 +481,8 @@ impl<A: Scalar> Column<'_, A> {
         });
         if image.residual.is_finite() && image.residual <= threshold {
             let mut report = self.report(image.residual, threshold, StopReason::Converged, start);
-            report.potential_error_bound = self.task.potential_error_bound(bound.as_ref(), &image.z, product);
+            report.potential_error_bound =
+                self.task.potential_error_bound(bound.as_ref(), &image.z, drive.product.as_ref());
             report.error_bound = bound;
             let equilibrium = Equilibrium::new(self.task.form, image.x, image.z, report);
             self.phase = Phase::Done(Box::new(Outcome::Equilibrium(equilibrium)));
@@ -484,7 +504,7 @@ impl<A: Scalar> Column<'_, A> {
     /// of the image in any case.
     fn passes_itself(&self, point: &Point<A>, limits: &Limits<'_>) -> bool {
         let known = self.passed_itself.as_ref().map_or(f64::INFINITY, |(known, _)| known.residual);
-        let in_domain = |(i, &x): (usize, &A)| self.task.circuit.activation(i).domain().contains(x);
+        let in_domain = |(i, &x): (usize, &A)| self.task.game.activation_of(i).domain().contains(x);
         self.task.form == Form::FiringRate
             && self.full
             && point.residual < known
@@ -494,13 +514,16 @@ impl<A: Scalar> Column<'_, A> {
 
     /// Whether the residual is no larger than what the rounding errors of the drives, and what the activations make of
     /// them, let it be.
-    fn is_noise(&self, point: &Point<A>, product: &CheckedProduct) -> bool {
+    fn is_noise(&self, point: &Point<A>, drive: &CheckedDrive<A>) -> bool {
         let roundings = A::of(16.0) * A::epsilon();
-        let circuit = self.task.circuit;
-        let error = |i: usize| roundings * (A::of(product.magnitude[i]) + self.task.input[i].abs());
+        let magnitude = |i: usize| match &drive.product {
+            Some(product) => A::of(product.magnitude[i]),
+            None => drive.z[i].abs() + point.x[i].abs(),
+        };
+        let error = |i: usize| roundings * (magnitude(i) + self.task.input[i].abs());
         let largest = (0..point.z.len()).map(error).fold(A::zero(), A::max);
         let within = |i: usize| {
-            let (z, phi) = (point.z[i], circuit.activation(i));
+            let (z, phi) = (point.z[i], self.task.game.activation_of(i));
             let spread = phi.activate(z + error(i)) - phi.activate(z - error(i));
             (point.x[i] - point.g[i]).abs() <= spread + roundings * point.x[i].abs()
         };
@@ -510,7 +533,7 @@ impl<A: Scalar> Column<'_, A> {
     fn give_up(
         &mut self,
         reason: StopReason,
-        product: &CheckedProduct,
+        drive: &CheckedDrive<A>,
         limits: &Limits<'_>,
         start: Instant,
     ) -> Result<()> {
@@ -523,11 +546,11 @@ impl<A: Scalar> Column<'_, A> {
             return Ok(());
         }
         if let Some(best) = self.best.take() {
-            self.best = Some(Point::evaluate(self.task.circuit, best.x, drive_of(product, &self.task.input)));
+            self.best = Some(Point::evaluate(self.task.game.neurons(), best.x, drive.z.clone()));
         }
         let best = self.best.as_ref().map_or(f64::INFINITY, |best| best.residual);
         let stop = match reason {
-            StopReason::Stalled if self.best.as_ref().is_some_and(|best| self.is_noise(best, product)) => {
+            StopReason::Stalled if self.best.as_ref().is_some_and(|best| self.is_noise(best, drive)) => {
                 StopReason::PrecisionLimit
             }
             StopReason::Stalled if self.stage.guaranteed && best.is_finite() => {
@@ -554,8 +577,17 @@ impl<A: Scalar> Column<'_, A> {
     }
 }
 
-fn drive_of<A: Scalar>(product: &CheckedProduct, input: &Array1<A>) -> Array1<A> {
-    Array1::from_shape_fn(input.len(), |i| A::of(product.value[i] + input[i].to_double()))
+/// The drive at a state in full precision; for synapses with the product that it is made of.
+struct CheckedDrive<A> {
+    z: Array1<A>,
+    product: Option<CheckedProduct>,
+}
+
+impl<A: Scalar> CheckedDrive<A> {
+    fn of_product(product: CheckedProduct, input: &Array1<A>) -> Self {
+        let z = Array1::from_shape_fn(input.len(), |i| A::of(product.value[i] + input[i].to_double()));
+        Self { z, product: Some(product) }
+    }
 }
 
 /// `max |x_i - y_i|`; not finite if an entry of either is not.

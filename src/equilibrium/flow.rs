@@ -11,9 +11,10 @@ use super::newton::direction;
 use super::report::{Form, StopReason};
 use super::splitting::FACTORISED_BELOW;
 use crate::Scalar;
-use crate::dynamics::{Simulation, Step, StopReason as End, Trajectory};
+use crate::dynamics::{Step, StopReason as End, Trajectory};
 use crate::error::{Error, Result};
-use crate::network::{Circuit, FiringRateNetwork, HopfieldNetwork, WeightsView};
+use crate::game::NeuralGame;
+use crate::network::{HopfieldNetwork, Weights, WeightsView};
 
 /// The flow is first followed to this residual, and each time it has come to rest where Newton's method finds no
 /// equilibrium, to one that is smaller by `TIGHTER`.
@@ -66,10 +67,10 @@ impl<A: Scalar> FlowIteration<A> {
         if run.stop() == End::Diverged || state.iter().any(|v| !v.is_finite()) {
             return Ok(Next::Stuck(StopReason::Diverged));
         }
-        self.polishing = (run.stop() != End::Interrupted && is_factorised(task.circuit)).then_some(f64::INFINITY);
+        self.polishing = (run.stop() != End::Interrupted && is_factorised(task.game)).then_some(f64::INFINITY);
         let mut rates = state.clone();
         if task.form == Form::Hopfield {
-            task.circuit.activate(rates.view_mut());
+            task.game.neurons().activate(rates.view_mut());
         }
         self.state = Some(state);
         Ok(rates.into())
@@ -111,8 +112,9 @@ fn smallest_tolerance<A: Scalar>() -> f64 {
 }
 
 /// Whether Newton steps are affordable.
-fn is_factorised<A: Scalar>(circuit: &Circuit<A>) -> bool {
-    matches!(circuit.weights.view(), WeightsView::Sparse(_)) || circuit.len() <= FACTORISED_BELOW
+fn is_factorised<A: Scalar>(game: &NeuralGame<A>) -> bool {
+    let is_dense = |weights: &Weights<A>| matches!(weights.view(), WeightsView::Dense(_));
+    game.len() <= FACTORISED_BELOW || !game.synapses().is_some_and(is_dense)
 }
 
 fn simulate<A: Scalar>(
@@ -121,21 +123,19 @@ fn simulate<A: Scalar>(
     tolerance: f64,
     max_steps: usize,
 ) -> Result<Trajectory<A>> {
-    let circuit = Circuit { input: task.input.clone(), ..task.circuit.clone() };
-    let finish = |flow: Simulation<'_, A>| {
-        let flow = match &from {
-            Some(state) => flow.initial(state),
-            None => flow,
-        };
-        let deadline = task.deadline;
-        let watch = move |_: &Step<'_, A>| match deadline {
-            Some(deadline) if Instant::now() >= deadline => ControlFlow::Break(()),
-            _ => ControlFlow::Continue(()),
-        };
-        flow.until_converged(A::of(tolerance)).max_steps(max_steps).record_ends().observer(watch).run()
+    let game = task.game.under(task.input.clone());
+    let flow = match (task.form, game.circuit()) {
+        (Form::Hopfield, Some(circuit)) => HopfieldNetwork::of_circuit(circuit).simulate(),
+        _ => game.simulate(),
     };
-    match task.form {
-        Form::FiringRate => finish(FiringRateNetwork::of_circuit(circuit).simulate()),
-        Form::Hopfield => finish(HopfieldNetwork::of_circuit(circuit).simulate()),
-    }
+    let flow = match &from {
+        Some(state) => flow.initial(state),
+        None => flow,
+    };
+    let deadline = task.deadline;
+    let watch = move |_: &Step<'_, A>| match deadline {
+        Some(deadline) if Instant::now() >= deadline => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    };
+    flow.until_converged(A::of(tolerance)).max_steps(max_steps).record_ends().observer(watch).run()
 }

@@ -92,7 +92,7 @@ impl<A: Scalar> Guard<A> {
     }
 
     fn is_shortest(&self, task: &Task<'_, A>, metric: &Metric<'_, A>) -> bool {
-        self.alpha <= metric.splitting_step(&task.circuit.weights)
+        self.alpha <= metric.splitting_step(task.weights())
     }
 
     /// The step of the way back from the present point, without judgement; for a run of safe steps.
@@ -111,7 +111,7 @@ impl<A: Scalar> Guard<A> {
         if self.is_shortest(task, metric) {
             metric.peaceman_rachford(task, x, z)
         } else {
-            Ok(metric.forward_backward(task.circuit, self.alpha, x, z))
+            Ok(metric.forward_backward(task.game.neurons(), self.alpha, x, z))
         }
     }
 
@@ -128,7 +128,7 @@ impl<A: Scalar> Guard<A> {
     fn merit(&self, task: &Task<'_, A>, x: &Array1<A>, z: &Array1<A>, g: &Array1<A>) -> f64 {
         match task.metric {
             Some(metric) if self.alpha == 1.0 => metric.norm(&(x - g)),
-            Some(metric) => metric.norm(&(x - &metric.forward_backward(task.circuit, self.alpha, x, z))),
+            Some(metric) => metric.norm(&(x - &metric.forward_backward(task.game.neurons(), self.alpha, x, z))),
             None => x.iter().zip(g).map(|(x, g)| (*x - *g).to_double().powi(2)).sum::<f64>().sqrt(),
         }
     }
@@ -142,7 +142,7 @@ impl<A: Scalar> Guard<A> {
             self.best = Some(best);
             return Ok(Some(back));
         };
-        let shortest = metric.splitting_step(&task.circuit.weights);
+        let shortest = metric.splitting_step(task.weights());
         let before = self.alpha;
         self.alpha = (0.5 * before).max(shortest.min(before));
         let mut merit = best.merit;

@@ -8,7 +8,7 @@ use super::drive::Task;
 use super::splitting::LinearResolvent;
 use crate::Scalar;
 use crate::error::Result;
-use crate::network::{Circuit, Weights};
+use crate::network::{Neurons, Weights};
 use crate::stability::NetworkCertificate;
 
 /// The norm `|.|_{D/R}` of a certificate, in which the splittings contract.
@@ -89,25 +89,25 @@ impl<'a, A: Scalar> Metric<'a, A> {
 
     /// `J_A(v)` in the metric: each neuron's solution of `(1 - alpha) s + alpha rho Psi'(s) = v`, its prox with the step
     /// `alpha rho / (1 - alpha + alpha rho) <= 1`.
-    pub(super) fn backward(&self, circuit: &Circuit<A>, alpha: f64, v: ArrayView1<'_, A>) -> Array1<A> {
+    pub(super) fn backward(&self, neurons: &Neurons<A>, alpha: f64, v: ArrayView1<'_, A>) -> Array1<A> {
         let rho = self.slope_bounds();
         Array1::from_shape_fn(v.len(), |i| {
             let weight = 1.0 - alpha + alpha * rho[i];
             let gamma = alpha * rho[i] / weight;
-            circuit.activation(i).prox(v[i] / A::of(weight), A::of(gamma))
+            neurons.activation(i).prox(v[i] / A::of(weight), A::of(gamma))
         })
     }
 
     /// The forward-backward step from `x` with drive `z`.
-    pub(super) fn forward_backward(&self, circuit: &Circuit<A>, alpha: f64, x: &Array1<A>, z: &Array1<A>) -> Array1<A> {
+    pub(super) fn forward_backward(&self, neurons: &Neurons<A>, alpha: f64, x: &Array1<A>, z: &Array1<A>) -> Array1<A> {
         if alpha == 1.0 {
             let mut out = z.clone();
-            circuit.activate(out.view_mut());
+            neurons.activate(out.view_mut());
             return out;
         }
         let rho = self.slope_bounds();
         let forward = Array1::from_shape_fn(x.len(), |i| A::of(1.0 - alpha) * x[i] + A::of(alpha * rho[i]) * z[i]);
-        self.backward(circuit, alpha, forward.view())
+        self.backward(neurons, alpha, forward.view())
     }
 }
 
@@ -116,9 +116,9 @@ impl<A: Scalar> Metric<'_, A> {
     /// `w` by `2 (J_A(2 x - w) - x)` moves `x` by `2 K^{-1} (J_A(2 x - w) - x)`, `K = I + alpha (I - R W)`, and `J_A(2 x - w)` is the
     /// forward-backward step. It contracts `|x - J_A(2 x - w)|_{D/R}` by `sqrt(1 - delta / L)`, from every `x`.
     pub(super) fn peaceman_rachford(&self, task: &Task<'_, A>, x: &Array1<A>, z: &Array1<A>) -> Result<Array1<A>> {
-        let alpha = self.splitting_step(&task.circuit.weights);
-        let resolvent = self.resolvent.get_or_init(|| LinearResolvent::new(task.circuit, self, alpha));
-        let step = self.forward_backward(task.circuit, alpha, x, z) - x;
+        let alpha = self.splitting_step(task.weights());
+        let resolvent = self.resolvent.get_or_init(|| LinearResolvent::new(task.weights(), self, alpha));
+        let step = self.forward_backward(task.game.neurons(), alpha, x, z) - x;
         Ok(x + &resolvent.apply_inverse(self, task, step * A::of(2.0))?)
     }
 }

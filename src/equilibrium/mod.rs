@@ -69,12 +69,23 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use crate::Scalar;
+use crate::game::NeuralGame;
 use crate::network::{FiringRateNetwork, HopfieldNetwork};
+
+impl<A: Scalar> NeuralGame<A> {
+    /// Looks for an equilibrium `x = Phi(z(x, u))` of any interaction; see [`EquilibriumSolver`].
+    ///
+    /// Newton's method takes products by the Jacobian of the drive. Of interactions other than synapses nothing is proved, and the methods
+    /// that need weights ([`ForwardBackward`], [`PeacemanRachford`], [`SupportEnumeration`]) are errors.
+    pub fn equilibrium<'a>(&self) -> EquilibriumSolver<'a, A> {
+        EquilibriumSolver::new(self.clone(), Form::FiringRate)
+    }
+}
 
 impl<A: Scalar> FiringRateNetwork<A> {
     /// Looks for an equilibrium `x = Phi(W x + u)`; see [`EquilibriumSolver`].
-    pub fn equilibrium(&self) -> EquilibriumSolver<'_, A> {
-        EquilibriumSolver::new(self.circuit(), Form::FiringRate)
+    pub fn equilibrium<'a>(&self) -> EquilibriumSolver<'a, A> {
+        self.game().equilibrium()
     }
 }
 
@@ -98,8 +109,8 @@ impl<A: Scalar> HopfieldNetwork<A> {
     /// assert!(net.lyapunov(&certificate, &eq.state())?.value(&array![0.0, 0.0])? > 0.0);
     /// # Ok::<(), neuronash::Error>(())
     /// ```
-    pub fn equilibrium(&self) -> EquilibriumSolver<'_, A> {
-        EquilibriumSolver::new(self.circuit(), Form::Hopfield)
+    pub fn equilibrium<'a>(&self) -> EquilibriumSolver<'a, A> {
+        EquilibriumSolver::new(NeuralGame::of_circuit(self.circuit()), Form::Hopfield)
     }
 }
 

@@ -6,7 +6,7 @@ use super::Metric;
 use super::drive::{Iterate, Next, Point, Task};
 use super::guard::{Guard, Judgement};
 use super::method::{MethodName, PseudoTransient};
-use super::operator::ResponseOperator;
+use super::operator::{Coupling, ResponseOperator};
 use super::pseudo_transient::PseudoTransientIteration;
 use crate::Scalar;
 use crate::error::{Error, Result};
@@ -121,24 +121,21 @@ impl<A: Scalar> Iterate<A> for NewtonIteration<A> {
     }
 }
 
-/// `p` with `(I - Lambda W) p = -r`, `r = x - Phi(z)`: Newton's step.
+/// `p` with `(I - Lambda J) p = -r`, `r = x - Phi(z)`, `J` the Jacobian of the drive (`W` for synapses): Newton's step.
 ///
 /// # Errors
 /// A singular matrix, or GMRES without convergence.
 pub(super) fn direction<A: Scalar>(task: &Task<'_, A>, at: &Point<A>) -> Result<Array1<A>> {
     let mut slopes = at.z.clone();
-    task.circuit.slopes(slopes.view_mut());
-    let operator = ResponseOperator::new(task.circuit, slopes.view(), task.metric.map(Metric::certificate));
-    respond(task, &operator, &at.g - &at.x)
+    task.game.neurons().slopes(slopes.view_mut());
+    let coupling = Coupling::at(task, &at.x);
+    let operator = ResponseOperator::new(coupling, slopes.view(), task.metric.map(Metric::certificate));
+    respond(&operator, &at.g - &at.x)
 }
 
-/// `q + (I - M W)^{-1} M W q`, which is `(I - M W)^{-1} q`, for the operator of slopes `M`.
-pub(super) fn respond<A: Scalar>(
-    task: &Task<'_, A>,
-    operator: &ResponseOperator<'_, A>,
-    q: Array1<A>,
-) -> Result<Array1<A>> {
-    let pushed = task.circuit.weights.dot(q.view());
+/// `q + (I - M J)^{-1} M J q`, which is `(I - M J)^{-1} q`, for the operator of slopes `M`.
+pub(super) fn respond<A: Scalar>(operator: &ResponseOperator<'_, A>, q: Array1<A>) -> Result<Array1<A>> {
+    let pushed = operator.coupling().dot(q.view());
     Ok(q + operator.solve(pushed.view())?)
 }
 

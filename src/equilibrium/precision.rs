@@ -10,7 +10,7 @@ use ndarray::Array1;
 
 use super::drive::Point;
 use crate::Scalar;
-use crate::network::Weights;
+use crate::game::NeuralGame;
 
 /// The fall of the residual after which the next iterate becomes the reference: well above what single precision spoils.
 const SPAN: f64 = 1e-4;
@@ -18,8 +18,8 @@ const SPAN: f64 = 1e-4;
 const AGE: usize = 20;
 
 /// How the drives of one input are computed.
-pub(super) struct Precision<'a, A> {
-    weights: &'a Weights<A>,
+pub(super) struct Precision<'a, A: Scalar> {
+    game: &'a NeuralGame<A>,
     /// Whether single precision may be used.
     mixed: bool,
     reference: Option<Reference<A>>,
@@ -43,24 +43,24 @@ pub(super) struct Drive<A> {
 
 impl<'a, A: Scalar> Precision<'a, A> {
     /// Always in full.
-    pub(super) fn full(weights: &'a Weights<A>) -> Self {
-        Self { weights, mixed: false, reference: None }
+    pub(super) fn full(game: &'a NeuralGame<A>) -> Self {
+        Self { game, mixed: false, reference: None }
     }
 
-    /// In single precision where the weights allow it and it pays.
-    pub(super) fn mixed(weights: &'a Weights<A>) -> Self {
-        Self { weights, mixed: true, reference: None }
+    /// In single precision where there are weights that allow it and it pays.
+    pub(super) fn mixed(game: &'a NeuralGame<A>) -> Self {
+        Self { game, mixed: game.synapses().is_some(), reference: None }
     }
 
-    /// `W x + u`.
+    /// `z(x, u)`; for synapses, `W x + u`.
     pub(super) fn drive(&mut self, x: &Array1<A>, input: &Array1<A>) -> Drive<A> {
         if let Some(reference) = self.reference.as_ref().filter(|r| self.mixed && r.serves()) {
-            if let Some(rounded) = self.weights.rounded() {
+            if let Some(rounded) = self.game.synapses().and_then(|weights| weights.rounded()) {
                 return Drive { z: rounded.dot(&(x - &reference.x)) + &reference.z, full: false };
             }
             self.mixed = false;
         }
-        Drive { z: self.weights.dot(x.view()) + input, full: true }
+        Drive { z: self.game.drive_under(x.view(), input.view()), full: true }
     }
 
     /// Hears of the residual of an iterate. False if single precision has misled the solver: the residual in full precision

@@ -7,7 +7,7 @@ use super::drive::{Iterate, Next, Point, Task};
 use super::krylov::Effort;
 use super::method::{MethodName, PseudoTransient};
 use super::newton::respond;
-use super::operator::ResponseOperator;
+use super::operator::{Coupling, ResponseOperator};
 use crate::Scalar;
 use crate::error::{Error, Result};
 
@@ -46,7 +46,7 @@ impl<A: Scalar> PseudoTransientIteration<A> {
     }
 
     fn go_on_from(&mut self, task: &Task<'_, A>, from: Point<A>) -> Result<Array1<A>> {
-        let fastest = task.circuit.time_constants().iter().copied().fold(A::infinity(), A::min).to_double();
+        let fastest = task.game.time_constants().iter().copied().fold(A::infinity(), A::min).to_double();
         let mut retries = 0;
         loop {
             let duration = self.length * fastest;
@@ -68,25 +68,26 @@ impl<A: Scalar> PseudoTransientIteration<A> {
     }
 }
 
-/// `p` with `(T/h + I - Lambda W) p = -r`, `r = x - Phi(z)`.
+/// `p` with `(T/h + I - Lambda J) p = -r`, `r = x - Phi(z)`, `J` the Jacobian of the drive (`W` for synapses).
 ///
-/// With `S = I + T/h` it is `(I - M W)^{-1} q`, `q = -S^{-1} r`, `M = S^{-1} Lambda`. For short `h` the determinant is
+/// With `S = I + T/h` it is `(I - M J)^{-1} q`, `q = -S^{-1} r`, `M = S^{-1} Lambda`. For short `h` the determinant is
 /// positive. Where it is negative, `h` is longer than `1/mu` for a mode that grows at the rate `mu`, and `p` goes
 /// against the flow along it: `None`.
 ///
 /// # Errors
 /// A singular matrix, or GMRES without convergence.
 fn implicit_step<A: Scalar>(task: &Task<'_, A>, at: &Point<A>, duration: f64) -> Result<Option<Array1<A>>> {
-    let damping = task.circuit.time_constants().mapv(|tau| A::of(1.0 + tau.to_double() / duration));
+    let damping = task.game.time_constants().mapv(|tau| A::of(1.0 + tau.to_double() / duration));
     let mut slopes = at.z.clone();
-    task.circuit.slopes(slopes.view_mut());
+    task.game.neurons().slopes(slopes.view_mut());
     slopes /= &damping;
-    let operator = ResponseOperator::new(task.circuit, slopes.view(), task.metric.map(Metric::certificate))
-        .with_effort(Effort::COARSE);
+    let operator =
+        ResponseOperator::new(Coupling::at(task, &at.x), slopes.view(), task.metric.map(Metric::certificate))
+            .with_effort(Effort::COARSE);
     if operator.reverses() {
         return Ok(None);
     }
-    respond(task, &operator, (&at.g - &at.x) / &damping).map(Some)
+    respond(&operator, (&at.g - &at.x) / &damping).map(Some)
 }
 
 impl<A: Scalar> Iterate<A> for PseudoTransientIteration<A> {
@@ -112,7 +113,7 @@ impl<A: Scalar> Trial<A> {
     /// `|f(x + p) + T p / h| / |f(x)|` with `f(x) = x - Phi(W x + u)`: 0 if `f` is affine along the step `p`.
     fn relative_error(&self, task: &Task<'_, A>, at: &Point<A>) -> f64 {
         let mut error = 0.0;
-        for (i, &tau) in task.circuit.time_constants().iter().enumerate() {
+        for (i, &tau) in task.game.time_constants().iter().enumerate() {
             let rest = (at.x[i] - at.g[i]).to_double();
             error += (rest + tau.to_double() / self.duration * self.step[i].to_double()).powi(2);
         }

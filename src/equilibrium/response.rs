@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use ndarray::{Array1, Array2, ArrayBase, ArrayView1, Data, Ix1};
 
 use super::Form;
-use super::operator::ResponseOperator;
+use super::operator::{Coupling, ResponseOperator};
 use crate::Scalar;
 use crate::check::finite_vector;
 use crate::error::Result;
@@ -108,7 +108,8 @@ impl<'a, A: Scalar> Response<'a, A> {
         {
             certificate.fits(self.circuit)?;
         }
-        let make = || ResponseOperator::new(self.circuit, self.slopes.view(), self.certificate);
+        let make =
+            || ResponseOperator::new(Coupling::Synapses(&self.circuit.weights), self.slopes.view(), self.certificate);
         Ok(self.operator.get_or_init(make))
     }
 

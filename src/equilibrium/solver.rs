@@ -20,15 +20,18 @@ use super::{Anderson, Flow, Method, Metric, Observer, Progress, PseudoTransient,
 use crate::Scalar;
 use crate::check::{finite_matrix, finite_vector};
 use crate::error::{Error, Result};
-use crate::network::{Circuit, WeightsView};
+use crate::game::NeuralGame;
+use crate::network::WeightsView;
 use crate::stability::NetworkCertificate;
 
-/// Looks for equilibria of one network; made by `equilibrium()` of either form of a network.
+/// Looks for equilibria of one network; made by `equilibrium()` of either form of a network, and of a
+/// [`NeuralGame`](crate::game::NeuralGame) of any interaction. What is said here of `W x + u` holds for its drive `z(x, u)`, and of `W` for
+/// the Jacobian of the drive; certificates, and what needs them, are for synapses.
 ///
 /// All options are checked when the solve begins.
 #[must_use]
 pub struct EquilibriumSolver<'a, A: Scalar> {
-    circuit: &'a Circuit<A>,
+    game: NeuralGame<A>,
     form: Form,
     initial: Initial<A>,
     method: Method,
@@ -68,10 +71,10 @@ const MOST_FLOW_PRODUCTS: usize = 400_000_000;
 const LEAST_FLOW_STEPS: usize = 5_000;
 
 impl<'a, A: Scalar> EquilibriumSolver<'a, A> {
-    pub(crate) fn new(circuit: &'a Circuit<A>, form: Form) -> Self {
+    pub(crate) fn new(game: NeuralGame<A>, form: Form) -> Self {
         let unit = A::epsilon().to_double();
         Self {
-            circuit,
+            game,
             form,
             initial: Initial::Rest,
             method: Method::Auto,
@@ -169,7 +172,7 @@ impl<'a, A: Scalar> EquilibriumSolver<'a, A> {
     /// # Errors
     /// Options that are not allowed.
     pub fn outcome(self) -> Result<Outcome<A>> {
-        let input = self.circuit.input.clone().insert_axis(Axis(1));
+        let input = self.game.input().to_owned().insert_axis(Axis(1));
         let mut outcomes = self.run(input)?;
         outcomes.pop().ok_or_else(|| Error::NoConvergence { what: "the solve".into() })
     }
@@ -182,7 +185,7 @@ impl<'a, A: Scalar> EquilibriumSolver<'a, A> {
     /// # Errors
     /// Options that are not allowed, a matrix of the wrong shape or with entries that are not finite.
     pub fn solve_inputs<S: Data<Elem = A>>(self, inputs: &ArrayBase<S, Ix2>) -> Result<Vec<Outcome<A>>> {
-        matrix("inputs", inputs, self.circuit.len(), None)?;
+        matrix("inputs", inputs, self.game.len(), None)?;
         self.run(inputs.to_owned())
     }
 
@@ -191,13 +194,13 @@ impl<'a, A: Scalar> EquilibriumSolver<'a, A> {
         self.check(n, m)?;
         let metric = self.metric()?;
         let deadline = self.time_limit.and_then(|limit| Instant::now().checked_add(limit));
-        let plan = Plan::new(self.circuit, metric.as_ref(), self.method);
+        let plan = Plan::new(&self.game, metric.as_ref(), self.method);
         let mut columns = Vec::with_capacity(m);
         for (k, input) in inputs.axis_iter(Axis(1)).enumerate() {
             let start = self.initial.of(k).map(|state| state.to_owned());
             let initial = start.clone().map(|state| self.rates_of(state));
             let task = Task {
-                circuit: self.circuit,
+                game: &self.game,
                 form: self.form,
                 input: input.to_owned(),
                 metric: metric.as_ref(),
@@ -205,8 +208,7 @@ impl<'a, A: Scalar> EquilibriumSolver<'a, A> {
                 deadline,
             };
             // Products for many inputs at once are bound by arithmetic, not by reading the weights.
-            let weights = &self.circuit.weights;
-            let precision = if m == 1 { Precision::mixed(weights) } else { Precision::full(weights) };
+            let precision = if m == 1 { Precision::mixed(&self.game) } else { Precision::full(&self.game) };
             columns.extend(Column::new(k, task, initial, precision, plan.stages()));
         }
         let limits = Limits {
@@ -217,7 +219,7 @@ impl<'a, A: Scalar> EquilibriumSolver<'a, A> {
             observer: self.observer.as_deref(),
             activation_accuracy: self.activation_accuracy,
         };
-        run(self.circuit, columns, &limits)
+        run(&self.game, columns, &limits)
     }
 
     fn check(&self, n: usize, m: usize) -> Result<()> {
@@ -254,14 +256,18 @@ impl<'a, A: Scalar> EquilibriumSolver<'a, A> {
     /// The rates that a state of the network's form stands for.
     fn rates_of(&self, mut state: Array1<A>) -> Array1<A> {
         if self.form == Form::Hopfield {
-            self.circuit.activate(state.view_mut());
+            self.game.neurons().activate(state.view_mut());
         }
         state
     }
 
     fn metric(&self) -> Result<Option<Metric<'a, A>>> {
         let Some(certificate) = self.certificate else { return Ok(None) };
-        certificate.fits(self.circuit)?;
+        let Some(circuit) = self.game.circuit() else {
+            let found = "given for an interaction other than synapses";
+            return Err(Error::invalid("certificate", found, "the certificate of a network with these weights"));
+        };
+        certificate.fits(&circuit)?;
         Ok(Some(Metric::new(certificate)))
     }
 }
@@ -299,16 +305,16 @@ impl Step {
 }
 
 impl<A: Scalar> Plan<A> {
-    fn new(circuit: &Circuit<A>, metric: Option<&Metric<'_, A>>, method: Method) -> Self {
+    fn new(game: &NeuralGame<A>, metric: Option<&Metric<'_, A>>, method: Method) -> Self {
         let steps = match method {
-            Method::Auto => automatic(circuit, metric.is_some()),
+            Method::Auto => automatic(game, metric.is_some()),
             Method::Flow(_) | Method::SupportEnumeration(_) => vec![Step::last(method)],
             chosen => vec![Step::new(chosen, usize::MAX, PATIENCE)],
         };
-        let resolvent = match (method, metric) {
-            (Method::PeacemanRachford(m), Some(metric)) => {
-                let alpha = m.step.unwrap_or_else(|| metric.splitting_step(&circuit.weights));
-                Some(Arc::new(LinearResolvent::new(circuit, metric, alpha)))
+        let resolvent = match (method, metric, game.synapses()) {
+            (Method::PeacemanRachford(m), Some(metric), Some(weights)) => {
+                let alpha = m.step.unwrap_or_else(|| metric.splitting_step(weights));
+                Some(Arc::new(LinearResolvent::new(weights, metric, alpha)))
             }
             _ => None,
         };
@@ -345,9 +351,10 @@ impl<A: Scalar> Plan<A> {
 /// guarded method that cannot fail. Without one, small networks begin with pseudo-transient continuation, since it
 /// prefers the equilibrium that the flow goes to; the methods at the end begin where the solve began, for the same
 /// reason.
-fn automatic<A: Scalar>(circuit: &Circuit<A>, certified: bool) -> Vec<Step> {
-    let n = circuit.len();
-    let dense = matches!(circuit.weights.view(), WeightsView::Dense(_));
+fn automatic<A: Scalar>(game: &NeuralGame<A>, certified: bool) -> Vec<Step> {
+    let n = game.len();
+    let weights = game.synapses().map(|weights| weights.view());
+    let dense = matches!(weights, Some(WeightsView::Dense(_)));
     let factorised = !dense || n <= FACTORISED_BELOW;
     let (newton, anderson, continuation) = (super::Newton::new(), Anderson::new(), PseudoTransient::new());
     if certified {
@@ -370,13 +377,14 @@ fn automatic<A: Scalar>(circuit: &Circuit<A>, certified: bool) -> Vec<Step> {
             plan.push(Step::new(newton, 50, 20));
         }
     }
-    let synapses = match circuit.weights.view() {
-        WeightsView::Dense(w) => w.len(),
-        WeightsView::Sparse(w) => w.nnz().max(1),
+    let synapses = match weights {
+        Some(WeightsView::Dense(w)) => w.len(),
+        Some(WeightsView::Sparse(w)) => w.nnz().max(1),
+        None => n.saturating_mul(n),
     };
     let steps = (MOST_FLOW_PRODUCTS / synapses).clamp(LEAST_FLOW_STEPS, Flow::new().max_steps);
     plan.push(Step::last(Flow::new().max_steps(steps)).beginning_at_the_start());
-    if is_cheap(circuit) {
+    if is_cheap(game) {
         plan.push(Step::last(SupportEnumeration::new().max_branches(100_000)).beginning_at_the_start());
     }
     plan
@@ -398,7 +406,7 @@ fn matrix<A: Scalar, S: Data<Elem = A>>(
 impl<A: Scalar> fmt::Debug for EquilibriumSolver<'_, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EquilibriumSolver")
-            .field("neurons", &self.circuit.len())
+            .field("neurons", &self.game.len())
             .field("method", &self.method)
             .field("tolerance", &self.tolerance)
             .field("max_iterations", &self.max_iterations)

@@ -11,7 +11,7 @@ use super::method::MethodName;
 use crate::Scalar;
 use crate::error::{Error, Result};
 use crate::linalg::Lu;
-use crate::network::{Circuit, WeightsView};
+use crate::network::{Weights, WeightsView};
 
 /// `x <- T(x)`.
 ///
@@ -40,7 +40,7 @@ impl<A: Scalar> Iterate<A> for ForwardBackwardIteration {
 
     fn next(&mut self, task: &Task<'_, A>, at: &Point<A>) -> Result<Next<A>> {
         let metric = task.metric.ok_or_else(uncertified)?;
-        let next = metric.forward_backward(task.circuit, self.alpha, &at.x, &at.z);
+        let next = metric.forward_backward(task.game.neurons(), self.alpha, &at.x, &at.z);
         if !self.adaptive {
             return Ok(next.into());
         }
@@ -54,9 +54,9 @@ impl<A: Scalar> Iterate<A> for ForwardBackwardIteration {
             self.steps = 0;
         }
         if failed {
-            let guaranteed = metric.best_step(&task.circuit.weights);
+            let guaranteed = metric.best_step(task.weights());
             self.alpha = (0.5 * self.alpha).max(guaranteed.min(self.alpha));
-            return Ok(metric.forward_backward(task.circuit, self.alpha, &at.x, &at.z).into());
+            return Ok(metric.forward_backward(task.game.neurons(), self.alpha, &at.x, &at.z).into());
         }
         Ok(next.into())
     }
@@ -84,7 +84,7 @@ impl<A: Scalar> Iterate<A> for PeacemanRachfordIteration<A> {
         let w = self.w.take().unwrap_or_else(|| self.resolvent.start(metric, task, at));
         let x = self.resolvent.solve(metric, task, &w)?;
         let reflected = &x + &(&x - &w);
-        let y = metric.backward(task.circuit, self.resolvent.alpha, reflected.view());
+        let y = metric.backward(task.game.neurons(), self.resolvent.alpha, reflected.view());
         let two = A::of(2.0);
         self.w = Some(w + &((&y - &x) * two));
         Ok(y.into())
@@ -103,13 +103,13 @@ const DENSE_BELOW: usize = 1500;
 pub(super) const FACTORISED_BELOW: usize = 8000;
 
 impl<A: Scalar> LinearResolvent<A> {
-    pub(super) fn new(circuit: &Circuit<A>, metric: &Metric<'_, A>, alpha: f64) -> Self {
-        let factorise = match circuit.weights.view() {
-            WeightsView::Dense(_) => circuit.len() <= FACTORISED_BELOW,
-            WeightsView::Sparse(_) => circuit.len() <= DENSE_BELOW,
+    pub(super) fn new(weights: &Weights<A>, metric: &Metric<'_, A>, alpha: f64) -> Self {
+        let factorise = match weights.view() {
+            WeightsView::Dense(_) => weights.len() <= FACTORISED_BELOW,
+            WeightsView::Sparse(_) => weights.len() <= DENSE_BELOW,
         };
         let factor = factorise.then(|| {
-            let mut matrix = circuit.weights.to_dense();
+            let mut matrix = weights.to_dense();
             for (i, mut row) in matrix.axis_iter_mut(Axis(0)).enumerate() {
                 row *= A::of(-alpha * metric.certificate().slope_bounds()[i]);
                 row[i] += A::of(1.0 + alpha);
@@ -135,7 +135,7 @@ impl<A: Scalar> LinearResolvent<A> {
                 let root: Array1<A> = metric.rate_weights().iter().map(|m| A::of(m.sqrt())).collect();
                 let product = |y: &Array1<A>| {
                     let x = y / &root;
-                    let image = task.circuit.weights.dot(x.view());
+                    let image = task.weights().dot(x.view());
                     Array1::from_shape_fn(y.len(), |i| A::of(1.0 + self.alpha) * y[i] - scale(i) * root[i] * image[i])
                 };
                 Ok(gmres(product, &(&v * &root), Effort::FULL)? / &root)

@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use ndarray::{ArrayBase, Data, Ix1};
+use ndarray::{Array1, ArrayBase, ArrayView1, Data, Ix1};
 
 use super::Equilibrium;
 use crate::Scalar;
 use crate::error::{Error, Result};
-use crate::game::{Game, NashTest};
+use crate::game::{NashTest, NeuralGame, Own};
 use crate::stability::local::{Linearisation, Tendency};
 
 /// The answer to one question about a state.
@@ -22,7 +22,7 @@ pub enum Flag {
     Undecided,
 }
 
-/// Whether a state is stationary, a Nash equilibrium, and locally stable; [`Game::standing`] and
+/// Whether a state is stationary, a Nash equilibrium, and locally stable; [`NeuralGame::standing`] and
 /// [`Equilibrium::standing`] make one.
 ///
 /// The three are different questions (theory 2.2), and only these implications hold between their answers: a Nash
@@ -85,7 +85,7 @@ pub struct Standing<A> {
     pub local: Linearisation<A>,
 }
 
-impl<'a, A: Scalar> Game<'a, A> {
+impl<A: Scalar> NeuralGame<A> {
     /// Whether the rates `x`, shape `[n]`, are stationary, a Nash equilibrium, and locally stable under the firing-rate
     /// flow (theory 2.2, 8.3).
     ///
@@ -109,16 +109,15 @@ impl<'a, A: Scalar> Game<'a, A> {
     ///
     /// # Errors
     /// Rates of the wrong length or not finite, a tolerance that is negative or not finite, and those of
-    /// [`linearise`](crate::network::FiringRateNetwork::linearise).
+    /// [`linearise`](Self::linearise).
     pub fn standing<S: Data<Elem = A>>(&self, x: &ArrayBase<S, Ix1>, tolerance: A) -> Result<Standing<A>> {
         if !(tolerance >= A::zero() && tolerance.is_finite()) {
             return Err(Error::invalid("tolerance", tolerance, "finite numbers that are at least 0"));
         }
         let size = x.iter().fold(A::one(), |m, v| m.max(v.abs()));
         let exploitability = self.is_nash(x, tolerance * size * size)?;
-        let local = self.network().linearise(x)?;
-        let residual =
-            self.network().residual(x)?.iter().fold(A::zero(), |m, r| if r.is_nan() { *r } else { m.max(r.abs()) });
+        let local = self.linearise(x)?;
+        let residual = self.residual(x)?.iter().fold(A::zero(), |m, r| if r.is_nan() { *r } else { m.max(r.abs()) });
         let stationary = if residual <= tolerance * size { Flag::Yes } else { Flag::No };
         let stable = match (local.tendency(), local.kinks().is_empty()) {
             (Tendency::Stable, true) => Flag::Yes,
@@ -128,7 +127,7 @@ impl<'a, A: Scalar> Game<'a, A> {
         let only_if_stationary = |flag: Flag| if stationary == Flag::Yes { flag } else { Flag::No };
         Ok(Standing {
             stationary,
-            nash: only_if_stationary(self.nash_flag(&exploitability, &local)),
+            nash: only_if_stationary(self.nash_flag(x.view(), &exploitability, &local)),
             locally_stable: only_if_stationary(stable),
             residual,
             tolerance: tolerance * size,
@@ -138,27 +137,49 @@ impl<'a, A: Scalar> Game<'a, A> {
     }
 
     /// The answer for a stationary point: by what the neurons gain, and by the curvature of their own energies.
-    fn nash_flag(&self, exploitability: &NashTest<A>, local: &Linearisation<A>) -> Flag {
+    fn nash_flag(&self, x: ArrayView1<'_, A>, exploitability: &NashTest<A>, local: &Linearisation<A>) -> Flag {
         if !exploitability.holds() {
             return Flag::No;
         }
-        let self_weights = self.network().weights().diagonal();
+        let own_slopes = self.own_slopes(x);
         // A slope is known to about the rounding error of the drive, magnified by the curvature of the activation.
         let rounding = A::epsilon().sqrt();
         let mut flag = Flag::Yes;
-        for (i, (&slope, &weight)) in local.slopes().iter().zip(&self_weights).enumerate() {
+        for (i, (&slope, &(weight, most))) in local.slopes().iter().zip(&own_slopes).enumerate() {
             let excess = slope * weight - A::one();
             if excess > rounding && !local.kinks().contains(&i) {
                 return Flag::No;
             }
-            let steepest = self.network().activation(i).map_or(A::infinity(), |phi| phi.slope_range().max);
-            let is_convex = weight <= A::zero() || weight * steepest <= A::one();
+            let is_convex = most <= A::zero() || most * self.activation_of(i).slope_range().max <= A::one();
             let at_kink = local.kinks().contains(&i);
             if !is_convex && (at_kink || excess > -rounding) {
                 flag = Flag::Undecided;
             }
         }
         flag
+    }
+}
+
+impl<A: Scalar> NeuralGame<A> {
+    /// The slope `dz_i/dx_i` of each neuron's drive in its own rate, and a bound on it while the others stay.
+    fn own_slopes(&self, x: ArrayView1<'_, A>) -> Vec<(A, A)> {
+        if let Some(weights) = self.synapses() {
+            return weights.diagonal().into_iter().map(|w| (w, w)).collect();
+        }
+        let mut unit = Array1::zeros(self.len());
+        let mut column = unit.clone();
+        let slope = |i: usize| {
+            let most = match self.interaction().own(i, x, self.input()) {
+                Own::Affine { self_weight, .. } => return (self_weight, self_weight),
+                Own::Bounded { most, .. } => most,
+                Own::Unknown => A::infinity(),
+            };
+            unit[i] = A::one();
+            self.interaction().jacobian_product(x, self.input(), unit.view(), column.view_mut());
+            unit[i] = A::zero();
+            (column[i], most)
+        };
+        (0..self.len()).map(slope).collect()
     }
 }
 
@@ -170,7 +191,7 @@ impl<A: Scalar> Equilibrium<A> {
     ///
     /// # Errors
     /// A game with another number of neurons, and those of [`linearise`](crate::network::FiringRateNetwork::linearise).
-    pub fn standing(&self, game: &Game<'_, A>) -> Result<Standing<A>> {
+    pub fn standing(&self, game: &NeuralGame<A>) -> Result<Standing<A>> {
         let rates = self.rates();
         let size = rates.iter().fold(A::one(), |m, v| m.max(v.abs()));
         // The residual was measured with another order of summation.

@@ -10,7 +10,8 @@ use super::method::{MethodName, SupportEnumeration};
 use super::report::StopReason;
 use crate::Scalar;
 use crate::error::{Error, Result};
-use crate::network::{Circuit, FiringRateNetwork};
+use crate::game::NeuralGame;
+use crate::network::FiringRateNetwork;
 
 pub(super) struct SupportEnumerationIteration<A> {
     options: SupportEnumeration,
@@ -31,7 +32,10 @@ impl<A: Scalar> SupportEnumerationIteration<A> {
     }
 
     fn search(&self, task: &Task<'_, A>, at: &Array1<A>) -> Result<Found<A>> {
-        let circuit = Circuit { input: task.input.clone(), ..task.circuit.clone() };
+        let Some(circuit) = task.game.under(task.input.clone()).circuit() else {
+            let found = "support enumeration for an interaction other than synapses";
+            return Err(Error::invalid("method", found, "support enumeration for networks with synapses"));
+        };
         let net = FiringRateNetwork::of_circuit(circuit);
         let search = net.all_equilibria().max_branches(self.options.max_branches);
         match search.find() {
@@ -80,7 +84,9 @@ fn in_order<A: Scalar>(set: EquilibriumSet<A>, start: &Array1<A>) -> VecDeque<Ar
 }
 
 /// Whether an enumeration is cheap and possible: few neurons, all of them piecewise linear.
-pub(super) fn is_cheap<A: Scalar>(circuit: &Circuit<A>) -> bool {
+pub(super) fn is_cheap<A: Scalar>(game: &NeuralGame<A>) -> bool {
     const NEURONS: usize = 12;
-    circuit.len() <= NEURONS && circuit.neurons.populations.iter().all(|p| p.activation().linear_pieces().is_some())
+    game.synapses().is_some()
+        && game.len() <= NEURONS
+        && game.populations().iter().all(|p| p.activation().linear_pieces().is_some())
 }

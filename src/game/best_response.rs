@@ -4,8 +4,8 @@ use std::fmt;
 
 use ndarray::{Array1, ArrayBase, Data, Ix1};
 
-use super::Game;
-use super::own_energy::OwnEnergy;
+use super::NeuralGame;
+use super::alone::Alone;
 use crate::Scalar;
 use crate::activation::Domain;
 use crate::error::Result;
@@ -139,11 +139,12 @@ impl<A: Scalar> fmt::Display for BestResponses<A> {
     }
 }
 
-impl<A: Scalar> Game<'_, A> {
-    /// The best response of one neuron to the rates `x`, shape `[n]`, of the others: one row of `W`.
+impl<A: Scalar> NeuralGame<A> {
+    /// The best response of one neuron to the rates `x`, shape `[n]`, of the others; for synapses, one row of `W`.
     ///
     /// With `w_ii rho_i < 1` it is the one solution of `s = phi_i(w_ii s + c_i)`. Otherwise the global minimiser is
-    /// found by exhaustive subdivision, ties included (theory 2.1).
+    /// found by exhaustive subdivision, ties included (theory 2.1). For interactions that are not affine in the neuron's own
+    /// rate, [`Own`](super::Own) says how.
     ///
     /// ```
     /// use ndarray::array;
@@ -161,21 +162,22 @@ impl<A: Scalar> Game<'_, A> {
     /// ```
     ///
     /// # Errors
-    /// A neuron that does not exist, rates of the wrong length or not finite.
+    /// A neuron that does not exist, rates of the wrong length or not finite, or at which an interaction other than synapses
+    /// gives NaN for a drive.
     pub fn best_response<S: Data<Elem = A>>(&self, neuron: usize, x: &ArrayBase<S, Ix1>) -> Result<BestResponse<A>> {
-        Ok(self.own_energy(neuron, x)?.minimise())
+        Ok(self.alone(neuron, x)?.minimise())
     }
 
-    /// The best responses of all neurons to the rates `x`, shape `[n]`: one product by `W`.
+    /// The best responses of all neurons to the rates `x`, shape `[n]`; for synapses, one product by `W`.
     ///
     /// # Errors
-    /// Rates of the wrong length or not finite.
+    /// As [`best_response`](Self::best_response).
     pub fn best_responses<S: Data<Elem = A>>(&self, x: &ArrayBase<S, Ix1>) -> Result<BestResponses<A>> {
-        Ok(gather(&self.own_energies(x)?))
+        Ok(gather(&self.each_alone(x)?))
     }
 }
 
-pub(super) fn gather<A: Scalar>(own: &[OwnEnergy<'_, A>]) -> BestResponses<A> {
+pub(super) fn gather<A: Scalar>(own: &[Alone<'_, A>]) -> BestResponses<A> {
     let n = own.len();
     let mut all = BestResponses { rates: Array1::zeros(n), energies: Array1::zeros(n), special: Vec::new() };
     for (i, response) in minimise_each(own).into_iter().enumerate() {
@@ -191,12 +193,12 @@ pub(super) fn gather<A: Scalar>(own: &[OwnEnergy<'_, A>]) -> BestResponses<A> {
     all
 }
 
-fn minimise_each<A: Scalar>(own: &[OwnEnergy<'_, A>]) -> Vec<BestResponse<A>> {
+fn minimise_each<A: Scalar>(own: &[Alone<'_, A>]) -> Vec<BestResponse<A>> {
     #[cfg(feature = "rayon")]
     {
         use rayon::prelude::*;
-        own.par_iter().with_min_len(256).map(OwnEnergy::minimise).collect()
+        own.par_iter().with_min_len(256).map(Alone::minimise).collect()
     }
     #[cfg(not(feature = "rayon"))]
-    own.iter().map(OwnEnergy::minimise).collect()
+    own.iter().map(Alone::minimise).collect()
 }

@@ -4,8 +4,7 @@ use std::fmt;
 
 use ndarray::{Array1, ArrayBase, Data, Ix1};
 
-use super::Game;
-use super::own_energy::OwnEnergy;
+use super::NeuralGame;
 use crate::Scalar;
 use crate::error::Result;
 use crate::network::neurons;
@@ -19,7 +18,7 @@ use crate::network::neurons;
 )]
 #[non_exhaustive]
 pub struct NeuronEnergy<A> {
-    /// Interaction cost `x_i^2/2 - w_ii x_i^2/2 - c_i x_i`.
+    /// Interaction cost; `x_i^2/2 - w_ii x_i^2/2 - c_i x_i` for synapses.
     #[cfg_attr(feature = "serde", serde(with = "crate::extended"))]
     pub interaction: A,
     /// Activation cost `E_act_i(x_i) = Psi_i(x_i) - x_i^2/2`; `+inf` for a rate outside the activation's domain.
@@ -39,7 +38,7 @@ pub struct NeuronEnergy<A> {
 )]
 #[non_exhaustive]
 pub struct Energies<A> {
-    /// Interaction costs `x_i^2/2 - w_ii x_i^2/2 - c_i x_i`.
+    /// Interaction costs; `x_i^2/2 - w_ii x_i^2/2 - c_i x_i` for synapses.
     #[cfg_attr(feature = "serde", serde(with = "crate::extended::array"))]
     pub interaction: Array1<A>,
     /// Activation costs `E_act_i(x_i) = Psi_i(x_i) - x_i^2/2`; `+inf` for rates outside their activation's domain.
@@ -50,8 +49,8 @@ pub struct Energies<A> {
     pub total: Array1<A>,
 }
 
-impl<A: Scalar> Game<'_, A> {
-    /// The energies of all neurons at the rates `x`, shape `[n]`: one product by `W` (theory 1.2 to 1.4).
+impl<A: Scalar> NeuralGame<A> {
+    /// The energies of all neurons at the rates `x`, shape `[n]` (theory 1.2 to 1.4, 1.8); for synapses, one product by `W`.
     ///
     /// ```
     /// use ndarray::array;
@@ -66,9 +65,9 @@ impl<A: Scalar> Game<'_, A> {
     /// ```
     ///
     /// # Errors
-    /// Rates of the wrong length or not finite.
+    /// Rates of the wrong length or not finite, or at which an interaction other than synapses gives NaN for a drive.
     pub fn energies<S: Data<Elem = A>>(&self, x: &ArrayBase<S, Ix1>) -> Result<Energies<A>> {
-        let own = self.own_energies(x)?;
+        let own = self.each_alone(x)?;
         let n = own.len();
         let mut energies =
             Energies { interaction: Array1::zeros(n), activation: Array1::zeros(n), total: Array1::zeros(n) };
@@ -81,21 +80,12 @@ impl<A: Scalar> Game<'_, A> {
         Ok(energies)
     }
 
-    /// The energy of one neuron at the rates `x`, shape `[n]`: one row of `W`.
+    /// The energy of one neuron at the rates `x`, shape `[n]`; for synapses, one row of `W`.
     ///
     /// # Errors
-    /// A neuron that does not exist, rates of the wrong length or not finite.
+    /// As [`energies`](Self::energies); a neuron that does not exist.
     pub fn energy<S: Data<Elem = A>>(&self, neuron: usize, x: &ArrayBase<S, Ix1>) -> Result<NeuronEnergy<A>> {
-        Ok(self.own_energy(neuron, x)?.parts(x[neuron]))
-    }
-}
-
-impl<A: Scalar> OwnEnergy<'_, A> {
-    fn parts(&self, rate: A) -> NeuronEnergy<A> {
-        let half = A::of(0.5);
-        let interaction = rate * (half * rate * (A::one() - self.self_weight) - self.drive);
-        let activation = self.activation.cost(rate);
-        NeuronEnergy { interaction, activation, total: interaction + activation }
+        Ok(self.alone(neuron, x)?.parts(x[neuron]))
     }
 }
 

@@ -332,6 +332,6 @@ impl<A: Scalar> OwnEnergy<'_, A> {
 }
 
 /// Whether energies cannot tell two rates near a minimum apart.
-fn indistinct<A: Scalar>(p: A, q: A) -> bool {
+pub(super) fn indistinct<A: Scalar>(p: A, q: A) -> bool {
     (p - q).abs() <= A::of(8.0) * A::epsilon().sqrt() * (A::one() + p.abs().min(q.abs()))
 }

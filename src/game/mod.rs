@@ -10,7 +10,7 @@
 //! at which every neuron is stationary for its own energy. They are Nash equilibria when all own energies are convex
 //! (`w_ii rho_i <= 1`), which a certificate implies; above that switch a resting state, however stable, need not be
 //! Nash (theory 2.1,
-//! 2.2). [`Game::standing`] asks for each.
+//! 2.2). [`NeuralGame::standing`] asks for each.
 //!
 //! ```
 //! use ndarray::array;
@@ -29,15 +29,24 @@
 //! # Ok::<(), neuronash::Error>(())
 //! ```
 //!
+//! Interactions need not be synaptic: [`InteractionCost`] is an open trait (theory 1.8), and a [`NeuralGame`] answers the same questions for
+//! all of them. How a game is played is open as well: ways of playing see a [`Game`] of any kind
+//! ([`dynamics::PlayRule`](crate::dynamics::PlayRule)).
+//!
 //! Reference: Betteti, Retnaraj, Davydov, Cortes, Bullo, "Competition, stability, and functionality in
 //! excitatory-inhibitory neural circuits", arXiv 2512.05252.
 
+mod alone;
 mod best_response;
 mod bracket;
 mod energy;
+mod general;
 mod global;
+mod interaction;
 mod nash;
+mod neural;
 mod own_energy;
+mod players;
 mod potential;
 mod scaling;
 mod split;
@@ -45,81 +54,17 @@ mod split;
 pub use best_response::{BestResponse, BestResponses};
 pub(crate) use bracket::root;
 pub use energy::{Energies, NeuronEnergy};
+pub use interaction::{InteractionCost, Own};
 pub use nash::{Exploitability, NashTest};
+pub use neural::{NeuralGame, NeuralGameBuilder};
+pub use players::{Game, Move};
 pub use potential::Potential;
 pub use scaling::{Obstruction, symmetrizing_weights, zero_sum_weights};
 pub use split::{Split, split};
 
-use ndarray::{Array1, ArrayBase, Data, Ix1};
-
 use crate::Scalar;
 use crate::activation::ActivationCost;
-use crate::check::finite_vector;
-use crate::error::{Error, Result};
-use crate::network::FiringRateNetwork;
 use own_energy::OwnEnergy;
-
-/// The game of a firing-rate network; [`FiringRateNetwork::game`] makes one.
-#[derive(Debug, Clone, Copy)]
-pub struct Game<'a, A> {
-    net: &'a FiringRateNetwork<A>,
-}
-
-impl<A: Scalar> FiringRateNetwork<A> {
-    /// The game that the neurons play.
-    pub fn game(&self) -> Game<'_, A> {
-        Game { net: self }
-    }
-}
-
-impl<'a, A: Scalar> Game<'a, A> {
-    /// The network whose neurons play.
-    pub fn network(&self) -> &'a FiringRateNetwork<A> {
-        self.net
-    }
-
-    /// The pseudo-gradient `F(x) = (dE_int_i/dx_i)_i = (I - W) x - u` at the rates `x`, shape `[n]` (theory 1.4).
-    ///
-    /// # Errors
-    /// Rates of the wrong length or not finite.
-    pub fn pseudo_gradient<S: Data<Elem = A>>(&self, x: &ArrayBase<S, Ix1>) -> Result<Array1<A>> {
-        let z = self.drive(x)?;
-        Ok(&x.view() - &z)
-    }
-
-    /// `z = W x + u` after the checks that every method makes.
-    fn drive<S: Data<Elem = A>>(&self, x: &ArrayBase<S, Ix1>) -> Result<Array1<A>> {
-        self.check(x)?;
-        self.net.drive(x)
-    }
-
-    fn check<S: Data<Elem = A>>(&self, x: &ArrayBase<S, Ix1>) -> Result<()> {
-        finite_vector("x", x.view(), self.net.len())
-    }
-
-    fn check_neuron(&self, neuron: usize) -> Result<()> {
-        let n = self.net.len();
-        if neuron < n { Ok(()) } else { Err(Error::invalid("neuron", neuron, format!("neurons 0..{n}"))) }
-    }
-
-    /// The energies of all neurons in their own rates while the others stay at `x`: one product by `W`.
-    fn own_energies<S: Data<Elem = A>>(&self, x: &ArrayBase<S, Ix1>) -> Result<Vec<OwnEnergy<'a, A>>> {
-        let z = self.drive(x)?;
-        let self_weights = self.net.weights().diagonal();
-        Ok((0..self.net.len())
-            .map(|i| OwnEnergy::new(self_weights[i], z[i] - self_weights[i] * x[i], self.net.circuit().activation(i)))
-            .collect())
-    }
-
-    /// The energy of one neuron in its own rate: one row of `W`.
-    fn own_energy<S: Data<Elem = A>>(&self, neuron: usize, x: &ArrayBase<S, Ix1>) -> Result<OwnEnergy<'a, A>> {
-        self.check_neuron(neuron)?;
-        self.check(x)?;
-        let others: A = self.net.weights().row(neuron).filter(|&(j, _)| j != neuron).map(|(j, w)| w * x[j]).sum();
-        let self_weight = self.net.weights().get(neuron, neuron);
-        Ok(OwnEnergy::new(self_weight, others + self.net.input()[neuron], self.net.circuit().activation(neuron)))
-    }
-}
 
 /// The best response of a neuron with this self-weight whose others and input drive it by `others`; of several, the one
 /// of least magnitude, and `None` if its energy is unbounded below.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use ndarray::{Array1, ArrayBase, Data, Ix1};
 
-use super::Game;
+use super::NeuralGame;
 use super::best_response::gather;
 use crate::Scalar;
 use crate::error::{Error, Result};
@@ -99,12 +99,14 @@ impl<A: Scalar> fmt::Display for NashTest<A> {
     }
 }
 
-impl<A: Scalar> Game<'_, A> {
-    /// What every neuron would gain by moving to its best response to the rates `x`, shape `[n]`: one product by `W`.
+impl<A: Scalar> NeuralGame<A> {
+    /// What every neuron would gain by moving to its best response to the rates `x`, shape `[n]`; for synapses, one product by
+    /// `W`.
     ///
     /// The gains are computed as `FY_i(x_i, z) - w_ii (x_i - s)^2/2` with the best response `s` and `z = w_ii s + c_i`,
     /// in which the large terms of the two energies have dropped out, so that tiny gains are still accurate. With
-    /// `w_ii = 0` this is the Fenchel-Young gap (theory 3.2).
+    /// `w_ii = 0` this is the Fenchel-Young gap (theory 3.2). Where the drive `z_i` is not affine in the neuron's own rate, the second
+    /// term is `int_s^x (z_i(t) - z_i(s)) dt`.
     ///
     /// ```
     /// use ndarray::array;
@@ -120,11 +122,9 @@ impl<A: Scalar> Game<'_, A> {
     /// # Errors
     /// Rates of the wrong length or not finite.
     pub fn exploitability<S: Data<Elem = A>>(&self, x: &ArrayBase<S, Ix1>) -> Result<Exploitability<A>> {
-        let own = self.own_energies(x)?;
+        let own = self.each_alone(x)?;
         let best_responses = gather(&own).rates;
-        let gain = |i: usize| {
-            if best_responses[i].is_finite() { own[i].gain(x[i], best_responses[i]) } else { A::infinity() }
-        };
+        let gain = |i: usize| own[i].gain(x[i], best_responses[i]);
         Ok(Exploitability { gains: Array1::from_shape_fn(x.len(), gain), best_responses })
     }
 
@@ -134,7 +134,7 @@ impl<A: Scalar> Game<'_, A> {
     /// Resting states of the dynamics are stationary points. They are Nash equilibria where all own energies are convex
     /// (`w_ii rho_i <= 1`), so always under a certificate; above that switch not in general, however stable they are,
     /// and never where the slope `lambda_i` of a neuron makes `lambda_i w_ii > 1`. Conversely a Nash equilibrium need
-    /// not be stable. Stationary, Nash and stable are asked for side by side with [`standing`](Game::standing).
+    /// not be stable. Stationary, Nash and stable are asked for side by side with [`standing`](Self::standing).
     ///
     /// # Errors
     /// Rates of the wrong length or not finite, or a tolerance that is negative or not a number.

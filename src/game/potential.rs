@@ -2,9 +2,9 @@
 
 use ndarray::{Array1, ArrayBase, ArrayView1, Data, Ix1};
 
-use super::Game;
 use super::scaling::{Obstruction, symmetrizing_weights};
 use crate::Scalar;
+use crate::check::finite_vector;
 use crate::error::Result;
 use crate::network::FiringRateNetwork;
 
@@ -19,7 +19,7 @@ pub struct Potential<'a, A> {
     weights: Array1<A>,
 }
 
-impl<'a, A: Scalar> Game<'a, A> {
+impl<A: Scalar> FiringRateNetwork<A> {
     /// The global energy, or the cycle that rules one out: [`symmetrizing_weights`] says how it is found and what
     /// `tolerance` means.
     ///
@@ -29,7 +29,7 @@ impl<'a, A: Scalar> Game<'a, A> {
     /// use neuronash::network::FiringRateNetwork;
     ///
     /// let net = FiringRateNetwork::builder(array![[0.0, 2.0], [1.0, 0.0]]).activation(Relu).build()?;
-    /// let potential = net.game().potential(0.0)?.expect("two neurons that excite each other");
+    /// let potential = net.potential(0.0)?.expect("two neurons that excite each other");
     /// assert_eq!(potential.weights(), array![1.0, 2.0]);
     /// assert_eq!(potential.energy(&array![1.0, 1.0])?, -0.5);
     /// # Ok::<(), neuronash::Error>(())
@@ -37,9 +37,9 @@ impl<'a, A: Scalar> Game<'a, A> {
     ///
     /// # Errors
     /// A tolerance outside `[0, 1)`, or weights so far apart that `m` overflows.
-    pub fn potential(&self, tolerance: A) -> Result<std::result::Result<Potential<'a, A>, Obstruction<A>>> {
-        let weights = symmetrizing_weights(self.net.weights(), tolerance)?;
-        Ok(weights.map(|weights| Potential { net: self.net, weights }))
+    pub fn potential(&self, tolerance: A) -> Result<std::result::Result<Potential<'_, A>, Obstruction<A>>> {
+        let weights = symmetrizing_weights(self.weights(), tolerance)?;
+        Ok(weights.map(|weights| Potential { net: self, weights }))
     }
 }
 
@@ -55,8 +55,7 @@ impl<A: Scalar> Potential<'_, A> {
     /// # Errors
     /// Rates of the wrong length or not finite.
     pub fn energy<S: Data<Elem = A>>(&self, x: &ArrayBase<S, Ix1>) -> Result<A> {
-        let game = self.net.game();
-        game.check(x)?;
+        finite_vector("x", x.view(), self.net.len())?;
         let product = self.net.weights().dot(x.view());
         let input = self.net.input();
         let share = |i: usize| {
@@ -72,7 +71,8 @@ impl<A: Scalar> Potential<'_, A> {
     /// # Errors
     /// Rates of the wrong length or not finite.
     pub fn gradient<S: Data<Elem = A>>(&self, x: &ArrayBase<S, Ix1>) -> Result<Array1<A>> {
-        let z = self.net.game().drive(x)?;
+        finite_vector("x", x.view(), self.net.len())?;
+        let z = self.net.drive(x)?;
         Ok(Array1::from_shape_fn(x.len(), |i| {
             self.weights[i] * (self.net.circuit().activation(i).inverse(x[i]) - z[i])
         }))

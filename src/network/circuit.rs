@@ -1,6 +1,5 @@
 //! What both forms of a network consist of, and its one validation.
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use ndarray::{Array1, ArrayViewMut1};
@@ -19,7 +18,7 @@ pub(crate) struct Circuit<A> {
     /// Shared, as the weights are, so that networks that differ in their input or form only do not copy them.
     pub(crate) neurons: Arc<Neurons<A>>,
     pub(crate) weights: Arc<Weights<A>>,
-    pub(crate) input: Array1<A>,
+    pub(crate) input: Arc<Array1<A>>,
 }
 
 impl<A: Scalar> Circuit<A> {
@@ -43,15 +42,6 @@ impl<A: Scalar> Circuit<A> {
     /// Replaces every `z_i` by `phi_i'(z_i)`.
     pub(crate) fn slopes(&self, z: ArrayViewMut1<'_, A>) {
         self.neurons.slopes(z);
-    }
-
-    pub(crate) fn activate_between(
-        &self,
-        z: ArrayViewMut1<'_, A>,
-        before: impl Fn(Range<usize>, &mut [A]) + Sync,
-        after: impl Fn(Range<usize>, &mut [A]) + Sync,
-    ) {
-        self.neurons.activate_between(z, before, after);
     }
 
     pub(crate) fn slope_ranges(&self) -> Vec<SlopeRange<A>> {
@@ -96,6 +86,6 @@ impl<A: Scalar> Parts<A> {
         let neurons = Neurons::new(n, self.time_constants, self.populations)?;
         let input = self.input.unwrap_or_else(|| Array1::zeros(n));
         finite_vector("input", input.view(), n)?;
-        Ok(Circuit { neurons: Arc::new(neurons), weights: Arc::new(weights), input })
+        Ok(Circuit { neurons: Arc::new(neurons), weights: Arc::new(weights), input: Arc::new(input) })
     }
 }

@@ -11,18 +11,22 @@ mod product;
 pub mod read;
 #[cfg(feature = "serde")]
 mod stored;
+mod uncertain;
 mod weights;
 
 pub use builder::NetworkBuilder;
 pub use dale::{DaleReport, Polarity};
 pub use form::{FiringRate, FiringRateNetwork, Form, Hopfield, HopfieldNetwork};
 pub use population::{Members, Population};
+pub use uncertain::UncertainWeights;
 pub use weights::{IntoWeights, Weights, WeightsView};
 
 pub(crate) use circuit::Circuit;
 pub(crate) use neurons::Neurons;
+pub(crate) use uncertain::members_exist;
 
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use ndarray::{Array1, ArrayBase, ArrayView1, Data, Ix1};
 
@@ -157,7 +161,7 @@ impl<A: Scalar, F: Form> Network<A, F> {
     /// A vector of the wrong length or with an entry that is not finite.
     pub fn with_input<S: Data<Elem = A>>(mut self, input: &ArrayBase<S, Ix1>) -> Result<Self> {
         finite_vector("input", input.view(), self.len())?;
-        self.circuit.input = input.to_owned();
+        self.circuit.input = Arc::new(input.to_owned());
         Ok(self)
     }
 }

@@ -60,6 +60,10 @@ pub struct Population<A> {
 }
 
 impl<A> Population<A> {
+    pub(crate) fn new(name: String, members: Members, activation: Arc<dyn ActivationCost<A>>) -> Self {
+        Self { name, members, activation }
+    }
+
     /// The population's name.
     pub fn name(&self) -> &str {
         &self.name

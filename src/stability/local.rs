@@ -9,10 +9,11 @@ use crate::Scalar;
 use crate::activation::ActivationCost;
 use crate::check::finite_vector;
 use crate::error::{Error, Result};
+use crate::game::NeuralGame;
 use crate::linalg::balance::{DiagonalBlock, diagonal_blocks, times_two_to};
 use crate::linalg::half_plane::{HalfPlane, half_plane};
 use crate::linalg::spectrum::eigvals_of_blocks;
-use crate::network::{Circuit, FiringRateNetwork, HopfieldNetwork, neurons};
+use crate::network::{Circuit, FiringRateNetwork, HopfieldNetwork, Neurons, neurons};
 
 /// Above this number of neurons a dense Jacobian no longer fits into ordinary memory.
 const LARGEST: usize = 20_000;
@@ -40,10 +41,38 @@ impl<A: Scalar> FiringRateNetwork<A> {
     /// Rates of the wrong length or not finite; more than 20,000 neurons, for whom the dense Jacobian does not fit;
     /// weights so large that the Jacobian or its eigenvalues overflow.
     pub fn linearise<S: Data<Elem = A>>(&self, x: &ArrayBase<S, Ix1>) -> Result<Linearisation<A>> {
+        self.game().linearise(x)
+    }
+}
+
+impl<A: Scalar> NeuralGame<A> {
+    /// The spectrum of `T^{-1}(-I + Lambda J)`, `J` the Jacobian of the drive at the rates `x`, shape `[n]`, and `Lambda` the slopes at
+    /// their drive. For synapses `J = W`. Otherwise `n` products by `J` are taken, and [`Tendency`] is that of the `J` so found.
+    ///
+    /// # Errors
+    /// Rates of the wrong length or not finite; more than 20,000 neurons, for whom the dense Jacobian does not fit; one that overflows;
+    /// an interaction without [exact products](crate::game::InteractionCost::has_jacobian) by its Jacobian.
+    pub fn linearise<S: Data<Elem = A>>(&self, x: &ArrayBase<S, Ix1>) -> Result<Linearisation<A>> {
         finite_vector("x", x.view(), self.len())?;
-        let z = self.drive(x)?;
-        let (slopes, kinks) = slopes_and_kinks(&self.circuit, &z)?;
-        Linearisation::of_rates(&self.circuit, slopes, kinks)
+        let (slopes, kinks) = slopes_and_kinks(self.neurons(), &self.drive(x)?)?;
+        let jacobian = match self.synapses() {
+            Some(weights) => weights.to_dense(),
+            None if self.interaction().has_jacobian() => {
+                let mut jacobian = Array2::zeros((self.len(), self.len()));
+                let mut unit = Array1::zeros(self.len());
+                for (j, column) in jacobian.columns_mut().into_iter().enumerate() {
+                    unit[j] = A::one();
+                    self.interaction().jacobian_product(x.view(), self.input(), unit.view(), column);
+                    unit[j] = A::zero();
+                }
+                jacobian
+            }
+            None => {
+                let allowed = "interactions that override `jacobian_product` and `has_jacobian`";
+                return Err(Error::invalid("interaction", self.interaction().name(), allowed));
+            }
+        };
+        Linearisation::of(&jacobian, &self.neurons().time_constants, |i, _| i, slopes, kinks)
     }
 }
 
@@ -55,7 +84,7 @@ impl<A: Scalar> HopfieldNetwork<A> {
     /// fit; weights so large that the Jacobian or its eigenvalues overflow.
     pub fn linearise<S: Data<Elem = A>>(&self, y: &ArrayBase<S, Ix1>) -> Result<Linearisation<A>> {
         finite_vector("y", y.view(), self.len())?;
-        let (slopes, kinks) = slopes_and_kinks(&self.circuit, &y.to_owned())?;
+        let (slopes, kinks) = slopes_and_kinks(&self.circuit.neurons, &y.to_owned())?;
         Linearisation::of_potentials(&self.circuit, slopes, kinks)
     }
 }
@@ -113,25 +142,25 @@ pub struct Linearisation<A> {
 impl<A: Scalar> Linearisation<A> {
     /// `T^{-1}(-I + Lambda W)` for known slopes and kinks.
     pub(crate) fn of_rates(circuit: &Circuit<A>, slopes: Array1<A>, kinks: Vec<usize>) -> Result<Self> {
-        Self::of(circuit, |i, _| i, slopes, kinks)
+        Self::of(&circuit.weights.to_dense(), circuit.time_constants(), |i, _| i, slopes, kinks)
     }
 
     /// `T^{-1}(-I + W Lambda)` for known slopes and kinks.
     pub(crate) fn of_potentials(circuit: &Circuit<A>, slopes: Array1<A>, kinks: Vec<usize>) -> Result<Self> {
-        Self::of(circuit, |_, j| j, slopes, kinks)
+        Self::of(&circuit.weights.to_dense(), circuit.time_constants(), |_, j| j, slopes, kinks)
     }
 
     /// The linearisation in which weight `(i, j)` goes with the slope of neuron `slope_of(i, j)`.
     fn of(
-        circuit: &Circuit<A>,
+        weights: &Array2<A>,
+        time_constants: &Array1<A>,
         slope_of: impl Fn(usize, usize) -> usize,
         slopes: Array1<A>,
         kinks: Vec<usize>,
     ) -> Result<Self> {
-        let weights = circuit.weights.to_dense();
         let entry = |(i, j): (usize, usize)| {
             let (w, slope) = (weights[[i, j]].to_double(), slopes[slope_of(i, j)].to_double());
-            let tau = circuit.time_constants()[i].to_double();
+            let tau = time_constants[i].to_double();
             let sum = w.mul_add(slope, if i == j { -1.0 } else { 0.0 });
             let is_zero = if i == j { sum == 0.0 } else { w == 0.0 || slope == 0.0 };
             match sum / tau {
@@ -156,7 +185,7 @@ impl<A: Scalar> Linearisation<A> {
         }
         let mut tendency = Tendency::Stable;
         for block in &blocks {
-            match half_plane(block.balanced.view(), rounding_errors(block, &jacobian, circuit).view()) {
+            match half_plane(block.balanced.view(), rounding_errors(block, &jacobian, time_constants).view()) {
                 HalfPlane::Left => {}
                 HalfPlane::Unknown => tendency = Tendency::Marginal,
                 HalfPlane::Right => {
@@ -201,7 +230,11 @@ impl<A: Scalar> Linearisation<A> {
 }
 
 /// Bounds on the errors of a balanced block of the Jacobian: two roundings for each entry, and what underflowed.
-fn rounding_errors<A: Scalar>(block: &DiagonalBlock, jacobian: &Array2<f64>, circuit: &Circuit<A>) -> Array2<f64> {
+fn rounding_errors<A: Scalar>(
+    block: &DiagonalBlock,
+    jacobian: &Array2<f64>,
+    time_constants: &Array1<A>,
+) -> Array2<f64> {
     /// Entries above it are free of underflow.
     const SAFE: f64 = 1e-290;
     const LEAST: f64 = 4.0 * f64::MIN_POSITIVE * f64::EPSILON;
@@ -213,7 +246,7 @@ fn rounding_errors<A: Scalar>(block: &DiagonalBlock, jacobian: &Array2<f64>, cir
         if v == 0.0 || v.abs() >= SAFE {
             return rounded;
         }
-        let underflow = LEAST + LEAST / circuit.time_constants()[row].to_double();
+        let underflow = LEAST + LEAST / time_constants[row].to_double();
         rounded + 2.0 * times_two_to(underflow, block.scale[i] - block.scale[j] - block.exponent)
     })
 }
@@ -247,12 +280,12 @@ pub(crate) fn fits_densely(n: usize, purpose: &str) -> Result<()> {
     Ok(())
 }
 
-fn slopes_and_kinks<A: Scalar>(circuit: &Circuit<A>, z: &Array1<A>) -> Result<(Array1<A>, Vec<usize>)> {
-    fits_densely(circuit.len(), "a dense spectrum")?;
+fn slopes_and_kinks<A: Scalar>(members: &Neurons<A>, z: &Array1<A>) -> Result<(Array1<A>, Vec<usize>)> {
+    fits_densely(members.len(), "a dense spectrum")?;
     let rounding = |z: A| A::of(8.0) * A::epsilon() * z.abs().max(A::one());
     let mut slopes = z.clone();
-    circuit.slopes(slopes.view_mut());
-    let kinks = (0..z.len()).filter(|&i| has_kink(circuit.activation(i), z[i], rounding(z[i]))).collect();
+    members.slopes(slopes.view_mut());
+    let kinks = (0..z.len()).filter(|&i| has_kink(members.activation(i), z[i], rounding(z[i]))).collect();
     Ok((slopes, kinks))
 }
 

@@ -124,8 +124,7 @@ impl<'a, A: Scalar> LyapunovFunction<'a, A> {
 
     /// The guaranteed rate `min(1, 2 delta) / max tau` in `dV/dt <= -rate V`, rounded downward, per unit of time.
     pub fn decay_rate(&self) -> f64 {
-        let slowest = self.circuit.time_constants().iter().map(|tau| tau.to_double()).fold(0.0, f64::max);
-        div_down((2.0 * self.certificate.margin()).min(1.0), slowest)
+        decay_rate(self.certificate.margin(), self.circuit.time_constants().view())
     }
 
     /// The guaranteed envelope `V(x(t)) <= V(x(0)) exp(-rate t)` after the time `t`, given the value `V(x(0))`, rounded upward.
@@ -133,15 +132,7 @@ impl<'a, A: Scalar> LyapunovFunction<'a, A> {
     /// # Errors
     /// An initial value that is negative or NaN, which `V` never is; a time that is negative or not finite.
     pub fn envelope(&self, initial: A, t: A) -> Result<A> {
-        if initial.is_nan() || initial < A::zero() {
-            return Err(Error::invalid("initial", initial, "numbers from 0 up, and infinity"));
-        }
-        if !(t.is_finite() && t >= A::zero()) {
-            return Err(Error::invalid("t", t, "finite numbers from 0 up"));
-        }
-        // The exponential of the standard library is within an ulp or so, but may underflow to 0.
-        let factor = (-mul_down(self.decay_rate(), t.to_double())).exp() * (1.0 + 8.0 * f64::EPSILON);
-        Ok(A::at_least(mul_up(initial.to_double(), factor.next_up())))
+        envelope(self.decay_rate(), initial, t)
     }
 
     /// How far the equilibrium can move when the input changes by `v`, shape `[n]`:
@@ -168,7 +159,7 @@ impl<'a, A: Scalar> LyapunovFunction<'a, A> {
     pub fn error_bound<S: Data<Elem = A>>(&self, x: &ArrayBase<S, Ix1>) -> Result<Option<ErrorBound>> {
         finite_vector("x", x.view(), self.circuit.len())?;
         let mut z = self.circuit.weights.dot(x.view());
-        z += &self.circuit.input;
+        z += &*self.circuit.input;
         if z.iter().any(|z| !z.is_finite()) {
             return Ok(None);
         }
@@ -177,6 +168,25 @@ impl<'a, A: Scalar> LyapunovFunction<'a, A> {
         // The bound is of y = Phi(z), for any z, with the exact v = z - u - W y in place of W r.
         Ok(bound.and_then(|bound| bound.moved(x.view(), y.view(), &self.certificate)))
     }
+}
+
+/// `min(1, 2 delta)/max tau`, rounded downward.
+pub(super) fn decay_rate<A: Scalar>(margin: f64, time_constants: ArrayView1<'_, A>) -> f64 {
+    let slowest = time_constants.iter().map(|tau| tau.to_double()).fold(0.0, f64::max);
+    div_down((2.0 * margin).min(1.0), slowest)
+}
+
+/// `initial exp(-rate t)`, rounded upward.
+pub(super) fn envelope<A: Scalar>(rate: f64, initial: A, t: A) -> Result<A> {
+    if initial.is_nan() || initial < A::zero() {
+        return Err(Error::invalid("initial", initial, "numbers from 0 up, and infinity"));
+    }
+    if !(t.is_finite() && t >= A::zero()) {
+        return Err(Error::invalid("t", t, "finite numbers from 0 up"));
+    }
+    // The exponential of the standard library is within an ulp or so, but may underflow to 0.
+    let factor = (-mul_down(rate, t.to_double())).exp() * (1.0 + 8.0 * f64::EPSILON);
+    Ok(A::at_least(mul_up(initial.to_double(), factor.next_up())))
 }
 
 /// How far the equilibrium of a certified network can move; proved.

@@ -4,15 +4,18 @@ mod bounds;
 pub mod contraction;
 pub mod diagonal;
 mod distance;
+mod interaction;
 pub mod local;
 pub mod lyapunov;
 pub mod matrix;
 mod network;
 mod report;
+pub mod robust;
 mod similarity;
 
 pub use bounds::Bounds;
 pub use distance::ErrorBound;
 pub(crate) use distance::{CheckedProduct, activation_scale, checked_products, drive_error_bound, error_bound};
+pub use interaction::GameLyapunov;
 pub use network::{NetworkCertificate, NetworkVerdict};
 pub use report::{Answer, Condition, Finding, Implication, Measure, ReportOptions, StabilityReport};

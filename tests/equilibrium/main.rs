@@ -3,6 +3,7 @@
 mod certificate;
 mod degenerate;
 mod enumeration;
+mod interactions;
 mod laws;
 mod response;
 mod rest;

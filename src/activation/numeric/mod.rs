@@ -8,5 +8,6 @@ mod tail;
 
 pub(super) use derivative::{central_derivative, sampled_slopes};
 pub(super) use monotone::{least_source, limits, sign_change};
-pub(super) use quadrature::{gauss_kronrod, integral, integral_to_infinity};
+pub(crate) use quadrature::integral;
+pub(super) use quadrature::{gauss_kronrod, integral_to_infinity};
 pub(crate) use tail::{farthest, outgrows_its_input};

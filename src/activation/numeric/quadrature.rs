@@ -86,7 +86,7 @@ fn at_nodes<A: Scalar>(f: impl Fn(A) -> A, a: A, b: A) -> [A; 15] {
 /// `int_a^b f` for finite ends, adaptively to a relative error of about 1e-14 (in double precision) where `f` is
 /// piecewise smooth. Far from 0 the panels grow geometrically, so that 1e300 is not out of reach. `noise` is the
 /// absolute rounding error of `f`, below which there is nothing to refine.
-pub(in super::super) fn integral<A: Scalar>(f: impl Fn(A) -> A, a: A, b: A, noise: A) -> A {
+pub(crate) fn integral<A: Scalar>(f: impl Fn(A) -> A, a: A, b: A, noise: A) -> A {
     if a == b {
         return A::zero();
     }

@@ -127,7 +127,7 @@ pub struct IsolatedEquilibrium<A> {
     pub local: Linearisation<A>,
     /// Whether it is a Nash equilibrium: no neuron can lower its own energy alone. It is judged at the equilibrium itself, to
     /// which `state` is rounded: a neuron whose own energy is flat there (`w_ii` times its slope is 1) gains nothing, while
-    /// [`Game::is_nash`](crate::game::Game::is_nash) finds a tiny slope at the rounded state, which leads far down.
+    /// [`is_nash`](crate::game::NeuralGame::is_nash) finds a tiny slope at the rounded state, which leads far down.
     pub is_nash: bool,
 }
 

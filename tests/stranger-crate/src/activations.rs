@@ -1,4 +1,4 @@
-//! Two activations defined outside `neuronash`, by its public API alone.
+//! Two activations.
 
 use neuronash::Scalar;
 use neuronash::activation::{ActivationCost, CostFunction, Domain};

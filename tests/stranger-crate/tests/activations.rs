@@ -1,6 +1,6 @@
 //! Activations from outside behave like built-in ones.
 
-use custom_activation::{Barrier, Softsign};
+use stranger::activations::{Barrier, Softsign};
 use ndarray::array;
 use neuronash::activation::{ActivationCost, FromCost};
 use neuronash::network::FiringRateNetwork;
