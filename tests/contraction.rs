@@ -6,6 +6,8 @@ mod contraction {
     mod log_norms;
     mod networks;
     mod perron;
+    mod region;
     mod s_contraction;
+    mod schur;
     pub mod support;
 }

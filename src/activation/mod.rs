@@ -153,7 +153,7 @@ pub trait ActivationCost<A: Scalar>: Debug + Send + Sync {
     }
 
     /// Bounds on the slopes at drives from `lower` to `upper`, and so on `(phi(z) - phi(y))/(z - y)` between any two of
-    /// them; ends may be infinite. What is proved near one state rests on them,
+    /// them; ends may be infinite. What is proved [near one state](crate::stability::region) rests on them,
     /// where slopes need no bound on the whole line.
     ///
     /// The default gives the bounds of the whole line, which hold on any interval, or those of the

@@ -52,14 +52,26 @@ pub(crate) fn half_plane(a: ArrayView2<'_, f64>, error: ArrayView2<'_, f64>) -> 
 /// Newton's iteration (Roberts, "Linear model reduction and solution of the algebraic Riccati equation by use of the
 /// sign function", Int. J. Control 32, 1980).
 pub(crate) fn lyapunov_matrix(a: ArrayView2<'_, f64>) -> Option<Array2<f64>> {
+    let (s, y) = sign_of_extended(a, Array2::eye(a.nrows()))?;
+    symmetric_part(&-product(y.view(), s.view()))
+}
+
+/// The symmetric `P` with `P A + A'P = -Q` for a Hurwitz matrix `A` and a symmetric `Q`, up to rounding errors; as
+/// [`lyapunov_matrix`], with `Q` in the corner.
+pub(crate) fn lyapunov_solution(a: ArrayView2<'_, f64>, q: ArrayView2<'_, f64>) -> Option<Array2<f64>> {
+    let (_, y) = sign_of_extended(a, q.to_owned())?;
+    symmetric_part(&(0.5 * y))
+}
+
+/// The blocks `(S, Y)` of the sign of `[[A', C], [0, -A]]`, which is `[[S', Y], [0, -S]]`.
+fn sign_of_extended(a: ArrayView2<'_, f64>, corner: Array2<f64>) -> Option<(Array2<f64>, Array2<f64>)> {
     const STEPS: usize = 80;
     /// The steps converge quadratically: after a change this small there is none left to make.
     const LAST_CHANGE: f64 = 1e-7;
 
-    let n = a.nrows();
-    let eye = Array2::<f64>::eye(n);
+    let eye = Array2::<f64>::eye(a.nrows());
     let norm = |m: &Array2<f64>| m.iter().map(|v| v * v).sum::<f64>().sqrt();
-    let (mut s, mut y) = (a.to_owned(), eye.clone());
+    let (mut s, mut y) = (a.to_owned(), corner);
     for _ in 0..STEPS {
         let inverse = Lu::new(s.view(), "sign iterate").solve(eye.view()).ok()?;
         let scale = (norm(&inverse) / norm(&s)).sqrt();
@@ -72,13 +84,16 @@ pub(crate) fn lyapunov_matrix(a: ArrayView2<'_, f64>) -> Option<Array2<f64>> {
             return None;
         }
         if change < LAST_CHANGE {
-            let p = -product(y.view(), s.view());
-            let half =
-                Array2::from_shape_fn((n, n), |(i, j)| 0.5 * (p[[i.max(j), i.min(j)]] + p[[i.min(j), i.max(j)]]));
-            return half.iter().all(|v| v.is_finite()).then_some(half);
+            return Some((s, y));
         }
     }
     None
+}
+
+/// A symmetric matrix without its rounding errors; `None` if it is not finite.
+fn symmetric_part(p: &Array2<f64>) -> Option<Array2<f64>> {
+    let half = Array2::from_shape_fn(p.dim(), |(i, j)| 0.5 * (p[[i.max(j), i.min(j)]] + p[[i.min(j), i.max(j)]]));
+    half.iter().all(|v| v.is_finite()).then_some(half)
 }
 
 /// Whether `P A + A'P` is proved negative definite for every `A` within `error` of `a`; `p` is symmetric.

@@ -14,6 +14,7 @@ mod lapack;
 pub(crate) mod magnitude;
 pub(crate) mod operator;
 pub(crate) mod perron;
+pub(crate) mod riccati;
 pub(crate) mod rounding;
 pub(crate) mod sparse_cholesky;
 pub(crate) mod spectrum;

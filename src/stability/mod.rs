@@ -9,8 +9,11 @@ pub mod local;
 pub mod lyapunov;
 pub mod matrix;
 mod network;
+pub mod noise;
+pub mod region;
 mod report;
 pub mod robust;
+pub mod schur;
 mod similarity;
 
 pub use bounds::Bounds;

@@ -5,6 +5,8 @@ mod degenerate;
 mod enumeration;
 mod interactions;
 mod laws;
+mod noise;
+mod published;
 mod response;
 mod rest;
 mod single_precision;

@@ -1,5 +1,6 @@
 //! The Wilson-Cowan model: one excitatory (E) and one inhibitory (I) population (theory 5).
 
+mod delay;
 mod equilibria;
 mod global;
 mod nullclines;
