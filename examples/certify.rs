@@ -18,13 +18,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use ndarray::{Array1, CowArray, Ix2};
-use neuronash::network::{Weights, WeightsView, read};
+use ndarray::Array1;
+use neuronash::network::{Weights, read};
+use neuronash::stability::IntoSubject;
 use neuronash::stability::diagonal::{self, Margin, Method, Verdict};
 use serde_json::{Value, json};
-
-/// Above this many rows a sparse file is not made dense.
-const DENSE: usize = 20_000;
 
 #[derive(Default)]
 struct Arguments {
@@ -81,49 +79,21 @@ fn run(arguments: &Arguments) -> Result<(), String> {
     let say = |error: neuronash::Error| format!("{}: {error}", path.display());
 
     let start = Instant::now();
-    let sparse = match matrix.view() {
-        WeightsView::Sparse(w) if n > DENSE => Some(w),
-        _ => None,
+    let subject = match arguments.network {
+        true => (&matrix, &slopes).into_subject(),
+        false => (&matrix).into_subject(),
     };
-    let (verdict, margin) = if let Some(w) = sparse {
-        if bounds_wanted {
-            return Err(format!("--margin and --max-gain need a matrix of at most {DENSE} rows, not {n}"));
-        }
-        let w = w.to_owned();
-        let verdict = if arguments.network {
-            diagonal::certify_sparse_shifted(&w, &slopes)
-        } else {
-            diagonal::certify_sparse(&w)
+    let subject = subject.map_err(say)?;
+    let (verdict, margin) = if bounds_wanted {
+        let margin = diagonal::margin(&subject).map_err(say)?;
+        // The bounds decide, unless 0 lies between them or on one of them.
+        let verdict = match margin.verdict(&subject) {
+            Ok(Verdict::Undecided(_)) => diagonal::certify(&subject),
+            decided => decided,
         };
-        (verdict.map_err(say)?, None)
+        (verdict.map_err(say)?, Some(margin))
     } else {
-        let w: CowArray<'_, f64, Ix2> = match matrix.view() {
-            WeightsView::Dense(w) => w.into(),
-            _ => matrix.to_dense().into(),
-        };
-        let certify = || match arguments.network {
-            true => diagonal::certify_shifted(&w, &slopes),
-            false => diagonal::certify(&w),
-        };
-        if bounds_wanted {
-            let (margin, verdict) = if arguments.network {
-                let margin = diagonal::margin_shifted(&w, &slopes).map_err(say)?;
-                let verdict = margin.verdict_shifted(&w, &slopes);
-                (margin, verdict)
-            } else {
-                let margin = diagonal::margin(&w, &slopes).map_err(say)?;
-                let verdict = margin.verdict(&w, &slopes);
-                (margin, verdict)
-            };
-            // The bounds decide, unless 0 lies between them or on one of them.
-            let verdict = match verdict {
-                Ok(Verdict::Undecided(_)) => certify(),
-                decided => decided,
-            };
-            (verdict.map_err(say)?, Some(margin))
-        } else {
-            (certify().map_err(say)?, None)
-        }
+        (diagonal::certify(&subject).map_err(say)?, None)
     };
     let seconds = start.elapsed().as_secs_f64();
 

@@ -18,14 +18,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let w = circuit(n, degree);
     println!("{n} neurons, {} synapses", w.nnz());
 
-    let rho = Array1::ones(n);
+    let rho = Array1::<f64>::ones(n);
     let majorant = majorant_gain(&w);
     println!("by the Metzler majorant alone: gain about {majorant:.4}");
     for proof in [None, Some(Proof::Randomised)] {
         let builder = Certifier::builder();
         let certifier = if let Some(proof) = proof { builder.proof(proof) } else { builder }.build()?;
         let start = Instant::now();
-        let gain = certifier.max_gain_sparse(&w, &rho)?;
+        let gain = certifier.max_gain((&w, &rho))?;
         let seconds = start.elapsed().as_secs_f64();
         let apart = 100.0 * (gain.upper() / gain.lower() - 1.0);
         println!("{gain}\n  {apart:.2}% apart, {:.2} times the majorant's, {seconds:.1} s", gain.lower() / majorant);

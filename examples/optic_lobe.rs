@@ -15,7 +15,7 @@ use neuronash::activation::Relu;
 use neuronash::circuits::lattice::{HexagonalLattice, LatticeCircuit};
 use neuronash::network::{FiringRateNetwork, WeightsView};
 use neuronash::stability::contraction::NormKind;
-use neuronash::stability::diagonal::max_gain_sparse;
+use neuronash::stability::diagonal::max_gain;
 use plot::{Axis, Figure, Outcome, Panel};
 use plotters::style::RGBColor;
 
@@ -54,7 +54,7 @@ fn main() -> Outcome {
         start.elapsed().as_secs_f64()
     );
     let start = Instant::now();
-    let gain = max_gain_sparse(w, &Array1::<f64>::ones(n))?;
+    let gain = max_gain((w, &Array1::<f64>::ones(n)))?;
     println!("{gain} ({:.2} s)", start.elapsed().as_secs_f64());
 
     let strength = 0.9 * gain.lower();

@@ -1,5 +1,6 @@
 //! The two floating-point types that the crate works in.
 
+use std::borrow::Cow;
 use std::fmt::{Debug, Display, LowerExp};
 use std::iter::Sum;
 
@@ -40,6 +41,8 @@ pub trait Scalar:
     fn to_double(self) -> f64;
     /// The least number of this type that is not below `x`.
     fn at_least(x: f64) -> Self;
+    /// The same numbers as `f64`, exactly; borrowed if they are.
+    fn doubles(values: &[Self]) -> Cow<'_, [f64]>;
 }
 
 impl Scalar for f32 {
@@ -53,6 +56,9 @@ impl Scalar for f32 {
         let nearest = x as f32;
         if f64::from(nearest) < x { nearest.next_up() } else { nearest }
     }
+    fn doubles(values: &[Self]) -> Cow<'_, [f64]> {
+        values.iter().map(|&v| f64::from(v)).collect()
+    }
 }
 
 impl Scalar for f64 {
@@ -64,5 +70,8 @@ impl Scalar for f64 {
     }
     fn at_least(x: f64) -> Self {
         x
+    }
+    fn doubles(values: &[Self]) -> Cow<'_, [f64]> {
+        Cow::Borrowed(values)
     }
 }

@@ -21,10 +21,7 @@ use neuronash::game::{split, symmetrizing_weights, zero_sum_weights};
 use neuronash::network::read::{self, EdgeList};
 use neuronash::network::{FiringRateNetwork, HopfieldNetwork, Members, Weights};
 use neuronash::stability::contraction::{PerronOptions, SContractionOptions};
-use neuronash::stability::diagonal::{
-    Certifier, Verdict, certify, certify_shifted, certify_sparse, certify_sparse_shifted, margin, margin_shifted,
-    max_gain,
-};
+use neuronash::stability::diagonal::{Certifier, Verdict, certify, margin, max_gain};
 use neuronash::{Error, Result};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -412,11 +409,11 @@ proptest! {
             triplets.add_triplet(i, j, v);
         }
         let sparse: sprs::CsMat<f64> = triplets.to_csr();
-        let _ = (certify_sparse(&sparse), certify_sparse_shifted(&sparse, &rho), certify_shifted(&a, &rho));
-        let _ = (margin(&a, &rho), margin_shifted(&a, &rho), max_gain(&a, &rho));
+        let _ = (certify(&sparse), certify((&sparse, &rho)), certify((&a, &rho)));
+        let _ = (margin(&a), margin((&a, &rho)), max_gain((&a, &rho)));
         if let Ok(certifier) = Certifier::builder().tolerance(tolerance).max_iterations(steps).build() {
             prop_assert!(steps > 0 && (1e-14..1.0).contains(&tolerance));
-            let _ = (certifier.certify(&a), certifier.margin(&a, &rho));
+            let _ = (certifier.certify(&a), certifier.margin((&a, &rho)));
         }
         let _ = PerronOptions::default().tolerance(tolerance).max_iterations(steps).solve(&a);
         let _ = SContractionOptions::default().tolerance(tolerance.max(1e-3)).solve(&a);

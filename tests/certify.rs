@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use ndarray::{Array1, Array2, array};
 use ndarray_npy::write_npy;
-use neuronash::stability::diagonal::{Verdict, certify, certify_shifted, margin, margin_shifted};
+use neuronash::stability::diagonal::{Verdict, certify, margin};
 use serde_json::Value;
 
 const FIELDS: [&str; 13] = [
@@ -153,9 +153,8 @@ fn undecided_matrices_have_neither() {
 #[test]
 fn margins_and_gains() {
     let a = stable();
-    let ones = Array1::ones(3);
     let path = file("margins", "a.csv", csv(&a));
-    let own = margin(&a, &ones).unwrap();
+    let own = margin(&a).unwrap();
     let answer = report([OsStr::new("--margin"), OsStr::new("--max-gain"), path.as_os_str()]);
     let bounds = |answer: &Value, of: &str| {
         ["lower", "upper"].map(|side| answer[format!("{of}_{side}")].as_f64().unwrap_or_else(|| panic!("{answer}")))
@@ -171,15 +170,15 @@ fn margins_and_gains() {
     let network = file("margins", "w.csv", csv(&w));
     let answer = report(["--network", "--margin", network.to_str().unwrap()]);
     // The margin decides, without a search of its own.
-    let own = margin_shifted(&w, &Array1::ones(2)).unwrap();
-    let verdict = own.verdict_shifted(&w, &Array1::ones(2)).unwrap();
+    let own = margin((&w, &Array1::ones(2))).unwrap();
+    let verdict = own.verdict((&w, &Array1::ones(2))).unwrap();
     let certificate = verdict.certificate().unwrap();
     assert_eq!(numbers(&answer["weights"]), certificate.weights().to_vec());
     assert_eq!(
         (answer["method"].as_str(), answer["iterations"].as_u64()),
         (Some("margin"), Some(own.iterations() as u64))
     );
-    assert!(certify_shifted(&w, &Array1::ones(2)).unwrap().is_stable());
+    assert!(certify((&w, &Array1::ones(2))).unwrap().is_stable());
     assert_eq!(bounds(&answer, "margin"), [own.lower().max(certificate.margin_lower()), own.upper()]);
 
     // Every gain: any finite number is a lower bound, and there is no upper one.

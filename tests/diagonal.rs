@@ -16,8 +16,7 @@ use ndarray::{Array1, Array2, ShapeBuilder, array};
 use neuronash::Error;
 use neuronash::stability::Bounds;
 use neuronash::stability::diagonal::{
-    Certificate, Certifier, Method, Refutation, StableWeights, Stop, Verdict, certify, certify_shifted, certify_sparse,
-    certify_sparse_shifted, margin, margin_shifted, max_gain,
+    Certificate, Certifier, Method, Refutation, StableWeights, Stop, Verdict, certify, margin, max_gain,
 };
 use num_rational::BigRational;
 use num_traits::{Signed, Zero};
@@ -137,11 +136,10 @@ fn ones(n: usize) -> Array1<f64> {
 /// The proved margin, checked to be within `tolerance` of `expected` and to verify.
 #[track_caller]
 fn assert_margin(a: &Array2<f64>, expected: f64, tolerance: f64) {
-    let rho = ones(a.nrows());
-    let m = margin(a, &rho).unwrap();
+    let m = margin(a).unwrap();
     assert!(m.lower() <= m.upper());
     assert!(m.lower() >= expected - tolerance && m.upper() <= expected + tolerance, "{m}, expected {expected}: {a:?}");
-    m.verify(a, &rho).unwrap();
+    m.verify(a).unwrap();
 }
 
 #[test]
@@ -158,7 +156,7 @@ fn near_the_boundary_no_proof_is_false() {
             a.mapv_inplace(f64::abs);
         }
         // Shift the matrix onto the boundary, then off it by a few units in the last place.
-        let m = margin(&a, &ones(n)).unwrap();
+        let m = margin(&a).unwrap();
         let at = 0.5 * (m.lower() + m.upper());
         let offset = 1e-15 * f64::from(rng.random_range(-3..=3));
         a.diag_mut().mapv_inplace(|v| v + at * (1.0 + offset));
@@ -209,7 +207,7 @@ fn secant_thresholds_of_cyclic_feedback() {
         assert_margin(&ring(1.1), 1.0 - 1.1 / secant, 1e-9);
         // The largest gain of the ring without self-decay is the threshold itself.
         let w = ring(1.0) + Array2::<f64>::eye(n);
-        let gain = max_gain(&w, &ones(n)).unwrap();
+        let gain = max_gain((&w, &ones(n))).unwrap();
         assert!(
             gain.lower() <= secant * (1.0 + 1e-15) && secant <= gain.upper() * (1.0 + 1e-15),
             "{gain} against {secant}"
@@ -344,7 +342,7 @@ fn lateral_inhibition_agrees_with_its_closed_form() {
             continue;
         }
         let expected = a < 1.0 && slack > 0.0 && gap > 0.0;
-        let verdict = certify_shifted(&w, &ones(2 * k)).unwrap();
+        let verdict = certify((&w, &ones(2 * k))).unwrap();
         assert_eq!((verdict.is_stable(), verdict.is_not_stable()), (expected, !expected), "{verdict}: {w:?}");
         counts[usize::from(expected)] += 1;
     }
@@ -403,11 +401,11 @@ fn margins_are_tight_on_both_sides_and_agree_with_verdicts() {
     for (n, gain, density) in [(5, 0.4, 1.0), (12, 0.8, 0.6), (30, 0.3, 1.0), (60, 1.0, 0.2), (60, 0.2, 1.0)] {
         let w = excitatory_inhibitory(n, gain, density, &mut rng) + Array2::<f64>::eye(n);
         let rho = Array1::from_shape_fn(n, |i| 0.5 + (i % 3) as f64);
-        let m = margin_shifted(&w, &rho).unwrap();
-        m.verify_shifted(&w, &rho).unwrap();
+        let m = margin((&w, &rho)).unwrap();
+        m.verify((&w, &rho)).unwrap();
         assert_eq!(m.stopped(), None, "{m}");
         assert!(m.upper() - m.lower() <= 1e-9 * m.upper().abs(), "{m}");
-        let verdict = certify_shifted(&w, &rho).unwrap();
+        let verdict = certify((&w, &rho)).unwrap();
         assert_eq!(
             (verdict.is_stable(), verdict.is_not_stable()),
             (m.lower() > 0.0, m.upper() < 0.0),
@@ -416,13 +414,13 @@ fn margins_are_tight_on_both_sides_and_agree_with_verdicts() {
         if let Some(c) = verdict.certificate() {
             assert!(c.margin_lower() > 0.0 && c.margin_lower() <= m.upper(), "{} in {m}", c.margin_lower());
         }
-        let gain = max_gain(&w, &rho).unwrap();
+        let gain = max_gain((&w, &rho)).unwrap();
         assert!(gain.upper() - gain.lower() <= 1e-9 * gain.upper(), "{gain}");
         for (factor, stable) in [(gain.lower() * (1.0 - 1e-9), true), (gain.upper() * (1.0 + 1e-9), false)] {
-            assert_eq!(certify_shifted(&(factor * &w), &rho).unwrap().is_stable(), stable, "gain {factor} of {gain}");
+            assert_eq!(certify((&(factor * &w), &rho)).unwrap().is_stable(), stable, "gain {factor} of {gain}");
         }
         // A margin's proof does not hold for another matrix.
-        assert!(m.verify_shifted(&(1.001 * &w), &rho).is_err());
+        assert!(m.verify((&(1.001 * &w), &rho)).is_err());
     }
 }
 
@@ -440,8 +438,8 @@ fn margins_decide_like_searches_of_their_own() {
             _ => {}
         }
         let rho = ones(n);
-        let m = margin(&a, &rho).unwrap();
-        let verdict = m.verdict(&a, &rho).unwrap();
+        let m = margin(&a).unwrap();
+        let verdict = m.verdict(&a).unwrap();
         assert_eq!(verdict.is_stable(), certify(&a).unwrap().is_stable(), "{m}: {a:?}");
         *counts.entry(verdict.is_stable()).or_insert(0) += 1;
         match &verdict {
@@ -458,16 +456,16 @@ fn margins_decide_like_searches_of_their_own() {
         }
         // Of another matrix, nothing is claimed that does not hold for it.
         let other = -&a;
-        match m.verdict(&other, &rho) {
+        match m.verdict(&other) {
             Ok(Verdict::Stable(c)) => c.verify(&other).unwrap(),
             Ok(Verdict::NotStable(r)) => r.verify(&other).unwrap(),
             Ok(undecided) => panic!("{undecided}"),
             Err(Error::NotProved { .. }) => {}
             Err(error) => panic!("{error}"),
         }
-        assert!(matches!(m.verdict_shifted(&a, &rho), Err(Error::NotProved { .. })));
-        assert!(matches!(m.verify_shifted(&a, &rho), Err(Error::NotProved { .. })));
-        assert!(matches!(m.verdict(&Array2::<f64>::zeros((n + 1, n + 1)), &ones(n + 1)), Err(Error::NotProved { .. })));
+        assert!(matches!(m.verdict((&a, &rho)), Err(Error::NotProved { .. })));
+        assert!(matches!(m.verify((&a, &rho)), Err(Error::NotProved { .. })));
+        assert!(matches!(m.verdict(&Array2::<f64>::zeros((n + 1, n + 1))), Err(Error::NotProved { .. })));
     }
     assert!(counts.values().all(|&c| c > 20), "{counts:?}");
 }
@@ -479,11 +477,11 @@ fn margins_a_thousandth_of_the_matrix_keep_nine_digits() {
     let sparse = excitatory_inhibitory(100, 2.0, 0.2, &mut rng) + Array2::<f64>::eye(100);
     for w in [dense, sparse] {
         let rho = ones(w.nrows());
-        let gain = max_gain(&w, &rho).unwrap();
+        let gain = max_gain((&w, &rho)).unwrap();
         for part in [0.99, 0.999] {
             let w = part * gain.lower() * &w;
-            let m = margin_shifted(&w, &rho).unwrap();
-            m.verify_shifted(&w, &rho).unwrap();
+            let m = margin((&w, &rho)).unwrap();
+            m.verify((&w, &rho)).unwrap();
             // Since g W - I = g (W + delta I) with delta = -1/g.
             assert!((m.upper() - (1.0 - part)).abs() < 1e-8, "{m}");
             assert_eq!(m.stopped(), None, "{m} after {} steps", m.iterations());
@@ -495,13 +493,13 @@ fn margins_a_thousandth_of_the_matrix_keep_nine_digits() {
 
 #[test]
 fn every_gain_is_stable_if_the_weights_alone_are() {
-    let gain = max_gain(&array![[-0.1, 5.0], [-5.0, -0.1]], &ones(2)).unwrap();
+    let gain = max_gain((&array![[-0.1, 5.0], [-5.0, -0.1]], &ones(2))).unwrap();
     assert!(gain.is_unbounded() && gain.lower() == f64::INFINITY && gain.upper() == f64::INFINITY, "{gain}");
     // On the very boundary: no upper bound exists, and the lower one is as large as rounding allows.
-    let gain = max_gain(&array![[-0.1, 5.0], [-5.0, 0.0]], &ones(2)).unwrap();
+    let gain = max_gain((&array![[-0.1, 5.0], [-5.0, 0.0]], &ones(2))).unwrap();
     assert!(gain.lower() > 1e14 && gain.upper() == f64::INFINITY, "{gain}");
     let feed_forward = array![[0.0, 0.0, 0.0], [3.0, 0.0, 0.0], [1.0, 7.0, 0.0]];
-    assert!(max_gain(&feed_forward, &ones(3)).unwrap().is_unbounded());
+    assert!(max_gain((&feed_forward, &ones(3))).unwrap().is_unbounded());
 }
 
 #[test]
@@ -509,11 +507,11 @@ fn shifted_diagonals_are_not_rounded() {
     // 1 - w is 0 in f64, but W - I is not: the exact diagonal decides.
     let just_below = 1f64.next_down();
     for (w, stable) in [(just_below, true), (1.0, false), (1f64.next_up(), false)] {
-        let verdict = certify_shifted(&array![[w, -2.0], [2.0, 0.0]], &ones(2)).unwrap();
+        let verdict = certify((&array![[w, -2.0], [2.0, 0.0]], &ones(2))).unwrap();
         assert_eq!((verdict.is_stable(), verdict.is_not_stable()), (stable, !stable), "{w}: {verdict}");
     }
     // w - 1 for a tiny w is not an f64; both ends of the interval agree.
-    assert!(certify_shifted(&array![[1e-30]], &ones(1)).unwrap().is_stable());
+    assert!(certify((&array![[1e-30]], &ones(1))).unwrap().is_stable());
 }
 
 #[test]
@@ -543,9 +541,9 @@ fn bad_input_is_named() {
         let found = error(array![[-1.0, 0.0], [v, -1.0]]);
         assert!(matches!(&found, Error::NonFinite { index, .. } if index == &[1, 0]), "{found}");
     }
-    assert!(certify_shifted(&array![[0.0]], &array![0.0]).is_err());
-    assert!(certify_shifted(&array![[0.0]], &array![f64::NAN]).is_err());
-    assert!(certify_shifted(&array![[0.0]], &array![1.0, 1.0]).is_err());
+    assert!(certify((&array![[0.0]], &array![0.0])).is_err());
+    assert!(certify((&array![[0.0]], &array![f64::NAN])).is_err());
+    assert!(certify((&array![[0.0]], &array![1.0, 1.0])).is_err());
     assert!(Certifier::builder().tolerance(0.0).build().is_err());
     assert!(Certifier::builder().tolerance(f64::NAN).build().is_err());
     assert!(Certifier::builder().max_iterations(0).build().is_err());
@@ -574,7 +572,7 @@ fn limits_end_the_search_honestly() {
     // Gaussian weights near the boundary need the interior point.
     let w = gaussian(40, 0.75 / 40f64.sqrt(), &mut rng) + Array2::<f64>::eye(40);
     let rho = ones(40);
-    let m = margin_shifted(&w, &rho).unwrap();
+    let m = margin((&w, &rho)).unwrap();
     let a = &w * (0.999 / (1.0 - m.lower())) - Array2::<f64>::eye(40);
     assert!(certify(&a).unwrap().iterations() > 0);
     let limited = Certifier::builder().max_iterations(1).build().unwrap().certify(&a).unwrap();
@@ -609,18 +607,14 @@ fn refutations_of_sparse_matrices() {
         let a = gaussian(n, 0.9, &mut rng).mapv(|v| if v.abs() < 0.7 { 0.0 } else { v }) - Array2::<f64>::eye(n);
         let Verdict::NotStable(refutation) = certify(&a).unwrap() else { continue };
         checked += 1;
-        refutation.verify_sparse(&sparse(&a)).unwrap();
-        refutation.verify_sparse(&sparse(&a).to_csc()).unwrap();
+        refutation.verify(&sparse(&a)).unwrap();
+        refutation.verify(&sparse(&a).to_csc()).unwrap();
         // Another matrix: whatever is refuted for it is refuted by the dense check, too.
         let other = &a - 0.3 * &Array2::<f64>::eye(n);
-        assert_eq!(
-            refutation.verify_sparse(&sparse(&other)).is_ok(),
-            refutation.verify(&other).is_ok(),
-            "{refutation}"
-        );
+        assert_eq!(refutation.verify(&sparse(&other)).is_ok(), refutation.verify(&other).is_ok(), "{refutation}");
         let far = &a - 40.0 * &Array2::<f64>::eye(n);
-        assert!(matches!(refutation.verify_sparse(&sparse(&far)), Err(Error::NotProved { .. })));
-        assert!(refutation.verify_sparse(&sparse(&Array2::<f64>::eye(n + 1))).is_err());
+        assert!(matches!(refutation.verify(&sparse(&far)), Err(Error::NotProved { .. })));
+        assert!(refutation.verify(&sparse(&Array2::<f64>::eye(n + 1))).is_err());
     }
     assert!(checked > 20, "{checked} refutations");
 
@@ -628,9 +622,9 @@ fn refutations_of_sparse_matrices() {
     let mut ring = array![[-1.0, 1.0, 0.0], [0.0, -1.0, 1.0], [1.0, 0.0, -1.0]];
     let verdict = certify(&ring).unwrap();
     let refutation = verdict.refutation().unwrap_or_else(|| panic!("{verdict}"));
-    refutation.verify_sparse(&sparse(&ring)).unwrap();
+    refutation.verify(&sparse(&ring)).unwrap();
     ring[[0, 0]] = (-1.0f64).next_down();
-    assert!(refutation.verify_sparse(&sparse(&ring)).is_err());
+    assert!(refutation.verify(&sparse(&ring)).is_err());
 
     // W - R^-1, far too large for a dense copy.
     let n = 60_000;
@@ -640,10 +634,10 @@ fn refutations_of_sparse_matrices() {
         w.add_triplet(i, (i + 1) % n, 0.9);
     }
     let w = w.to_csr::<usize>();
-    let verdict = certify_sparse_shifted(&w, &(2.0 * ones(n))).unwrap();
+    let verdict = certify((&w, &(2.0 * ones(n)))).unwrap();
     let refutation = verdict.refutation().unwrap_or_else(|| panic!("{verdict}"));
-    refutation.verify_sparse_shifted(&w, &(2.0 * ones(n))).unwrap();
-    assert!(refutation.verify_sparse_shifted(&w, &ones(n)).is_err());
+    refutation.verify((&w, &(2.0 * ones(n)))).unwrap();
+    assert!(refutation.verify((&w, &ones(n))).is_err());
 }
 
 #[test]
@@ -666,7 +660,7 @@ fn sparse_sweeps_can_be_interrupted() {
         })
         .build()
         .unwrap();
-    let verdict = certifier.certify_sparse(&a).unwrap();
+    let verdict = certifier.certify(&a).unwrap();
     assert!(matches!(&verdict, Verdict::Undecided(u) if u.reason() == Stop::Interrupted), "{verdict}");
     assert_eq!(calls.load(std::sync::atomic::Ordering::Relaxed), 10);
 }
@@ -680,15 +674,15 @@ fn given_weights_are_proved_or_refused() {
     assert_eq!((certificate.method(), certificate.weights()), (Method::Given, array![4.0, 4.0, 0.4].view()));
     assert!(certifies(&certificate, &exact_matrix(&a)) && certificate.margin_lower() > 0.0);
     certificate.verify(&a).unwrap();
-    Certificate::from_weights_sparse(&sparse, &d).unwrap().verify_sparse(&sparse).unwrap();
+    Certificate::from_weights(&sparse, &d).unwrap().verify(&sparse).unwrap();
     let w = &a + &Array2::<f64>::eye(3);
-    let shifted = Certificate::from_weights_shifted(&w, &ones(3), &d).unwrap();
-    shifted.verify_shifted(&w, &ones(3)).unwrap();
+    let shifted = Certificate::from_weights((&w, &ones(3)), &d).unwrap();
+    shifted.verify((&w, &ones(3))).unwrap();
     let w = sprs::CsMat::csr_from_dense(w.view(), 0.0);
-    assert_eq!(Certificate::from_weights_sparse_shifted(&w, &ones(3), &d).unwrap(), shifted);
+    assert_eq!(Certificate::from_weights((&w, &ones(3)), &d).unwrap(), shifted);
     assert!(matches!(Certificate::from_weights(&a, &array![1.0, 1.0, 1.0]), Err(Error::NotProved { .. })));
     assert!(matches!(Certificate::from_weights(&a, &array![1.0, 1.0]), Err(Error::Shape { .. })));
-    assert!(matches!(Certificate::from_weights_sparse(&sparse, &array![1.0, 1.0]), Err(Error::Shape { .. })));
+    assert!(matches!(Certificate::from_weights(&sparse, &array![1.0, 1.0]), Err(Error::Shape { .. })));
     assert!(matches!(Certificate::from_weights(&a, &array![1.0, 0.0, 1.0]), Err(Error::Invalid { .. })));
 }
 
@@ -707,18 +701,18 @@ fn sparse_certificates() {
     }
     let w = w.to_csr::<usize>();
     let rho = ones(n);
-    let verdict = certify_sparse_shifted(&w, &rho).unwrap();
+    let verdict = certify((&w, &rho)).unwrap();
     let certificate = verdict.certificate().unwrap_or_else(|| panic!("{verdict}"));
     assert_eq!(certificate.method(), Method::Metzler);
-    certificate.verify_sparse_shifted(&w, &rho).unwrap();
+    certificate.verify((&w, &rho)).unwrap();
     assert!(certificate.margin_lower() > 0.0);
-    assert!(certificate.verify_sparse_shifted(&w.map(|v| 100.0 * v), &rho).is_err());
+    assert!(certificate.verify((&w.map(|v| 100.0 * v), &rho)).is_err());
     // A hundred times as strong, some pair of neurons refutes it.
     let strong = w.map(|v| 100.0 * v);
-    let verdict = certify_sparse_shifted(&strong, &rho).unwrap();
+    let verdict = certify((&strong, &rho)).unwrap();
     let refutation = verdict.refutation().unwrap_or_else(|| panic!("{verdict}"));
     assert_eq!(refutation.method(), Method::TwoByTwo);
-    refutation.verify_sparse_shifted(&strong, &rho).unwrap();
+    refutation.verify((&strong, &rho)).unwrap();
     // Too strong for the majorant and too large for dense methods, but what one gains the other loses.
     let mut antagonists = sprs::TriMat::new((n, n));
     for i in (0..n).step_by(2) {
@@ -726,38 +720,38 @@ fn sparse_certificates() {
         antagonists.add_triplet(i + 1, i, -9.0);
     }
     let antagonists = antagonists.to_csr::<usize>();
-    let verdict = certify_sparse_shifted(&antagonists, &rho).unwrap();
+    let verdict = certify((&antagonists, &rho)).unwrap();
     let certificate = verdict.certificate().unwrap_or_else(|| panic!("{verdict}"));
-    certificate.verify_sparse_shifted(&antagonists, &rho).unwrap();
+    certificate.verify((&antagonists, &rho)).unwrap();
     // What the majorant proves of a ring, the dense check accepts too.
     let ring = array![[-1.0, 0.75, 0.0], [0.0, -1.0, 0.75], [0.75, 0.0, -1.0]];
     let sparse = sprs::CsMat::csr_from_dense(ring.view(), 0.0);
-    let verdict = certify_sparse(&sparse).unwrap();
+    let verdict = certify(&sparse).unwrap();
     let certificate = verdict.certificate().unwrap();
     assert!(certificate.margin_lower() > 0.24 && certificate.margin_lower() <= 0.25, "{certificate}");
-    certificate.verify_sparse(&sparse).unwrap();
+    certificate.verify(&sparse).unwrap();
     certificate.verify(&ring).unwrap();
     // Small ones take the dense road.
     let a = array![[-1.0, 4.0, 0.0], [-4.0, -1.0, 0.0], [0.0, 3.0, -1.0]];
     let sparse = sprs::CsMat::csr_from_dense(a.view(), 0.0);
-    let verdict = certify_sparse(&sparse).unwrap();
-    verdict.certificate().unwrap().verify_sparse(&sparse).unwrap();
+    let verdict = certify(&sparse).unwrap();
+    verdict.certificate().unwrap().verify(&sparse).unwrap();
     verdict.certificate().unwrap().verify(&a).unwrap();
 }
 
 #[test]
 fn bounds_of_a_margin_are_handed_on_for_its_own_matrix_only() {
-    let m = margin(&array![[-1.0]], &ones(1)).unwrap();
-    assert!(matches!(m.verdict(&array![[5.0]], &ones(1)), Err(Error::NotProved { .. })));
+    let m = margin(&array![[-1.0]]).unwrap();
+    assert!(matches!(m.verdict(&array![[5.0]]), Err(Error::NotProved { .. })));
 }
 
 #[test]
 fn a_sparse_margin_beyond_all_floats_is_not_claimed() {
     let a = sprs::CsMat::csr_from_dense(array![[-1e50]].view(), 0.0);
     let rho = array![1e300];
-    let verdict = certify_sparse_shifted(&a, &rho).unwrap();
+    let verdict = certify((&a, &rho)).unwrap();
     let certificate = verdict.certificate().unwrap();
-    certificate.verify_sparse_shifted(&a, &rho).unwrap();
+    certificate.verify((&a, &rho)).unwrap();
     assert!(certificate.margin_lower().is_finite());
 }
 
@@ -785,9 +779,9 @@ fn entries_far_apart_end_the_search() {
     let w = array![[a, b, 0.0, c], [d, e, 0.0, 0.0], [0.0, c, a, b], [0.0, 0.0, d, e]];
     let [p, q] = [3.935016620147356, 0.35138342746859275];
     let rho = array![p, q, p, q];
-    match certify_shifted(&w, &rho).unwrap() {
-        Verdict::Stable(c) => c.verify_shifted(&w, &rho).unwrap(),
-        Verdict::NotStable(r) => r.verify_shifted(&w, &rho).unwrap(),
+    match certify((&w, &rho)).unwrap() {
+        Verdict::Stable(c) => c.verify((&w, &rho)).unwrap(),
+        Verdict::NotStable(r) => r.verify((&w, &rho)).unwrap(),
         _ => {}
     }
 }
@@ -806,28 +800,28 @@ fn margin_and_gain_of_the_connectome() {
     let degree = w.mapv(f64::abs).sum_axis(ndarray::Axis(1));
     let w = &w * (0.9 / degree.mean().unwrap());
     let rho = ones(n);
-    let m = margin_shifted(&w, &rho).unwrap();
+    let m = margin((&w, &rho)).unwrap();
     assert!(m.lower() <= m.upper() && m.upper() - m.lower() <= 1e-9 * m.upper(), "{m}");
-    m.verify_shifted(&w, &rho).unwrap();
-    let verdict = m.verdict_shifted(&w, &rho).unwrap();
+    m.verify((&w, &rho)).unwrap();
+    let verdict = m.verdict((&w, &rho)).unwrap();
     let certificate = verdict.certificate().unwrap();
-    certificate.verify_shifted(&w, &rho).unwrap();
+    certificate.verify((&w, &rho)).unwrap();
     assert!(certificate.margin_lower() >= 0.9 * m.lower(), "{certificate} of {m}");
     let gain = m.max_gain();
     assert!(gain.upper() - gain.lower() <= 1e-9 * gain.upper(), "{gain}");
     assert!((0.9 * gain.lower() - 0.983).abs() < 5e-4, "{gain}");
 
     // Verdicts, found by another road, agree with the margin on both sides.
-    let certificate = certify_shifted(&w, &rho).unwrap();
+    let certificate = certify((&w, &rho)).unwrap();
     assert!(certificate.certificate().unwrap().margin_lower() <= m.upper());
-    assert!(certify_shifted(&(&w * (gain.lower() * (1.0 - 1e-4))), &rho).unwrap().is_stable());
-    assert!(!certify_shifted(&(&w * (gain.upper() * (1.0 + 1e-4))), &rho).unwrap().is_stable());
+    assert!(certify((&(&w * (gain.lower() * (1.0 - 1e-4))), &rho)).unwrap().is_stable());
+    assert!(!certify((&(&w * (gain.upper() * (1.0 + 1e-4))), &rho)).unwrap().is_stable());
 }
 
 #[test]
 fn gain_of_the_connectome_with_normalised_inputs() {
     let [_, w] = scaled_connectomes();
-    let gain = max_gain(&w, &ones(w.nrows())).unwrap();
+    let gain = max_gain((&w, &ones(w.nrows()))).unwrap();
     assert!(gain.lower() <= gain.upper() && gain.upper() - gain.lower() <= 1e-9 * gain.upper(), "{gain}");
     assert!((gain.lower() - 1.037).abs() < 5e-4, "{gain}");
 }
@@ -844,7 +838,7 @@ fn stable_weights_have_their_margin_and_are_all_there_are() {
         let family = StableWeights::new(&d, wanted).unwrap();
         let w = family.weights(&l, &k).unwrap();
         let size = w.iter().fold(1.0, |m: f64, v| m.max(v.abs()));
-        let m = margin_shifted(&w, &ones(n)).unwrap();
+        let m = margin((&w, &ones(n))).unwrap();
         assert!(m.lower() >= wanted - 1e-9 * size, "{m} of {wanted}: {w}");
         // Back from W: sym(D (I - W)) - delta D is L L', and the skew part of D (I - W) is K - K'.
         let loss = (Array2::<f64>::eye(n) - &w) * d.view().insert_axis(ndarray::Axis(1));
@@ -898,7 +892,7 @@ fn singular_matrices_of_whole_numbers_are_refuted_by_exact_null_vectors() {
         let unit = |i: usize| (i as i32 * 7) % 81;
         let scaled = Array2::from_shape_fn((n, n), |(i, j)| a[[i, j]] * 2f64.powi(unit(i) - unit(j)));
         assert_eq!(checked(&scaled), "not_stable", "{a} in other units");
-        let slopes = certify_shifted(&(&a + &Array2::<f64>::eye(n)), &ones(n)).unwrap();
+        let slopes = certify((&(&a + &Array2::<f64>::eye(n)), &ones(n))).unwrap();
         assert!(slopes.is_not_stable(), "{slopes}: {a}");
     }
     assert!(transposed >= 30, "{transposed} by the transpose");
@@ -922,7 +916,7 @@ fn two_rows_refute_at_any_size() {
         let mut w = Array2::<f64>::zeros((n, n));
         (w[[0, 1]], w[[1, 0]]) = (2.0, 2.0);
         (w[[0, 2]], w[[2, 0]]) = (3.0, -3.0);
-        let verdict = certify_shifted(&w, &ones(n)).unwrap();
+        let verdict = certify((&w, &ones(n))).unwrap();
         assert_eq!(verdict.refutation().map(Refutation::method), Some(Method::TwoByTwo), "{verdict}");
     }
     for n in [3001, 200_000] {
@@ -933,10 +927,10 @@ fn two_rows_refute_at_any_size() {
             w.add_triplet(i, (i + 1) % n, -9.0);
         }
         let w = w.to_csr::<usize>();
-        let verdict = certify_sparse_shifted(&w, &ones(n)).unwrap();
+        let verdict = certify((&w, &ones(n))).unwrap();
         let refutation = verdict.refutation().unwrap_or_else(|| panic!("{verdict}"));
         assert_eq!(refutation.method(), Method::TwoByTwo);
-        refutation.verify_sparse_shifted(&w, &ones(n)).unwrap();
+        refutation.verify((&w, &ones(n))).unwrap();
         assert_eq!(refutation.witness().iter().filter(|v| **v != 0.0).count(), 2);
     }
     // On the boundary, exactly, and one rounding beside it; and where the products of entries leave the range of f64.
@@ -981,36 +975,36 @@ fn nonnegative_weights_are_decided_and_measured_by_perron_vectors_at_any_size() 
         let w = w.to_csr::<usize>();
         for (gain, stable) in [(1.0 - 1e-8, true), (1.0 + 1e-8, false), (0.4, true), (30.0, false)] {
             let w = w.map(|v| gain * v);
-            let verdict = certify_sparse_shifted(&w, &ones(n)).unwrap();
+            let verdict = certify((&w, &ones(n))).unwrap();
             assert_eq!((verdict.is_stable(), verdict.is_not_stable()), (stable, !stable), "{n}, {gain}: {verdict}");
             if let Some(certificate) = verdict.certificate() {
                 let margin = certificate.margin_lower();
                 assert!((margin - (1.0 - gain)).abs() < 1e-10, "{n}: {certificate}");
-                certificate.verify_sparse_shifted(&w, &ones(n)).unwrap();
+                certificate.verify((&w, &ones(n))).unwrap();
             }
             if let Some(refutation) = verdict.refutation() {
-                refutation.verify_sparse_shifted(&w, &ones(n)).unwrap();
+                refutation.verify((&w, &ones(n))).unwrap();
             }
             if n < 1000 {
                 let dense = w.to_dense();
-                let verdict = certify_shifted(&dense, &ones(n)).unwrap();
+                let verdict = certify((&dense, &ones(n))).unwrap();
                 assert_eq!((verdict.is_stable(), verdict.is_not_stable()), (stable, !stable), "{n}, {gain}: {verdict}");
-                verdict.certificate().iter().for_each(|c| c.verify_shifted(&dense, &ones(n)).unwrap());
+                verdict.certificate().iter().for_each(|c| c.verify((&dense, &ones(n))).unwrap());
             }
         }
         let dense = 0.5 * w.to_dense();
         let started = std::time::Instant::now();
-        let margin = margin_shifted(&dense, &ones(n)).unwrap();
-        println!("n = {n}: {:?} for {margin}", started.elapsed());
-        assert!((margin.lower() - 0.5).abs() < 1e-10 && (margin.upper() - 0.5).abs() < 1e-10, "{n}: {margin}");
-        assert_eq!((margin.iterations(), margin.stopped()), (0, None));
-        margin.verify_shifted(&dense, &ones(n)).unwrap();
-        let gain = margin.max_gain();
+        let bounds = margin((&dense, &ones(n))).unwrap();
+        println!("n = {n}: {:?} for {bounds}", started.elapsed());
+        assert!((bounds.lower() - 0.5).abs() < 1e-10 && (bounds.upper() - 0.5).abs() < 1e-10, "{n}: {bounds}");
+        assert_eq!((bounds.iterations(), bounds.stopped()), (0, None));
+        bounds.verify((&dense, &ones(n))).unwrap();
+        let gain = bounds.max_gain();
         assert!(gain.lower() < 2.0 + 1e-9 && gain.upper() > 2.0 - 1e-9 && gain.bounds().width() < 1e-8, "{gain}");
         // On the boundary itself the bounds are as near, and say so.
         if n < 1000 {
-            let margin = margin_shifted(&w.to_dense(), &ones(n)).unwrap();
-            assert!(margin.bounds().width() < 1e-10 && margin.bounds().contains(0.0), "{n}: {margin}");
+            let bounds = margin((&w.to_dense(), &ones(n))).unwrap();
+            assert!(bounds.bounds().width() < 1e-10 && bounds.bounds().contains(0.0), "{n}: {bounds}");
         }
     }
     // Slopes, and blocks one by one: a chain of rings.
@@ -1023,10 +1017,10 @@ fn nonnegative_weights_are_decided_and_measured_by_perron_vectors_at_any_size() 
         }
     }
     let rho = Array1::from_elem(n, 1.25);
-    let margin = margin_shifted(&w, &rho).unwrap();
+    let bounds = margin((&w, &rho)).unwrap();
     let expected = 1.0 - 1.25 * (0.5 + 0.059);
-    assert!((margin.lower() - expected).abs() < 1e-10 && (margin.upper() - expected).abs() < 1e-10, "{margin}");
-    margin.verify_shifted(&w, &rho).unwrap();
-    assert!(certify_shifted(&w, &rho).unwrap().is_stable());
-    assert!(certify_shifted(&(1.5 * &w), &rho).unwrap().is_not_stable());
+    assert!((bounds.lower() - expected).abs() < 1e-10 && (bounds.upper() - expected).abs() < 1e-10, "{bounds}");
+    bounds.verify((&w, &rho)).unwrap();
+    assert!(certify((&w, &rho)).unwrap().is_stable());
+    assert!(certify((&(1.5 * &w), &rho)).unwrap().is_not_stable());
 }

@@ -8,7 +8,7 @@ use neuronash::circuits::{LateralInhibition, WilsonCowan};
 use neuronash::equilibrium::{Anderson, FixedPoint, ForwardBackward, Method, Newton, Outcome};
 use neuronash::network::{FiringRate, FiringRateNetwork, NetworkBuilder};
 use neuronash::stability::contraction::{Norm, log_norm};
-use neuronash::stability::diagonal::{Verdict, certify_shifted};
+use neuronash::stability::diagonal::{Verdict, certify};
 use neuronash::stability::{Answer, Condition, NetworkCertificate, ReportOptions};
 use num_rational::BigRational;
 use num_traits::{One, Signed, ToPrimitive, Zero};
@@ -134,7 +134,7 @@ fn d_stability_is_not_refuted_by_a_rounded_diagonal() {
     let net =
         FiringRateNetwork::builder(array![[w, c], [c, w]]).activation(Tanh::with_gain(3.0).unwrap()).build().unwrap();
     let only = ReportOptions::default().only(&[Condition::DStability, Condition::PMatrix]);
-    for finding in only.firing_rate(&net).unwrap().findings() {
+    for finding in only.report(&net).unwrap().findings() {
         assert_ne!(finding.answer, Answer::Fails, "{:?}", finding.condition);
     }
 }
@@ -294,7 +294,7 @@ fn the_switch_of_a_wilson_cowan_circuit_is_found_exactly() {
 fn lateral_inhibition_is_never_decided_against_a_proof() {
     let check = |circuit: &LateralInhibition<f64>| {
         let claimed = circuit.is_diagonally_stable().unwrap();
-        match certify_shifted(&circuit.weights(), &Array1::ones(2 * circuit.columns())).unwrap() {
+        match certify((&circuit.weights(), &Array1::ones(2 * circuit.columns()))).unwrap() {
             Verdict::Stable(_) => assert!(claimed, "{circuit}"),
             Verdict::NotStable(_) => assert!(!claimed, "{circuit}"),
             _ => {}

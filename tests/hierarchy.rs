@@ -254,7 +254,7 @@ fn the_report_hands_over_the_proof() {
                     >= 0.9 * report.finding(Condition::DiagonalStability).unwrap().margin.unwrap().lower
             );
         }
-        let brief = ReportOptions::default().only(&[Condition::RowDominance]).firing_rate(&net).unwrap();
+        let brief = ReportOptions::default().only(&[Condition::RowDominance]).report(&net).unwrap();
         assert!(brief.verdict().is_none());
     }
 }
@@ -262,7 +262,7 @@ fn the_report_hands_over_the_proof() {
 #[test]
 fn the_report_calls_linear_stability_proved_only_where_it_is() {
     let only = ReportOptions::default().only(&[Condition::Hurwitz]);
-    let report = |w: &Array2<f64>| only.firing_rate(&network(w)).unwrap();
+    let report = |w: &Array2<f64>| only.report(&network(w)).unwrap();
     // Hurwitz, but not diagonally stable: proved by a Lyapunov inequality of its own.
     let spiral = array![[2.0, -3.0], [3.0, -1.0]];
     assert!(certify(&minus_identity(&spiral)).unwrap().is_not_stable());
@@ -332,10 +332,10 @@ proptest! {
             let Some(g) = finding.largest_gain.filter(|g| g.lower < 1e9 && finding.condition != Condition::SContraction)
             else { continue };
             prop_assert!(g.lower <= g.upper);
-            let below = options.firing_rate(&build(&(&w * (0.999 * g.lower)))).unwrap();
+            let below = options.report(&build(&(&w * (0.999 * g.lower)))).unwrap();
             prop_assert!(below.holds(finding.condition), "{} at {}: {below}", finding.condition, g.lower);
             if g.upper.is_finite() {
-                let above = options.firing_rate(&build(&(&w * (1.001 * g.upper)))).unwrap();
+                let above = options.report(&build(&(&w * (1.001 * g.upper)))).unwrap();
                 prop_assert!(!above.holds(finding.condition), "{} at {}: {above}", finding.condition, g.upper);
             }
         }
@@ -352,7 +352,7 @@ fn gains_of_every_condition_on_the_connectome() {
     ];
     let conditions: Vec<Condition> = expected.iter().map(|e| e.0).collect();
     for (k, w) in scaled_connectomes().iter().enumerate() {
-        let report = ReportOptions::default().only(&conditions).firing_rate(&network(w)).unwrap();
+        let report = ReportOptions::default().only(&conditions).report(&network(w)).unwrap();
         for (condition, gains) in &expected {
             let gain = report.finding(*condition).unwrap().largest_gain.unwrap();
             assert!(
@@ -366,7 +366,7 @@ fn gains_of_every_condition_on_the_connectome() {
 #[test]
 fn large_networks_skip_what_is_too_costly() {
     let report = network(&(Array2::<f64>::eye(160) * 0.5));
-    let report = ReportOptions::default().up_to(Condition::DiagonalStability, 100).firing_rate(&report).unwrap();
+    let report = ReportOptions::default().up_to(Condition::DiagonalStability, 100).report(&report).unwrap();
     assert!(
         matches!(&report.finding(Condition::SContraction).unwrap().answer, Answer::Skipped(why) if why.contains("150"))
     );
@@ -388,7 +388,7 @@ fn reports_and_certificates_survive_serialisation() {
     let c = net.s_contraction().unwrap();
     let back: neuronash::stability::contraction::SContraction =
         serde_json::from_str(&serde_json::to_string(&c).unwrap()).unwrap();
-    back.verify_firing_rate(&net).unwrap();
+    back.verify(&net).unwrap();
 }
 
 /// Weights of many kinds: without structure, symmetric, nonnegative, nonnegative up to signs, antagonistic, of Dale's
@@ -482,14 +482,14 @@ fn reports_without_contradiction(cases: usize, seed: u64) -> std::collections::B
                 .activation(Tanh::with_gain(gain).unwrap())
                 .build()
                 .unwrap();
-            options.firing_rate(&net).unwrap()
+            options.report(&net).unwrap()
         } else {
             let net = HopfieldNetwork::builder(Weights::dense(&w).unwrap())
                 .time_constants(&tau)
                 .activation(Tanh::with_gain(gain).unwrap())
                 .build()
                 .unwrap();
-            options.hopfield(&net).unwrap()
+            options.report(&net).unwrap()
         };
         assert_no_contradiction(&report, firing_rate, &w);
         for finding in report.findings() {
@@ -524,13 +524,13 @@ fn two_neurons_refute_what_they_refute_among_any_number() {
     let refuted = [Condition::DiagonalStability, Condition::PMatrix, Condition::DStability];
     // 3,001 neurons are above the sizes that are tried at all.
     for n in [2, 21, 300, 3001] {
-        let report = ReportOptions::default().only(&refuted).firing_rate(&network(&pair(n))).unwrap();
+        let report = ReportOptions::default().only(&refuted).report(&network(&pair(n))).unwrap();
         assert!(report.findings().iter().all(|f| f.answer == Answer::Fails && !f.numerical), "{report}");
     }
     // Beside antagonists that leave nothing symmetric or Metzler.
     let mut w = pair(30);
     (w[[7, 9]], w[[9, 7]]) = (1.0, -1.0);
-    let report = ReportOptions::default().only(&refuted).firing_rate(&network(&w)).unwrap();
+    let report = ReportOptions::default().only(&refuted).report(&network(&w)).unwrap();
     assert!(report.findings().iter().all(|f| f.answer == Answer::Fails), "{report}");
     assert_eq!(p_matrix(&(Array2::<f64>::eye(30) - &w)).unwrap(), PMatrix::No { minor: vec![0, 1] });
     assert_eq!(d_stability(&minus_identity(&w)).unwrap(), DStability::No { minor: vec![0, 1] });
@@ -554,14 +554,14 @@ fn symmetric_and_metzler_matrices_are_decided_in_every_sense() {
         (mixed[[i, j]], mixed[[j, i]]) = (0.6, 0.6);
     }
     for w in [uniform.clone(), signed, cooperative, mixed].iter().flat_map(|w| [w.clone(), units(w)]) {
-        let report = ReportOptions::default().firing_rate(&network(&w)).unwrap();
+        let report = ReportOptions::default().report(&network(&w)).unwrap();
         for condition in [Condition::DiagonalStability, Condition::PMatrix, Condition::DStability, Condition::Hurwitz] {
             assert_eq!(report.finding(condition).unwrap().answer, Answer::Fails, "{report}");
         }
         let PMatrix::No { minor } = p_matrix(&(Array2::<f64>::eye(n) - &w)).unwrap() else { panic!("{w}") };
         assert!(!exact_minor(&(Array2::<f64>::eye(n) - &w), &minor).is_positive(), "{minor:?}");
         assert!(matches!(d_stability(&minus_identity(&w)).unwrap(), DStability::NotHurwitz | DStability::No { .. }));
-        let half = ReportOptions::default().firing_rate(&network(&(0.4 * &w))).unwrap();
+        let half = ReportOptions::default().report(&network(&(0.4 * &w))).unwrap();
         for condition in [Condition::DiagonalStability, Condition::PMatrix, Condition::DStability, Condition::Hurwitz] {
             assert!(half.holds(condition), "{half}");
         }
@@ -599,7 +599,7 @@ proptest! {
         let order: Vec<usize> = order.into_iter().filter(|&i| i < n).collect();
         let changed = Array2::from_shape_fn((n, n), |(i, j)| w[[order[i], order[j]]] * 2f64.powi(units[i] - units[j]));
         let options = ReportOptions::default();
-        let (own, other) = (options.firing_rate(&network(&w)).unwrap(), options.firing_rate(&network(&changed)).unwrap());
+        let (own, other) = (options.report(&network(&w)).unwrap(), options.report(&network(&changed)).unwrap());
         for (a, b) in own.findings().iter().zip(other.findings()) {
             let of_units =
                 [Condition::RowDominance, Condition::ColumnDominance, Condition::EuclideanLogNorm].contains(&a.condition);

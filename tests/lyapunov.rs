@@ -378,7 +378,7 @@ fn a_chain_too_long_for_the_range_of_f64_is_stable_all_the_same() {
     let net = FiringRateNetwork::builder(w).activation(Relu).build().unwrap();
     let verdict = net.certify().unwrap();
     let NetworkVerdict::StableWithoutBounds(proof) = &verdict else { panic!("{verdict}") };
-    proof.verify_shifted(&net.weights().to_dense(), &Array1::<f64>::ones(n)).unwrap();
+    proof.verify((&net.weights().to_dense(), &Array1::<f64>::ones(n))).unwrap();
     assert!(verdict.is_stable() && verdict.certificate().is_none());
     let report = net.stability_report().unwrap();
     assert!(report.holds(Condition::DiagonalStability), "{report}");
@@ -422,9 +422,9 @@ fn options_of_a_certifier_reach_networks() {
     let w = Array2::from_shape_simple_fn((30, 30), || rng.random_range(-1.0..1.0));
     let dense = |w| FiringRateNetwork::builder(w).activation(Relu).build().unwrap();
     let near = dense(&w * (0.999 * dense(w.clone()).max_gain().unwrap().lower()));
-    let report = only.clone().certifier(hurried.clone()).firing_rate(&near).unwrap();
+    let report = only.clone().certifier(hurried.clone()).report(&near).unwrap();
     assert!(matches!(report.verdict(), Some(NetworkVerdict::Undecided(_))), "{report}");
-    assert!(only.firing_rate(&near).unwrap().holds(Condition::DiagonalStability));
+    assert!(only.report(&near).unwrap().holds(Condition::DiagonalStability));
 
     // Sweeps over a sparse majorant end when they are told to, before the first one.
     let large = FiringRateNetwork::builder(ring(5000, 0.9999)).activation(Relu).build().unwrap();

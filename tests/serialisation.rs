@@ -220,7 +220,7 @@ fn proofs_whose_parts_do_not_fit_are_refused() {
     let short: Certificate = serde_json::from_value(with(&stored, &["weights"], short)).unwrap();
     let sparse = sprs::CsMat::csr_from_dense(a.view(), 0.0);
     assert!(matches!(short.verify(&a), Err(Error::NotProved { .. })));
-    assert!(matches!(short.verify_sparse(&sparse), Err(Error::NotProved { .. })));
+    assert!(matches!(short.verify(&sparse), Err(Error::NotProved { .. })));
 
     let refutation = certify(&array![[-1.0, 2.0], [2.0, -1.0]]).unwrap().refutation().unwrap().clone();
     let stored = serde_json::to_value(&refutation).unwrap();
@@ -237,12 +237,11 @@ fn proofs_whose_parts_do_not_fit_are_refused() {
 #[test]
 fn margins_whose_parts_do_not_fit_are_refused() {
     let a = array![[-1.0, -4.0, 0.3], [1.0, -1.0, 0.0], [0.2, -0.5, -1.0]];
-    let rho = array![1.0, 1.0, 1.0];
-    let margin = margin(&a, &rho).unwrap();
+    let margin = margin(&a).unwrap();
     let stored = serde_json::to_value(&margin).unwrap();
     survives_as_printed(margin.max_gain());
     survives_as_printed(margin);
-    serde_json::from_value::<Margin>(stored.clone()).unwrap().verify(&a, &rho).unwrap();
+    serde_json::from_value::<Margin>(stored.clone()).unwrap().verify(&a).unwrap();
     let refuse = |path: &[&str], value: Value| refused::<Margin>(with(&stored, path, value));
     for lower in ["NaN", "inf"] {
         let mut wrong = stored.clone();
@@ -252,7 +251,7 @@ fn margins_whose_parts_do_not_fit_are_refused() {
     refuse(&["origin"], json!(null));
     assert!(refuse(&["origin"], json!(-100.0)).contains("`origin`"));
     let other_question: Margin = serde_json::from_value(with(&stored, &["origin"], json!(-1.0))).unwrap();
-    assert!(matches!(other_question.verify(&a, &rho), Err(Error::NotProved { .. })));
+    assert!(matches!(other_question.verify(&a), Err(Error::NotProved { .. })));
     assert!(refuse(&["blocks"], json!([])).contains("`blocks`"));
     let mut short = stored.clone();
     short["blocks"][0]["weights"] = json!({"mantissa": array![1.0], "exponent": [0]});
@@ -264,7 +263,7 @@ fn margins_whose_parts_do_not_fit_are_refused() {
     let mut unproved = stored.clone();
     unproved["blocks"][0]["weights"] = Value::Null;
     let unproved: Margin = serde_json::from_value(unproved).unwrap();
-    assert!(matches!(unproved.verify(&a, &rho), Err(Error::NotProved { .. })));
+    assert!(matches!(unproved.verify(&a), Err(Error::NotProved { .. })));
 }
 
 #[test]
@@ -337,14 +336,14 @@ fn bounds_of_which_one_is_infinite() {
     // Interrupted before anything is proved.
     let certifier = Certifier::builder().observer(|_| std::ops::ControlFlow::Break(())).build().unwrap();
     let a = array![[-1.0, 0.0, -1.999], [1.999, -1.0, 0.0], [0.0, 1.999, -1.0]];
-    let margin = certifier.margin(&a, &array![1.0, 1.0, 1.0]).unwrap();
+    let margin = certifier.margin(&a).unwrap();
     survives_as_printed(margin);
     let sparse =
         sprs::TriMat::<f64>::from_triplets((5000, 5000), (0..5000).collect(), (0..5000).collect(), vec![-1.0; 5000]);
     let mut sparse = sparse;
     sparse.add_triplet(0, 1, 9.0);
     sparse.add_triplet(1, 0, -9.0);
-    let Verdict::Undecided(undecided) = certifier.certify_sparse(&sparse.to_csr::<usize>()).unwrap() else {
+    let Verdict::Undecided(undecided) = certifier.certify(&sparse.to_csr::<usize>()).unwrap() else {
         panic!("interrupted before anything is decided")
     };
     assert_eq!(undecided.bounds().lower, f64::NEG_INFINITY);

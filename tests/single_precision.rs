@@ -6,7 +6,7 @@ use neuronash::circuits::Balance;
 use neuronash::circuits::balance::{RegulationBound, population_response};
 use neuronash::network::{FiringRateNetwork, Weights};
 use neuronash::stability::Condition;
-use neuronash::stability::diagonal::{certify_sparse, certify_sparse_shifted};
+use neuronash::stability::diagonal::certify;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use sprs::CsMat;
@@ -112,16 +112,16 @@ fn sparse_certificates() {
     let n = 4000;
     let entries = (0..n).flat_map(|i| [(i, i, -1.0f32), (i, (i + 1) % n, 0.4), ((i + 7) % n, i, -0.3)]);
     let a = sparse(n, entries);
-    let certificate = certify_sparse(&a).unwrap().certificate().unwrap().clone();
-    certificate.verify_sparse(&a).unwrap();
-    certificate.verify_sparse(&a.map(|v| f64::from(*v))).unwrap();
-    let double = certify_sparse(&a.map(|v| f64::from(*v))).unwrap().certificate().unwrap().margin_lower();
+    let certificate = certify(&a).unwrap().certificate().unwrap().clone();
+    certificate.verify(&a).unwrap();
+    certificate.verify(&a.map(|v| f64::from(*v))).unwrap();
+    let double = certify(&a.map(|v| f64::from(*v))).unwrap().certificate().unwrap().margin_lower();
     assert!(double > 0.2 && certificate.margin_lower() == double, "{certificate}");
     let w = sparse(n, (0..n).flat_map(|i| [(i, (i + 1) % n, 0.4f32), ((i + 7) % n, i, -0.3)]));
     let rho = Array1::from_elem(n, 0.5f32);
-    let shifted = certify_sparse_shifted(&w, &rho).unwrap().certificate().unwrap().clone();
-    shifted.verify_sparse_shifted(&w, &rho).unwrap();
-    assert!(certify_sparse_shifted(&w, &Array1::from_elem(n, f32::NAN)).is_err());
+    let shifted = certify((&w, &rho)).unwrap().certificate().unwrap().clone();
+    shifted.verify((&w, &rho)).unwrap();
+    assert!(certify((&w, &Array1::from_elem(n, f32::NAN))).is_err());
 }
 
 fn sparse(n: usize, entries: impl Iterator<Item = (usize, usize, f32)>) -> CsMat<f32> {

@@ -18,10 +18,28 @@ pub struct FiringRate;
 pub struct Hopfield;
 
 /// The form of a network, [`FiringRate`] or [`Hopfield`]. There are no others.
-pub trait Form: sealed::Form + Debug + Clone + Copy + Send + Sync + 'static {}
+pub trait Form: sealed::Form + Debug + Clone + Copy + Send + Sync + 'static {
+    /// The same as a value.
+    const KIND: FormKind;
+}
 
-impl Form for FiringRate {}
-impl Form for Hopfield {}
+impl Form for FiringRate {
+    const KIND: FormKind = FormKind::FiringRate;
+}
+
+impl Form for Hopfield {
+    const KIND: FormKind = FormKind::Hopfield;
+}
+
+/// The form of a network as a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum FormKind {
+    /// `T x' = -x + Phi(W x + u)`.
+    FiringRate,
+    /// `T y' = -y + W Phi(y) + u`.
+    Hopfield,
+}
 
 /// A firing-rate network `T x' = -x + Phi(W x + u)` of `n` neurons.
 pub type FiringRateNetwork<A> = Network<A, FiringRate>;

@@ -16,7 +16,7 @@ mod weights;
 
 pub use builder::NetworkBuilder;
 pub use dale::{DaleReport, Polarity};
-pub use form::{FiringRate, FiringRateNetwork, Form, Hopfield, HopfieldNetwork};
+pub use form::{FiringRate, FiringRateNetwork, Form, FormKind, Hopfield, HopfieldNetwork};
 pub use population::{Members, Population};
 pub use uncertain::UncertainWeights;
 pub use weights::{IntoWeights, Weights, WeightsView};

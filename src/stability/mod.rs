@@ -15,6 +15,7 @@ mod report;
 pub mod robust;
 pub mod schur;
 mod similarity;
+mod subject;
 
 pub use bounds::Bounds;
 pub use distance::ErrorBound;
@@ -22,3 +23,4 @@ pub(crate) use distance::{CheckedProduct, activation_scale, checked_products, dr
 pub use interaction::GameLyapunov;
 pub use network::{NetworkCertificate, NetworkVerdict};
 pub use report::{Answer, Condition, Finding, Implication, Measure, ReportOptions, StabilityReport};
+pub use subject::{IntoSubject, Subject};

@@ -4,15 +4,15 @@ use std::fmt;
 
 use ndarray::{Array1, ArrayBase, ArrayView1, Data, Ix1};
 
+use super::Subject;
 use super::diagonal::{self, Certifier, Gain, Margin, Refutation, Undecided, Verdict};
-use super::local::fits_densely;
 use crate::Scalar;
 #[cfg(feature = "serde")]
 use crate::check::positive_vector;
 use crate::error::{Error, Result};
 use crate::linalg::decimal::AtLeast;
 use crate::linalg::magnitude::{Magnitude, weighted_norm};
-use crate::network::{Circuit, Form, Network, WeightsView, neurons};
+use crate::network::{Circuit, Form, Network, neurons};
 
 const NEED: &str = "a stability certificate";
 
@@ -21,8 +21,8 @@ impl<A: Scalar, F: Form> Network<A, F> {
     /// activations.
     ///
     /// If it is, the network has one equilibrium for every input and reaches it from every state, at a
-    /// guaranteed rate (theory 2.3, 3.2, 3.3). Dense weights are decided by [`diagonal::certify_shifted`], sparse
-    /// ones by [`diagonal::certify_sparse_shifted`], which takes a few products by `W`.
+    /// guaranteed rate (theory 2.3, 3.2, 3.3). Decided by [`diagonal::certify`], which takes a few products by `W` for large
+    /// sparse weights.
     ///
     /// # Errors
     /// An activation whose slopes are unbounded, or known from samples only, or all zero.
@@ -47,13 +47,11 @@ impl<A: Scalar, F: Form> Network<A, F> {
     /// # Ok::<(), neuronash::Error>(())
     /// ```
     pub fn certify_with(&self, certifier: &Certifier) -> Result<NetworkVerdict> {
-        certify(&self.circuit, certifier)
+        NetworkVerdict::of_matrix(&self.circuit, certifier.certify(self)?)
     }
 
     /// Proves that the weights `d > 0`, shape `[n]`, certify `W - R^{-1}`, with a margin near the largest that they have.
     /// They are kept up to a power of two common to all.
-    ///
-    /// Sparse weights are proved by the Metzler majorant or, up to 3,000 neurons, as dense ones.
     ///
     /// # Errors
     /// [`Error::NotProved`] if they do not certify it, or it cannot be proved in `f64`; [`Error::NotCertified`] if no
@@ -74,12 +72,12 @@ impl<A: Scalar, F: Form> Network<A, F> {
         NetworkCertificate::of_weights(&self.circuit, d)
     }
 
-    /// The stability margin `delta*(W - R^{-1}; R)` (theory 3.3), bounded from both sides to 1e-9 relative: positive iff
-    /// the network is Lyapunov diagonally stable. As [`diagonal::margin_shifted`], for dense matrices.
+    /// The stability margin `delta*(W - R^{-1}; R)` (theory 3.3), bounded from both sides: positive iff the network is Lyapunov
+    /// diagonally stable. As [`diagonal::margin()`]: to 1e-9 relative for dense weights and up to 1,000 neurons, else in linear
+    /// time and less close.
     ///
     /// # Errors
-    /// More than 20,000 neurons, for whom dense matrices do not fit; an activation whose slopes are unbounded, or known
-    /// from samples only, or all zero.
+    /// An activation whose slopes are unbounded, or known from samples only, or all zero.
     ///
     /// ```
     /// use ndarray::array;
@@ -99,16 +97,11 @@ impl<A: Scalar, F: Form> Network<A, F> {
     /// # Errors
     /// As [`margin`](Self::margin).
     pub fn margin_with(&self, certifier: &Certifier) -> Result<Margin> {
-        fits_densely(self.len(), "a stability margin")?;
-        let rho = self.circuit.proved_slopes(NEED)?;
-        match self.circuit.weights.view() {
-            WeightsView::Dense(w) => certifier.margin_shifted(&w, &rho),
-            WeightsView::Sparse(w) => certifier.margin_shifted(&w.to_dense(), &rho),
-        }
+        certifier.margin(self)
     }
 
-    /// The largest gain `g` for which the network with the weights `g W` is diagonally stable, bounded from both sides to
-    /// 1e-9 relative. That of a [`Certifier`] is `margin_with(&certifier)?.max_gain()`.
+    /// The largest gain `g` for which the network with the weights `g W` is diagonally stable, bounded as the
+    /// [`margin`](Self::margin). That of a [`Certifier`] is `margin_with(&certifier)?.max_gain()`.
     ///
     /// # Errors
     /// As [`margin`](Self::margin).
@@ -143,13 +136,7 @@ impl<A: Scalar, F: Form> Network<A, F> {
     /// # Ok::<(), neuronash::Error>(())
     /// ```
     pub fn certify_by_margin(&self, margin: &Margin) -> Result<NetworkVerdict> {
-        fits_densely(self.len(), "a stability margin")?;
-        let rho = self.circuit.proved_slopes(NEED)?;
-        let verdict = match self.circuit.weights.view() {
-            WeightsView::Dense(w) => margin.verdict_shifted(&w, &rho)?,
-            WeightsView::Sparse(w) => margin.verdict_shifted(&w.to_dense(), &rho)?,
-        };
-        NetworkVerdict::of_matrix(&self.circuit, verdict)
+        NetworkVerdict::of_matrix(&self.circuit, margin.verdict(self)?)
     }
 
     /// Proves again that no diagonal weights certify this network.
@@ -170,11 +157,7 @@ impl<A: Scalar, F: Form> Network<A, F> {
     /// # Ok::<(), neuronash::Error>(())
     /// ```
     pub fn verify_refutation(&self, refutation: &Refutation) -> Result<()> {
-        let rho = self.circuit.proved_slopes(NEED)?;
-        match self.circuit.weights.view() {
-            WeightsView::Dense(w) => refutation.verify_shifted(&w, &rho),
-            WeightsView::Sparse(w) => refutation.verify_sparse_shifted(w, &rho),
-        }
+        refutation.verify(self)
     }
 
     /// Proves the weights and the margin of a certificate again for this network, without trusting where it came
@@ -208,7 +191,7 @@ pub enum NetworkVerdict {
     /// Yes, and this proves it, but in numbers of which no bounds on rates and errors can be made: weights that span more than
     /// the range of `f64`, as those of long feed-forward chains, or a margin that is lost in rounding errors.
     ///
-    /// The proof is one for the matrix `W - R^{-1}`; [`diagonal::Certificate::verify_shifted`] checks it again.
+    /// The proof is one for the matrix `W - R^{-1}`; [`diagonal::Certificate::verify`] checks it again.
     StableWithoutBounds(diagonal::Certificate),
     /// Yes, up to a stated probability of error over the algorithm's random choices, for the matrix `W - R^{-1}`: networks too large
     /// for a proof without chance. No bounds on rates and errors are made from it.
@@ -369,11 +352,8 @@ impl NetworkCertificate {
         circuit: &Circuit<A>,
         d: &ArrayBase<S, Ix1>,
     ) -> Result<Self> {
-        let rho = circuit.proved_slopes(NEED)?;
-        let certificate = match circuit.weights.view() {
-            WeightsView::Dense(w) => diagonal::Certificate::from_weights_shifted(&w, &rho, d)?,
-            WeightsView::Sparse(w) => diagonal::Certificate::from_weights_sparse_shifted(w, &rho, d)?,
-        };
+        let certificate =
+            diagonal::Certificate::from_weights(Subject::of_weights(&circuit.weights, &proved_slopes(circuit)?)?, d)?;
         NetworkVerdict::of_matrix(circuit, Verdict::Stable(certificate))?.into_certificate()
     }
 
@@ -399,11 +379,7 @@ impl NetworkCertificate {
         let claim =
             diagonal::Certificate::claimed(&self.weights, self.margin, self.method).ok_or_else(contradiction)?;
         // What is proved for the certificate's slopes holds for the network's, which are no larger.
-        let rho = &self.slope_bounds;
-        match circuit.weights.view() {
-            WeightsView::Dense(w) => claim.verify_shifted(&w.mapv(Scalar::to_double), rho),
-            WeightsView::Sparse(w) => claim.verify_sparse_shifted(&w.map(|v| v.to_double()), rho),
-        }
+        claim.verify(Subject::of_weights(&circuit.weights, &self.slope_bounds)?)
     }
 
     /// `|v|_{D/R} = (sum_i (d_i / rho_i) v_i^2)^{1/2}`, rounded outward; NaN if an entry is.
@@ -461,15 +437,6 @@ impl fmt::Display for NetworkCertificate {
             self.method
         )
     }
-}
-
-fn certify<A: Scalar>(circuit: &Circuit<A>, certifier: &Certifier) -> Result<NetworkVerdict> {
-    let bounds = circuit.proved_slopes(NEED)?;
-    let verdict = match circuit.weights.view() {
-        WeightsView::Dense(w) => certifier.certify_shifted(&w, &bounds)?,
-        WeightsView::Sparse(w) => certifier.certify_sparse_shifted(w, &bounds)?,
-    };
-    NetworkVerdict::of_matrix(circuit, verdict)
 }
 
 /// `rho` as exact `f64` numbers on which proofs may rest.

@@ -9,12 +9,12 @@ use std::time::Instant;
 
 use crate::Scalar;
 use crate::error::Result;
-use crate::network::{FiringRateNetwork, HopfieldNetwork};
+use crate::network::{Form, Network};
 use crate::stability::contraction::Norm;
 use crate::stability::diagonal::Certifier;
 use crate::stability::{Bounds, NetworkVerdict};
 
-use conditions::Subject;
+use conditions::Examined;
 
 /// A condition on a network. `W` stands for `R W` (firing-rate form) or `W R` (Hopfield form), `R` the slope bounds, so that
 /// slopes are in `[0, 1]`.
@@ -196,7 +196,7 @@ impl StabilityReport {
     }
 
     /// The verdict on diagonal stability with its proof, from the margin if the report has one
-    /// ([`FiringRateNetwork::certify_by_margin`]), else as [`FiringRateNetwork::certify`] would give it for dense weights;
+    /// ([`Network::certify_by_margin`]), else as [`Network::certify`] would give it for dense weights;
     /// `None` if no condition of the report rests on it.
     pub fn verdict(&self) -> Option<&NetworkVerdict> {
         self.verdict.as_ref()
@@ -237,7 +237,7 @@ impl StabilityReport {
 /// use neuronash::stability::{Condition, ReportOptions};
 ///
 /// let net = FiringRateNetwork::builder(Weights::dense(&array![[0.5, -4.0], [3.0, 0.0]])?).activation(Relu).build()?;
-/// let report = ReportOptions::default().without(Condition::SContraction).firing_rate(&net)?;
+/// let report = ReportOptions::default().without(Condition::SContraction).report(&net)?;
 /// assert!(report.holds(Condition::DiagonalStability) && !report.holds(Condition::MetzlerInfinity));
 /// println!("{report}");
 /// # Ok::<(), neuronash::Error>(())
@@ -295,24 +295,16 @@ impl ReportOptions {
         self
     }
 
-    /// The report on a firing-rate network.
+    /// The report on a network.
     ///
     /// # Errors
     /// An activation whose slopes are unbounded, known from samples only, or all zero; more than 20,000 neurons, for whom the
     /// dense matrices do not fit; failures of the linear algebra.
-    pub fn firing_rate<A: Scalar>(&self, net: &FiringRateNetwork<A>) -> Result<StabilityReport> {
-        self.report(Subject::firing_rate(net, &self.certifier)?)
+    pub fn report<A: Scalar, F: Form>(&self, net: &Network<A, F>) -> Result<StabilityReport> {
+        self.examine(Examined::new(net, &self.certifier)?)
     }
 
-    /// The report on a Hopfield network.
-    ///
-    /// # Errors
-    /// As [`firing_rate`](Self::firing_rate).
-    pub fn hopfield<A: Scalar>(&self, net: &HopfieldNetwork<A>) -> Result<StabilityReport> {
-        self.report(Subject::hopfield(net, &self.certifier)?)
-    }
-
-    fn report(&self, subject: Subject<'_>) -> Result<StabilityReport> {
+    fn examine(&self, subject: Examined<'_>) -> Result<StabilityReport> {
         let mut findings = Vec::new();
         for (&condition, &largest) in &self.largest {
             let start = Instant::now();
@@ -342,21 +334,13 @@ impl ReportOptions {
     }
 }
 
-macro_rules! report_on {
-    ($network:ident, $method:ident) => {
-        impl<A: Scalar> $network<A> {
-            /// Which stability conditions hold, each with its rate or margin, the largest gain, the time it took and what it
-            /// implies. [`ReportOptions`] leaves parts out.
-            ///
-            /// # Errors
-            /// An activation whose slopes are unbounded, known from samples only, or all zero; more than 20,000 neurons, for
-            /// whom the dense matrices do not fit; failures of the linear algebra.
-            pub fn stability_report(&self) -> Result<StabilityReport> {
-                ReportOptions::default().$method(self)
-            }
-        }
-    };
+impl<A: Scalar, F: Form> Network<A, F> {
+    /// Which stability conditions hold, each with its rate or margin, the largest gain, the time it took and what it implies.
+    /// [`ReportOptions`] leaves parts out.
+    ///
+    /// # Errors
+    /// As [`ReportOptions::report`].
+    pub fn stability_report(&self) -> Result<StabilityReport> {
+        ReportOptions::default().report(self)
+    }
 }
-
-report_on!(FiringRateNetwork, firing_rate);
-report_on!(HopfieldNetwork, hopfield);

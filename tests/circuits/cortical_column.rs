@@ -7,7 +7,7 @@ use neuronash::activation::{ClippedLinear, Tanh};
 use neuronash::circuits::cortical_column::{ColumnVerdict, CorticalColumn, Coupling, LawEnd};
 use neuronash::circuits::lateral_inhibition::{contrast, contrast_after, variation};
 use neuronash::circuits::{ColumnDesign, LateralInhibition};
-use neuronash::stability::diagonal::certify_shifted;
+use neuronash::stability::diagonal::certify;
 use proptest::prelude::*;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -102,7 +102,7 @@ proptest! {
         prop_assume!(column.margin().unwrap().abs() > 1e-4);
         let net = column.network(&Array1::ones(k)).unwrap();
         let rho = net.slope_bounds("the test").unwrap();
-        let engine = certify_shifted(&net.weights().to_dense(), &rho).unwrap();
+        let engine = certify((&net.weights().to_dense(), &rho)).unwrap();
         prop_assert_eq!(engine.is_stable(), column.is_diagonally_stable().unwrap());
         match column.certify().unwrap() {
             ColumnVerdict::Stable(certificate) => {

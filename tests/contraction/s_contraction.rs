@@ -116,9 +116,9 @@ proptest! {
         let hopfield = HopfieldNetwork::builder(Weights::dense(&w.t()).unwrap()).activation(Relu).build().unwrap();
         let (a, b) = (fr.s_contraction().unwrap(), hopfield.s_contraction().unwrap());
         prop_assert!((a.rate() - b.rate()).abs() < 1e-5 * (2.0 - a.rate()));
-        a.verify_firing_rate(&fr).unwrap();
-        b.verify_hopfield(&hopfield).unwrap();
-        prop_assert!(a.verify_hopfield(&hopfield).is_err());
+        a.verify(&fr).unwrap();
+        b.verify(&hopfield).unwrap();
+        prop_assert!(a.verify(&hopfield).is_err());
     }
 
     #[test]
@@ -132,9 +132,9 @@ proptest! {
         let net = FiringRateNetwork::builder(Weights::dense(&w).unwrap()).time_constants(&tau).activation(phi).build().unwrap();
         let u = Array1::zeros(n);
         let fr = net.s_contraction().unwrap();
-        fr.verify_firing_rate(&net).unwrap();
+        fr.verify(&net).unwrap();
         let hopfield = net.to_hopfield().s_contraction().unwrap();
-        hopfield.verify_hopfield(&net.to_hopfield()).unwrap();
+        hopfield.verify(&net.to_hopfield()).unwrap();
         let (a, b) = (firing_rate_flow(&w, &tau, &u, &phi), hopfield_flow(&w, &tau, &u, &phi));
         let flow_of = |first: bool, x: &Array1<f64>| if first { a(x) } else { b(x) };
         for (first, c) in [(true, &fr), (false, &hopfield)] {
@@ -206,7 +206,7 @@ fn time_constants_without_a_reciprocal_end_the_search() {
         let net = FiringRateNetwork::builder(array![[3.0, 1.0], [2.0, 0.5]]).time_constants(&tau).activation(Relu);
         let net = net.build().unwrap();
         if let Ok(c) = net.s_contraction() {
-            c.verify_firing_rate(&net).unwrap();
+            c.verify(&net).unwrap();
         }
     }
 }
@@ -217,9 +217,9 @@ fn options_reach_every_kind_of_network() {
     let options = SContractionOptions::default().tolerance(1e-3);
     let net = FiringRateNetwork::builder(&w).activation(Tanh::new()).build().unwrap();
     // Slopes up to 1 and time constants 1: the network is its matrix.
-    assert_eq!(options.solve_firing_rate(&net).unwrap(), options.solve(&w).unwrap());
-    let hopfield = options.solve_hopfield(&net.to_hopfield()).unwrap();
-    hopfield.verify_hopfield(&net.to_hopfield()).unwrap();
+    assert_eq!(options.solve(&net).unwrap(), options.solve(&w).unwrap());
+    let hopfield = options.solve(&net.to_hopfield()).unwrap();
+    hopfield.verify(&net.to_hopfield()).unwrap();
     let close = net.s_contraction().unwrap().best_rate();
     let loose = options.solve(&w).unwrap().best_rate();
     assert!(loose.lower <= close.upper && close.lower <= loose.upper && loose.width() <= 4e-3, "{close} {loose}");

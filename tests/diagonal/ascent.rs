@@ -3,8 +3,7 @@
 use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2, array};
 use neuronash::Error;
 use neuronash::stability::diagonal::{
-    Certifier, LinearOperator, Method, Proof, SparseGain, Verdict, ascend, certify_shifted, certify_sparse_shifted,
-    max_gain, max_gain_sparse,
+    Certifier, Gain, LinearOperator, Method, Proof, Verdict, ascend, certify, max_gain,
 };
 use num_rational::BigRational;
 use rand::rngs::StdRng;
@@ -47,7 +46,15 @@ fn torus(k: usize, excitation: f64, inhibition: f64) -> (CsMat<f64>, f64) {
     (w.to_csr(), 1.0 / (excitation * most - inhibition * least))
 }
 
-fn in_order(gain: &SparseGain) {
+/// The gain in linear time, which matrices of this size take if they are asked for a proof.
+fn by_products(w: &CsMat<f64>, rho: &Array1<f64>) -> Gain {
+    let certifier = Certifier::builder().proof(Proof::DenseCholesky).build().unwrap();
+    let gain = certifier.max_gain((w, rho)).unwrap();
+    gain.margin().verify((w, rho)).unwrap();
+    gain
+}
+
+fn in_order(gain: &Gain) {
     assert!(gain.lower() <= gain.upper(), "{gain}");
 }
 
@@ -55,13 +62,13 @@ fn in_order(gain: &SparseGain) {
 fn the_connectomes_gain_by_products_alone() {
     let [w, _] = scaled_connectomes();
     let n = w.nrows();
-    let best = max_gain(&w, &ones(n)).unwrap();
+    let best = max_gain((&w, &ones(n))).unwrap();
     let found = ascend(&w, &ones(n), 150).unwrap();
     assert!(found.steps() <= 150);
     // Weights of components that do not feed back need far more steps to grow apart than the gain shows.
     let estimate = found.gain_estimate();
     assert!(estimate > 0.995 * best.lower() && estimate < 1.0001 * best.upper(), "{estimate} for {best}");
-    let gain = max_gain_sparse(&sparse(&w), &ones(n)).unwrap();
+    let gain = by_products(&sparse(&w), &ones(n));
     in_order(&gain);
     assert!(gain.lower() > 0.995 * best.lower() && gain.lower() <= best.upper(), "{gain} for {best}");
     assert!(gain.upper() < 1.02 * best.upper() && gain.upper() >= best.lower(), "{gain} for {best}");
@@ -74,8 +81,8 @@ fn bounds_of_random_circuits_enclose_those_of_the_interior_point() {
     for (n, degree) in [(40, 4), (120, 20), (150, 3)] {
         let w = circuit(n, degree, &mut rng);
         let rho = Array1::from_shape_simple_fn(n, || rng.random_range(0.5..2.0));
-        let best = max_gain(&w, &rho).unwrap();
-        let gain = max_gain_sparse(&sparse(&w), &rho).unwrap();
+        let best = max_gain((&w, &rho)).unwrap();
+        let gain = by_products(&sparse(&w), &rho);
         in_order(&gain);
         assert!(gain.lower() <= best.upper() && gain.upper() >= best.lower(), "{gain} for {best}");
         assert!(gain.lower() > 0.98 * best.lower(), "{n}, {degree}: {gain} for {best}");
@@ -91,8 +98,9 @@ fn every_proof_holds_in_exact_arithmetic() {
         let w = circuit(9, 3, &mut rng);
         for proof in [Proof::HMatrix, Proof::SparseCholesky, Proof::DenseCholesky, Proof::Randomised] {
             let certifier = Certifier::builder().proof(proof).build().unwrap();
-            let gain = certifier.max_gain_sparse(&sparse(&w), &ones(9)).unwrap();
+            let gain = certifier.max_gain((&sparse(&w), &ones(9))).unwrap();
             in_order(&gain);
+            gain.margin().verify((&sparse(&w), &ones(9))).unwrap();
             assert!(gain.proof().is_none_or(|used| used == proof));
             assert_eq!(gain.error_probability().is_some(), gain.proof() == Some(Proof::Randomised));
             if gain.lower() == 0.0 {
@@ -100,7 +108,7 @@ fn every_proof_holds_in_exact_arithmetic() {
             }
             proved += 1;
             let (g, d): (BigRational, Vec<_>) =
-                (exact(gain.lower()), gain.weights().iter().map(|&d| exact(d)).collect());
+                (exact(gain.lower()), gain.margin().weights().expect("one block").iter().map(|&d| exact(d)).collect());
             let own = |i: usize, j: usize| exact(f64::from(i == j)) - &g * exact(w[[i, j]]);
             let s = Array2::from_shape_fn((9, 9), |(i, j)| &d[i] * own(i, j) + &d[j] * own(j, i));
             assert!(is_positive_definite(s), "case {case}, {proof}: {gain}");
@@ -113,7 +121,7 @@ fn every_proof_holds_in_exact_arithmetic() {
 fn a_torus_beyond_dense_methods() {
     let (w, best) = torus(64, 1.0, 3.0);
     let n = w.rows();
-    let gain = max_gain_sparse(&w, &ones(n)).unwrap();
+    let gain = max_gain((&w, &ones(n))).unwrap();
     assert!(gain.lower() <= best * (1.0 + 1e-12) && gain.upper() >= best * (1.0 - 1e-12), "{gain} for {best}");
     assert!(gain.lower() > 0.99 * best && gain.upper() < 1.01 * best, "{gain} for {best}");
     let scaled = |part: f64| w.map(|v| part * best * v);
@@ -130,29 +138,25 @@ fn a_torus_beyond_dense_methods() {
     };
     let certifier = Certifier::builder().proof(Proof::Randomised).seed(3).build().unwrap();
     let stable = opposed(0.95);
-    let verdict = certifier.certify_sparse_shifted(&stable, &ones(n)).unwrap();
+    let verdict = certifier.certify((&stable, &ones(n))).unwrap();
     let Verdict::AlmostSurelyStable(accepted) = &verdict else { panic!("{verdict}") };
     assert!(!verdict.is_stable() && verdict.certificate().is_none());
     assert!(accepted.error_probability() < 1e-20 && accepted.seed() == 3);
     assert!(accepted.margin_lower() > 0.4 * 0.05 && accepted.margin_lower() <= 0.05 + 1e-9, "{accepted}");
-    accepted.verify_sparse_shifted(&stable, &ones(n)).unwrap();
-    assert!(accepted.verify_sparse_shifted(&opposed(1.06), &ones(n)).is_err());
-    let verdict = certify_sparse_shifted(&stable, &ones(n)).unwrap();
+    accepted.verify((&stable, &ones(n))).unwrap();
+    assert!(accepted.verify((&opposed(1.06), &ones(n))).is_err());
+    let verdict = certify((&stable, &ones(n))).unwrap();
     let certificate = verdict.certificate().unwrap_or_else(|| panic!("{verdict}"));
     assert_eq!(certificate.method(), Method::Ascent);
-    certificate.verify_sparse_shifted(&stable, &ones(n)).unwrap();
-    assert!(certificate.verify_sparse_shifted(&opposed(1.06), &ones(n)).is_err());
-    let verdict = certify_sparse_shifted(&scaled(1.02), &ones(n)).unwrap();
+    certificate.verify((&stable, &ones(n))).unwrap();
+    assert!(certificate.verify((&opposed(1.06), &ones(n))).is_err());
+    let verdict = certify((&scaled(1.02), &ones(n))).unwrap();
     let refutation = verdict.refutation().unwrap_or_else(|| panic!("{verdict}"));
-    refutation.verify_sparse_shifted(&scaled(1.02), &ones(n)).unwrap();
+    refutation.verify((&scaled(1.02), &ones(n))).unwrap();
     // In single precision, with entries that it holds exactly.
     let single = stable.map(|&v| v as f32);
-    let verdict = certify_sparse_shifted(&single, &Array1::ones(n)).unwrap();
-    verdict
-        .certificate()
-        .unwrap_or_else(|| panic!("{verdict}"))
-        .verify_sparse_shifted(&single, &Array1::ones(n))
-        .unwrap();
+    let verdict = certify((&single, &Array1::<f32>::ones(n))).unwrap();
+    verdict.certificate().unwrap_or_else(|| panic!("{verdict}")).verify((&single, &Array1::<f32>::ones(n))).unwrap();
 }
 
 #[test]
@@ -161,8 +165,7 @@ fn units_of_neurons_do_not_matter() {
     let w = circuit(60, 6, &mut rng);
     let unit: Vec<f64> = (0..60).map(|_| 10f64.powf(rng.random_range(-6.0..6.0))).collect();
     let scaled = Array2::from_shape_fn((60, 60), |(i, j)| w[[i, j]] * unit[i] / unit[j]);
-    let (plain, other) =
-        (max_gain_sparse(&sparse(&w), &ones(60)).unwrap(), max_gain_sparse(&sparse(&scaled), &ones(60)).unwrap());
+    let (plain, other) = (by_products(&sparse(&w), &ones(60)), by_products(&sparse(&scaled), &ones(60)));
     in_order(&other);
     assert!((plain.lower() / other.lower() - 1.0).abs() < 0.01, "{plain}, {other}");
     // Isolated neurons, sources, sinks and a chain of components, whose couplings cost nothing.
@@ -173,7 +176,7 @@ fn units_of_neurons_do_not_matter() {
     parts[[0, 7]] = 50.0;
     parts[[80, 6]] = -300.0;
     parts[[90, 139]] = 1e3;
-    let whole = max_gain_sparse(&sparse(&parts), &ones(140)).unwrap();
+    let whole = by_products(&sparse(&parts), &ones(140));
     in_order(&whole);
     assert!((plain.lower() / whole.lower() - 1.0).abs() < 0.01, "{plain}, {whole}");
     assert!(whole.upper() < 1.1 * whole.lower(), "{whole}");
@@ -186,9 +189,9 @@ fn a_large_dense_matrix_takes_the_ascent_first() {
     let w = circuit(n, 12, &mut rng);
     let estimate = ascend(&w, &ones(n), 60).unwrap().gain_estimate();
     let w = w * (0.96 * estimate);
-    let verdict = certify_shifted(&w, &ones(n)).unwrap();
+    let verdict = certify((&w, &ones(n))).unwrap();
     assert_eq!(verdict.method(), Method::Ascent, "{verdict}");
-    verdict.certificate().unwrap().verify_shifted(&w, &ones(n)).unwrap();
+    verdict.certificate().unwrap().verify((&w, &ones(n))).unwrap();
 }
 
 /// Products that belong to no common matrix, or are none.
@@ -217,7 +220,7 @@ fn bad_operators_are_errors() {
     assert!(matches!(ascend(&Broken(1.0), &ones(2), 10), Err(Error::Shape { .. })));
     assert!(matches!(ascend(&Broken(1.0), &array![1.0, -1.0, 1.0], 10), Err(Error::Invalid { .. })));
     assert!(matches!(ascend(&Broken(1.0), &rho, 0), Err(Error::Invalid { .. })));
-    let single = max_gain_sparse(&sparse(&array![[0.5]]), &ones(1)).unwrap();
+    let single = by_products(&sparse(&array![[0.5]]), &ones(1));
     assert!(
         single.lower() <= 2.0 && single.lower() > 1.9 && single.upper() >= 2.0 && single.upper() < 2.001,
         "{single}"
@@ -248,7 +251,7 @@ fn the_gain_of_nonnegative_weights_is_their_perron_root() {
             }
         }
         let w = w.to_csr::<usize>();
-        let gain = max_gain_sparse(&w, &ones(n)).unwrap();
+        let gain = by_products(&w, &ones(n));
         let exact = spectral_radius(&w).recip();
         assert!(gain.lower() <= exact * (1.0 + 1e-12) && exact * (1.0 - 1e-12) <= gain.upper(), "{gain} for {exact}");
         assert!(gain.upper() / gain.lower() < 1.0 + 1e-8 && gain.error_probability().is_none(), "{gain}");
@@ -256,6 +259,6 @@ fn the_gain_of_nonnegative_weights_is_their_perron_root() {
     // A chain has no loop and is stable at every gain.
     let mut chain = sprs::TriMat::new((4, 4));
     (1..4).for_each(|i| chain.add_triplet(i, i - 1, 7.0));
-    let gain = max_gain_sparse(&chain.to_csr::<usize>(), &ones(4)).unwrap();
+    let gain = by_products(&chain.to_csr(), &ones(4));
     assert!(gain.upper() == f64::INFINITY && gain.lower() > 1e3, "{gain}");
 }

@@ -2,10 +2,8 @@
 //! numbers, in both precisions, dense and sparse.
 
 use ndarray::{Array1, Array2};
-use neuronash::stability::Bounds;
-use neuronash::stability::diagonal::{
-    Certificate, Verdict, certify, certify_shifted, certify_sparse, certify_sparse_shifted, margin, margin_shifted,
-};
+use neuronash::stability::diagonal::{Certificate, Verdict, certify, margin};
+use neuronash::stability::{Bounds, IntoSubject, Subject};
 use neuronash::{Error, Scalar};
 use num_traits::Signed;
 use rand::rngs::StdRng;
@@ -30,6 +28,11 @@ struct Case<A> {
 
 type Check = Result<(), String>;
 
+/// The matrix itself, with margins in terms of `rho`.
+fn relative<'a, A: Scalar>(w: &'a Array2<A>, rho: &Array1<A>) -> Result<Subject<'a>, Error> {
+    w.into_subject()?.relative_to(rho)
+}
+
 impl<A: Scalar + Signed> Case<A> {
     fn new(w: Array2<A>, rho: Array1<A>) -> Self {
         Self { sparse: CsMat::csr_from_dense(w.view(), A::zero()), w, rho }
@@ -42,18 +45,21 @@ impl<A: Scalar + Signed> Case<A> {
             let failed = |what: &'static str| move |e: Error| format!("{what}, {question:?}: {e}");
             let (w, sparse, rho) = (&self.w, &self.sparse, &self.rho);
             let margin = match question {
-                Question::Matrix => margin(w, rho),
-                Question::Shifted => margin_shifted(w, rho),
+                Question::Matrix => relative(w, rho).and_then(margin),
+                Question::Shifted => margin((w, rho)),
             };
             let margin = margin.map_err(failed("margin"))?;
             let by_margin = match question {
-                Question::Matrix => margin.verify(w, rho).and_then(|()| margin.verdict(w, rho)),
-                Question::Shifted => margin.verify_shifted(w, rho).and_then(|()| margin.verdict_shifted(w, rho)),
+                Question::Matrix => {
+                    let verified = relative(w, rho).and_then(|subject| margin.verify(subject));
+                    verified.and_then(|()| margin.verdict(relative(w, rho)?))
+                }
+                Question::Shifted => margin.verify((w, rho)).and_then(|()| margin.verdict((w, rho))),
             };
             let by_margin = by_margin.map_err(failed("verify margin"))?;
             let verdicts = match question {
-                Question::Matrix => [certify(w), certify_sparse(sparse)],
-                Question::Shifted => [certify_shifted(w, rho), certify_sparse_shifted(sparse, rho)],
+                Question::Matrix => [certify(w), certify(sparse)],
+                Question::Shifted => [certify((w, rho)), certify((sparse, rho))],
             };
             let [dense, by_rows] = verdicts.map(|verdict| verdict.map_err(failed("verdict")));
             for (name, verdict) in [("margin's verdict", by_margin), ("dense", dense?), ("sparse", by_rows?)] {
@@ -72,12 +78,10 @@ impl<A: Scalar + Signed> Case<A> {
     fn check_verdict(&self, question: Question, verdict: &Verdict) -> Check {
         let (w, sparse, rho) = (&self.w, &self.sparse, &self.rho);
         let (dense, by_rows) = match (question, verdict) {
-            (Question::Matrix, Verdict::Stable(c)) => (c.verify(w), c.verify_sparse(sparse)),
-            (Question::Shifted, Verdict::Stable(c)) => (c.verify_shifted(w, rho), c.verify_sparse_shifted(sparse, rho)),
-            (Question::Matrix, Verdict::NotStable(r)) => (r.verify(w), r.verify_sparse(sparse)),
-            (Question::Shifted, Verdict::NotStable(r)) => {
-                (r.verify_shifted(w, rho), r.verify_sparse_shifted(sparse, rho))
-            }
+            (Question::Matrix, Verdict::Stable(c)) => (c.verify(w), c.verify(sparse)),
+            (Question::Shifted, Verdict::Stable(c)) => (c.verify((w, rho)), c.verify((sparse, rho))),
+            (Question::Matrix, Verdict::NotStable(r)) => (r.verify(w), r.verify(sparse)),
+            (Question::Shifted, Verdict::NotStable(r)) => (r.verify((w, rho)), r.verify((sparse, rho))),
             (_, Verdict::Undecided(u)) => {
                 let Bounds { lower, upper } = u.bounds();
                 return if lower <= 0.0 && upper >= 0.0 { Ok(()) } else { Err(u.to_string()) };
@@ -91,7 +95,7 @@ impl<A: Scalar + Signed> Case<A> {
         {
             let given = match question {
                 Question::Matrix => Certificate::from_weights(w, &c.weights()),
-                Question::Shifted => Certificate::from_weights_shifted(w, rho, &c.weights()),
+                Question::Shifted => Certificate::from_weights((w, rho), &c.weights()),
             };
             let given = given.map_err(|e| format!("the weights of {verdict}: {e}"))?;
             self.check_given(question, &given).map_err(|e| format!("{given}: {e}"))?;
@@ -102,7 +106,7 @@ impl<A: Scalar + Signed> Case<A> {
     fn check_given(&self, question: Question, given: &Certificate) -> Result<(), Error> {
         match question {
             Question::Matrix => given.verify(&self.w),
-            Question::Shifted => given.verify_shifted(&self.w, &self.rho),
+            Question::Shifted => given.verify((&self.w, &self.rho)),
         }
     }
 }
@@ -192,10 +196,10 @@ fn whatever_is_made_in_single_precision_passes_its_check() {
 #[test]
 fn a_margin_of_one_row_is_proved_for_any_slope() {
     let (w, rho) = (ndarray::array![[-0.1]], ndarray::array![0.3]);
-    let margin = margin_shifted(&w, &rho).unwrap();
-    margin.verify_shifted(&w, &rho).unwrap();
+    let margin = margin((&w, &rho)).unwrap();
+    margin.verify((&w, &rho)).unwrap();
     assert!(margin.lower() <= 1.03 && 1.03 <= margin.upper() && margin.upper() - margin.lower() < 1e-15);
-    assert!(margin.verdict_shifted(&w, &rho).unwrap().is_stable());
+    assert!(margin.verdict((&w, &rho)).unwrap().is_stable());
 }
 
 /// Rings of six with weights of one, in large and in small units.
@@ -210,7 +214,7 @@ fn a_margin_above_0_is_never_left_undecided() {
                 1 => size * ring,
                 _ => 0.0,
             });
-            let margin = margin(&a, &Array1::ones(6)).unwrap();
+            let margin = margin(&a).unwrap();
             let verdict = certify(&a).unwrap();
             assert!(verdict.is_stable() || margin.lower() <= 0.0, "{verdict}, {margin}");
             Case::new(a, Array1::ones(6)).check().unwrap();

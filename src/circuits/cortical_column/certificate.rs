@@ -18,7 +18,7 @@ use crate::Scalar;
 use crate::error::{Error, Result};
 use crate::linalg::rounding::{add_down, div_down, mul_down};
 use crate::stability::NetworkCertificate;
-use crate::stability::diagonal::{Refutation, Verdict, certify_shifted};
+use crate::stability::diagonal::{Refutation, Verdict, certify};
 
 /// Whether a [`CorticalColumn`] is Lyapunov diagonally stable, with the proof.
 #[derive(Debug, Clone, PartialEq)]
@@ -72,7 +72,7 @@ impl<A: Scalar> CorticalColumn<A> {
         for (l, layer) in self.layers().iter().enumerate() {
             if layer.certify()?.is_none() {
                 suspect = l;
-                if let Verdict::NotStable(refutation) = certify_shifted(&layer.weights(), &layer.slopes()?)? {
+                if let Verdict::NotStable(refutation) = certify((&layer.weights(), &layer.slopes()?))? {
                     return Ok(ColumnVerdict::NotStable(ColumnRefutation { layer: l, refutation }));
                 }
             }
@@ -252,7 +252,7 @@ impl ColumnRefutation {
         let Some(layer) = column.layers().get(self.layer) else {
             return Err(Error::NotProved { reason: format!("the column has no layer {}", self.layer) });
         };
-        self.refutation.verify_shifted(&layer.weights(), &layer.slopes()?)
+        self.refutation.verify((&layer.weights(), &layer.slopes()?))
     }
 }
 

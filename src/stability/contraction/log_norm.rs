@@ -4,14 +4,14 @@ use ndarray::{Array1, Array2, ArrayBase, ArrayView1, ArrayView2, Data, Ix2};
 
 use super::majorant::Enclosed;
 use super::norm::NormWeights;
-use super::{Majorant, Norm, NormKind, SquareMatrix, perron};
+use super::{Majorant, Norm, NormKind, perron};
 use crate::Scalar;
 use crate::error::{Error, Result};
 use crate::linalg::magnitude::{exponent_of_largest, factors, times_power_of_two};
 use crate::linalg::rounding::{add_down, add_up, div_down, gamma, mul_down, mul_up, sub_down};
 use crate::linalg::verified::proved_positive_definite;
 use crate::linalg::{self, product};
-use crate::stability::Bounds;
+use crate::stability::{Bounds, IntoSubject};
 
 /// Bounds on the log norm `mu(A) = lim_{h -> 0+} (|I + h A| - 1) / h` of a matrix of shape `[n, n]`.
 ///
@@ -38,7 +38,7 @@ use crate::stability::Bounds;
 /// # Ok::<(), neuronash::Error>(())
 /// ```
 pub fn log_norm<A: Scalar, S: Data<Elem = A>>(a: &ArrayBase<S, Ix2>, norm: &Norm) -> Result<Bounds> {
-    let majorant = Majorant::of(a, "a")?;
+    let majorant = Majorant::of(&a.into_subject()?);
     norm.check(a.nrows())?;
     match norm.kind() {
         NormKind::One => Ok(largest_row(&majorant.transposed(), &norm.diagonal_or_ones(a.nrows()))),
@@ -64,14 +64,15 @@ pub fn log_norm<A: Scalar, S: Data<Elem = A>>(a: &ArrayBase<S, Ix2>, norm: &Norm
 /// assert!(log_norm(&a, &norm)?.upper <= bounds.upper);
 /// # Ok::<(), neuronash::Error>(())
 /// ```
-pub fn optimal_log_norm<M: SquareMatrix>(a: &M, kind: NormKind) -> Result<(Bounds, Norm)> {
-    let majorant = Majorant::of(a, "a")?;
+pub fn optimal_log_norm<'a>(subject: impl IntoSubject<'a>, kind: NormKind) -> Result<(Bounds, Norm)> {
+    let subject = subject.into_subject()?;
+    let majorant = Majorant::of(&subject);
     let majorant = match kind {
         NormKind::One => majorant.transposed(),
         NormKind::Infinity => majorant,
         NormKind::Two => return Err(Error::invalid("kind", kind, "l1 or l-infinity")),
     };
-    let perron = perron::of_majorant(&majorant, &perron::PerronOptions::default());
+    let perron = perron::of_majorant(&majorant, &subject.diagonal_bounds(), &perron::PerronOptions::default());
     let bounds = perron.abscissa();
     Ok((bounds, Norm::diagonal(kind, perron.into_vector())?))
 }

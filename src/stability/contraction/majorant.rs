@@ -1,63 +1,16 @@
 //! The Metzler majorant of a matrix, with products rounded outward.
 
-use ndarray::{ArrayBase, Data, Ix2};
-use sprs::CsMat;
+use ndarray::ArrayView2;
+use sprs::CsMatView;
 
-use crate::Scalar;
-use crate::check::{non_finite, square};
-use crate::error::{Error, Result};
 use crate::linalg::components::strongly_connected;
 use crate::linalg::rounding::{add_down, add_up, div_down, div_up, mul_down, mul_up};
-use crate::network::{Weights, WeightsView};
-use crate::stability::Bounds;
-
-/// A square matrix, dense or sparse: any ndarray matrix, any `sprs` matrix, or network [`Weights`].
-pub trait SquareMatrix: sealed::AsMajorant {}
-
-mod sealed {
-    use super::Majorant;
-    use crate::error::Result;
-
-    pub trait AsMajorant {
-        fn majorant(&self, argument: &str) -> Result<Majorant>;
-    }
-}
-
-impl<A: Scalar, S: Data<Elem = A>> SquareMatrix for ArrayBase<S, Ix2> {}
-impl<A: Scalar> SquareMatrix for CsMat<A> {}
-impl<A: Scalar> SquareMatrix for Weights<A> {}
-
-impl<A: Scalar, S: Data<Elem = A>> sealed::AsMajorant for ArrayBase<S, Ix2> {
-    fn majorant(&self, argument: &str) -> Result<Majorant> {
-        square(argument, self.nrows(), self.ncols())?;
-        let rows = self.outer_iter();
-        Majorant::from_rows(argument, rows.map(|row| row.to_vec().into_iter().enumerate()))
-    }
-}
-
-impl<A: Scalar> sealed::AsMajorant for CsMat<A> {
-    fn majorant(&self, argument: &str) -> Result<Majorant> {
-        square(argument, self.rows(), self.cols())?;
-        if !self.is_csr() {
-            return self.to_csr().majorant(argument);
-        }
-        let rows = self.outer_iterator();
-        Majorant::from_rows(argument, rows.map(|row| row.iter().map(|(j, &v)| (j, v)).collect::<Vec<_>>()))
-    }
-}
-
-impl<A: Scalar> sealed::AsMajorant for Weights<A> {
-    fn majorant(&self, argument: &str) -> Result<Majorant> {
-        match self.view() {
-            WeightsView::Dense(w) => w.majorant(argument),
-            WeightsView::Sparse(w) => w.majorant(argument),
-        }
-    }
-}
+use crate::stability::subject::Matrix;
+use crate::stability::{Bounds, Subject};
 
 /// The diagonal of a matrix as it is and the magnitudes off it, by compressed rows.
 #[derive(Debug, Clone)]
-pub struct Majorant {
+pub(crate) struct Majorant {
     pub(in crate::stability) diagonal: Vec<f64>,
     offsets: Vec<usize>,
     columns: Vec<u32>,
@@ -94,32 +47,39 @@ impl Enclosed {
 }
 
 impl Majorant {
-    pub(crate) fn of<M: SquareMatrix + ?Sized>(matrix: &M, argument: &str) -> Result<Self> {
-        matrix.majorant(argument)
+    /// Of the subject's `A` or `W`.
+    pub(in crate::stability) fn of(subject: &Subject<'_>) -> Self {
+        match subject.matrix() {
+            Matrix::Dense(w) => Self::of_dense(w.view()),
+            Matrix::Sparse(w) if w.is_csr() => Self::of_sparse(w.view()),
+            Matrix::Sparse(w) => Self::of_sparse(w.to_csr().view()),
+        }
     }
 
-    fn from_rows<A: Scalar, R: IntoIterator<Item = (usize, A)>>(
-        argument: &str,
-        rows: impl Iterator<Item = R>,
-    ) -> Result<Self> {
+    pub(in crate::stability) fn of_dense(w: ArrayView2<'_, f64>) -> Self {
+        Self::from_rows(w.outer_iter().map(|row| row.to_vec().into_iter().enumerate()))
+    }
+
+    /// Of a matrix stored by rows.
+    pub(in crate::stability) fn of_sparse(w: CsMatView<'_, f64>) -> Self {
+        Self::from_rows(w.outer_iterator().map(|row| row.iter().map(|(j, &v)| (j, v)).collect::<Vec<_>>()))
+    }
+
+    fn from_rows<R: IntoIterator<Item = (usize, f64)>>(rows: impl Iterator<Item = R>) -> Self {
         let mut m = Self { diagonal: Vec::new(), offsets: vec![0], columns: Vec::new(), magnitudes: Vec::new() };
         for (i, row) in rows.enumerate() {
             m.diagonal.push(0.0);
-            for (j, v) in row {
-                let value = v.to_double();
-                if !value.is_finite() {
-                    return Err(non_finite(argument, vec![i, j], value));
-                }
+            for (j, value) in row {
                 if i == j {
                     m.diagonal[i] = value;
                 } else if value != 0.0 {
-                    m.columns.push(u32::try_from(j).map_err(|_| Error::invalid(argument, j, "columns below 2^32"))?);
+                    m.columns.push(u32::try_from(j).expect("a subject has fewer than 2^32 rows"));
                     m.magnitudes.push(value.abs());
                 }
             }
             m.offsets.push(m.columns.len());
         }
-        Ok(m)
+        m
     }
 
     pub(super) fn len(&self) -> usize {

@@ -22,7 +22,6 @@ mod rates;
 mod s_contraction;
 
 pub use log_norm::{log_norm, optimal_log_norm};
-pub use majorant::SquareMatrix;
 pub use norm::{Norm, NormKind};
 pub use perron::{Perron, PerronOptions, perron};
 pub use rates::Contraction;

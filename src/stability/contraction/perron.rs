@@ -6,12 +6,12 @@ use std::fmt;
 
 use ndarray::{Array1, ArrayView1};
 
+use super::Majorant;
 use super::majorant::Enclosed;
-use super::{Majorant, SquareMatrix};
 use crate::error::{Error, Result};
 use crate::linalg::decimal::{AtLeast, AtMost};
 use crate::linalg::rounding::{add_down, add_up};
-use crate::stability::Bounds;
+use crate::stability::{Bounds, IntoSubject};
 
 /// The spectral abscissa of a Metzler majorant, bounded on both sides, with the positive vector that proves the upper
 /// bound.
@@ -86,22 +86,23 @@ impl PerronOptions {
         self
     }
 
-    /// Finds the Perron vector of the Metzler majorant of `a`.
+    /// Finds the Perron vector of the Metzler majorant of the subject's matrix.
     ///
     /// # Errors
     /// Options that are not allowed, and as [`perron`].
-    pub fn solve<M: SquareMatrix>(&self, a: &M) -> Result<Perron> {
+    pub fn solve<'a>(&self, subject: impl IntoSubject<'a>) -> Result<Perron> {
         if !(0.0..1.0).contains(&self.tolerance) {
             return Err(Error::invalid("tolerance", self.tolerance, "numbers in [0, 1)"));
         }
         if self.max_iterations == 0 {
             return Err(Error::invalid("max_iterations", 0, "at least 1"));
         }
-        Ok(of_majorant(&Majorant::of(a, "a")?, self))
+        let subject = subject.into_subject()?;
+        Ok(of_majorant(&Majorant::of(&subject), &subject.diagonal_bounds(), self))
     }
 }
 
-/// The spectral abscissa and a Perron vector of the Metzler majorant of `a` (diagonal kept, magnitudes off it).
+/// The spectral abscissa and a Perron vector of the Metzler majorant of the subject's matrix (diagonal kept, magnitudes off it).
 ///
 /// The search is a power iteration on each strongly connected component, shifted to a nonnegative matrix with a positive
 /// diagonal, finished by Noda's inverse iteration where components are small; the components' vectors are scaled along
@@ -110,7 +111,7 @@ impl PerronOptions {
 /// evaluated with directed rounding: they hold however far the search came.
 ///
 /// # Errors
-/// An empty or non-square matrix, or an entry that is not finite.
+/// As [`IntoSubject::into_subject`].
 ///
 /// ```
 /// use ndarray::array;
@@ -121,16 +122,17 @@ impl PerronOptions {
 /// assert!((p.vector()[0] / p.vector()[1] - 2.0).abs() < 1e-9);
 /// # Ok::<(), neuronash::Error>(())
 /// ```
-pub fn perron<M: SquareMatrix>(a: &M) -> Result<Perron> {
-    PerronOptions::default().solve(a)
+pub fn perron<'a>(subject: impl IntoSubject<'a>) -> Result<Perron> {
+    PerronOptions::default().solve(subject)
 }
 
-pub(super) fn of_majorant(m: &Majorant, options: &PerronOptions) -> Perron {
+/// Of a majorant whose diagonal lies within the given bounds.
+pub(super) fn of_majorant(m: &Majorant, diagonal: &[Bounds], options: &PerronOptions) -> Perron {
     let found = search::search(m, options);
     let v = Enclosed::exact(&found.vector);
     let row = |i: usize, component: Option<u32>| {
         let off = m.quotient(i, &v, &v, |j| component.is_none_or(|c| found.component[j] == c));
-        Bounds { lower: add_down(m.diagonal[i], off.lower), upper: add_up(m.diagonal[i], off.upper) }
+        Bounds { lower: add_down(diagonal[i].lower, off.lower), upper: add_up(diagonal[i].upper, off.upper) }
     };
     let abscissa = found.collatz_wielandt(row);
     Perron { abscissa, vector: Array1::from_vec(found.vector), iterations: found.iterations }

@@ -11,9 +11,8 @@ use crate::Scalar;
 use crate::error::{Error, Result};
 use crate::linalg::decimal::AtLeast;
 use crate::linalg::rounding::{add_down, add_up, div_down, div_up, mul_down, mul_up, sub_down, sub_up};
-use crate::network::{FiringRateNetwork, HopfieldNetwork, Weights};
-use crate::stability::Bounds;
-use crate::stability::network::proved_slopes;
+use crate::network::{self, FormKind, Network};
+use crate::stability::{Bounds, IntoSubject, Subject};
 
 /// A contraction rate of a network with the norm it is proved in.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,61 +52,33 @@ impl fmt::Display for Contraction {
     }
 }
 
-macro_rules! contraction_of {
-    ($network:ident, $form:expr) => {
-        impl<A: Scalar> $network<A> {
-            /// The largest contraction rate in a weighted l1 or l-infinity norm, with the weights (theory 4.1).
-            ///
-            /// Slopes may be anywhere in `[0, rho_i]` and time constants differ. With `M` the Metzler majorant of `W`
-            /// for l-infinity and of `W'` for l1, and weights `g` (`v` for l-infinity, `w_i / tau_i` for l1), the rate is
-            /// the smallest over `k` of
-            /// - `(1 - rho_k max(0, (M g)_k / g_k)) / tau_k` for firing-rate networks in l-infinity and Hopfield networks
-            ///   in l1: the slope multiplies the whole row;
-            /// - `(1 - max(0, rho_k m_kk) - sum_{j != k} m_kj rho_j g_j / g_k) / tau_k` otherwise.
-            ///
-            /// The best `g` is a Perron vector, of `T^{-1}(R M - I)` in the first case. Transposing `W` swaps the
-            /// two forms of the network and the two norms.
-            ///
-            /// # Errors
-            /// An activation whose slopes are unbounded, known from samples only, or all zero.
-            pub fn contraction(&self, kind: NormKind) -> Result<Contraction> {
-                Setting::new(
-                    self.weights(),
-                    self.time_constants().mapv(A::to_double),
-                    proved_slopes(&self.circuit)?,
-                    $form,
-                    kind,
-                )?
-                .optimal()
-            }
+impl<A: Scalar, F: network::Form> Network<A, F> {
+    /// The largest contraction rate in a weighted l1 or l-infinity norm, with the weights (theory 4.1).
+    ///
+    /// Slopes may be anywhere in `[0, rho_i]` and time constants differ. With `M` the Metzler majorant of `W`
+    /// for l-infinity and of `W'` for l1, and weights `g` (`v` for l-infinity, `w_i / tau_i` for l1), the rate is
+    /// the smallest over `k` of
+    /// - `(1 - rho_k max(0, (M g)_k / g_k)) / tau_k` for firing-rate networks in l-infinity and Hopfield networks
+    ///   in l1: the slope multiplies the whole row;
+    /// - `(1 - max(0, rho_k m_kk) - sum_{j != k} m_kj rho_j g_j / g_k) / tau_k` otherwise.
+    ///
+    /// The best `g` is a Perron vector, of `T^{-1}(R M - I)` in the first case. Transposing `W` swaps the
+    /// two forms of the network and the two norms.
+    ///
+    /// # Errors
+    /// An activation whose slopes are unbounded, known from samples only, or all zero.
+    pub fn contraction(&self, kind: NormKind) -> Result<Contraction> {
+        Setting::new(&self.into_subject()?, kind)?.optimal()
+    }
 
-            /// The contraction rate that the same formula gives in a norm of the user's choice, l1 or l-infinity.
-            ///
-            /// # Errors
-            /// An activation whose slopes are unbounded, known from samples only, or all zero; a norm of another dimension, or an l2 norm.
-            pub fn contraction_rate_in(&self, norm: &Norm) -> Result<f64> {
-                norm.check(self.len())?;
-                Ok(Setting::new(
-                    self.weights(),
-                    self.time_constants().mapv(A::to_double),
-                    proved_slopes(&self.circuit)?,
-                    $form,
-                    norm.kind(),
-                )?
-                .rate_in(norm)
-                .lower)
-            }
-        }
-    };
-}
-
-contraction_of!(FiringRateNetwork, Form::FiringRate);
-contraction_of!(HopfieldNetwork, Form::Hopfield);
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Form {
-    FiringRate,
-    Hopfield,
+    /// The contraction rate that the same formula gives in a norm of the user's choice, l1 or l-infinity.
+    ///
+    /// # Errors
+    /// An activation whose slopes are unbounded, known from samples only, or all zero; a norm of another dimension, or an l2 norm.
+    pub fn contraction_rate_in(&self, norm: &Norm) -> Result<f64> {
+        norm.check(self.len())?;
+        Ok(Setting::new(&self.into_subject()?, norm.kind())?.rate_in(norm).lower)
+    }
 }
 
 /// One network and one kind of norm, in the orientation where both norms read alike.
@@ -122,20 +93,15 @@ struct Setting {
 }
 
 impl Setting {
-    fn new<A: Scalar>(
-        weights: &Weights<A>,
-        tau: Array1<f64>,
-        rho: Array1<f64>,
-        form: Form,
-        kind: NormKind,
-    ) -> Result<Self> {
-        let m = Majorant::of(weights, "weights")?;
+    fn new(subject: &Subject<'_>, kind: NormKind) -> Result<Self> {
+        let (rho, tau, form) = (subject.rho().to_owned(), subject.time_constants(), subject.form());
+        let m = Majorant::of(subject);
         let m = match kind {
             NormKind::One => m.transposed(),
             NormKind::Infinity => m,
             NormKind::Two => return Err(Error::invalid("kind", kind, "l1 or l-infinity")),
         };
-        let outer = (form == Form::FiringRate) == (kind == NormKind::Infinity);
+        let outer = (form == FormKind::FiringRate) == (kind == NormKind::Infinity);
         Ok(Self { kind, m, tau, rho, outer })
     }
 

@@ -2,16 +2,15 @@
 
 use std::fmt;
 
-use ndarray::{Array1, ArrayBase, ArrayView1, Data, Ix1};
-use sprs::CsMat;
+use ndarray::{Array1, ArrayView1};
 
 use super::ladder::ATTEMPTS;
 use super::large;
 use super::randomised::{DRAWS, THETA, error_probability, fresh_seed};
 use super::sparse::Sparse;
 use super::weights::Weights;
-use crate::Scalar;
 use crate::error::{Error, Result};
+use crate::stability::IntoSubject;
 
 /// Positive weights `d` for which `D A + A'D < 0` and a margin were accepted by a randomised proof (theory 3.13): if they were
 /// false, the algorithm would have accepted them with a probability of at most
@@ -83,28 +82,13 @@ impl AlmostSureCertificate {
         self.steps
     }
 
-    /// Checks the weights and the margin again for a sparse matrix, with fresh draws.
+    /// Checks the weights and the margin again for a subject, with fresh draws.
     ///
     /// # Errors
-    /// [`Error::NotProved`] if they are not accepted; the errors of [`certify_sparse`](super::certify_sparse) for a bad matrix.
-    pub fn verify_sparse<A: Scalar>(&self, a: &CsMat<A>) -> Result<()> {
-        self.verify(Sparse::new(a, None)?)
-    }
-
-    /// Checks the weights and the margin again for a sparse `W - diag(rho)^-1`, with fresh draws.
-    ///
-    /// # Errors
-    /// As [`verify_sparse`](Self::verify_sparse), and for bad slopes.
-    pub fn verify_sparse_shifted<A: Scalar, T: Data<Elem = A>>(
-        &self,
-        w: &CsMat<A>,
-        rho: &ArrayBase<T, Ix1>,
-    ) -> Result<()> {
-        self.verify(Sparse::new(w, Some(&rho.mapv(Scalar::to_double)))?)
-    }
-
-    fn verify(&self, a: Sparse) -> Result<()> {
-        let (own, rows) = (self.weights.len(), a.rho.len());
+    /// [`Error::NotProved`] if they are not accepted; the errors of [`certify`](super::certify()) for a bad subject.
+    pub fn verify<'a>(&self, subject: impl IntoSubject<'a>) -> Result<()> {
+        let a = Sparse::of(&subject.into_subject()?);
+        let (own, rows) = (self.weights.len(), a.size());
         if own != rows {
             return Err(Error::NotProved { reason: format!("there are {own} weights, and {rows} rows") });
         }

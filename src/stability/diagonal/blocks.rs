@@ -17,7 +17,7 @@ use crate::linalg::rounding::{sub_down, sub_up};
 use crate::linalg::{Backend, Lu};
 
 /// Decides whether `W + delta R^-1` is diagonally stable.
-pub(super) fn certify(pencil: &Pencil, delta: f64, control: &mut Control<'_>) -> Verdict {
+pub(super) fn certify(pencil: &Pencil<'_>, delta: f64, control: &mut Control<'_>) -> Verdict {
     let diagonal = pencil.diagonal(delta);
     let whole = Block { pencil, delta, diagonal: &diagonal };
     let outcome = decide(&whole, control);
@@ -143,9 +143,9 @@ fn reaches_all(a: ArrayView2<'_, f64>) -> bool {
 /// Weights for the whole from those of its diagonal blocks, to be proved: the gentlest scaling first, which keeps the weights
 /// within the range of `f64` longest; steeper ones leave more to the proof.
 pub(super) fn assembled<'a>(
-    pencil: &'a Pencil,
+    pencil: &'a Pencil<'a>,
     components: &'a [Vec<usize>],
-    parts: &'a [(Pencil, Diagonal, Weights)],
+    parts: &'a [(Pencil<'a>, Diagonal, Weights)],
 ) -> impl Iterator<Item = Weights> + 'a {
     [1, 3, 6, 12, 24].into_iter().filter_map(|reserve| assemble(pencil, components, parts, reserve))
 }
@@ -157,9 +157,9 @@ pub(super) fn assembled<'a>(
 /// `V = S_21 L^-T`, the weights of the next block may be multiplied by any `k` with `S_22 > k V V'`. The largest power of
 /// four below `2^-reserve / tr(S_22^-1 V V')` is taken, so all but that part of every block's own definiteness remains.
 fn assemble(
-    pencil: &Pencil,
+    pencil: &Pencil<'_>,
     components: &[Vec<usize>],
-    parts: &[(Pencil, Diagonal, Weights)],
+    parts: &[(Pencil<'_>, Diagonal, Weights)],
     reserve: i32,
 ) -> Option<Weights> {
     let n = pencil.size();
@@ -169,19 +169,21 @@ fn assemble(
     let mut scale = vec![0_i32; n];
     let mut result = vec![(1.0, 0_i32); n];
     let mut done = 0;
+    let whole = pencil.matrix();
     for (indices, (part, diagonal, weights)) in components.iter().zip(parts) {
         let m = indices.len();
         let top = weights.exponent.iter().copied().max()?;
         let exponent: Vec<i32> = weights.exponent.iter().map(|e| e - top).collect();
         let local: Vec<i32> = (0..m).map(|i| -(exponent[i] + frexp(diagonal.upper[i]).1 + 1).div_euclid(2)).collect();
+        let w = part.matrix();
         let entry = |i: usize, j: usize| {
-            let v = if i == j { diagonal.upper[i] } else { part.w[[i, j]] };
+            let v = if i == j { diagonal.upper[i] } else { w[[i, j]] };
             ldexp(v, exponent[i] + local[i] + local[j]) * weights.mantissa[i]
         };
         let mut own = Array2::from_shape_fn((m, m), |(i, j)| -(entry(i, j) + entry(j, i)));
 
         let coupled = |i: usize, k: usize| {
-            let v = pencil.w[[indices[i], order[k]]];
+            let v = whole[[indices[i], order[k]]];
             (v != 0.0).then(|| (frexp(v), exponent[i] + local[i] + scale[k]))
         };
         let largest = (0..m).flat_map(|i| (0..done).filter_map(move |k| coupled(i, k))).map(|((_, e), f)| e + f).max();

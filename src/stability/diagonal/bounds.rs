@@ -14,13 +14,13 @@ use crate::linalg::rounding::{add_up, sub_down};
 pub(super) const FACTORISED: usize = 100;
 
 /// Whether the weights prove `W + delta R^-1` diagonally stable.
-pub(super) fn proves_lower(pencil: &Pencil, delta: f64, weights: &Weights) -> bool {
+pub(super) fn proves_lower(pencil: &Pencil<'_>, delta: f64, weights: &Weights) -> bool {
     proves_margin(pencil, delta, 0.0, weights, Effort::Full)
 }
 
 /// Whether the weights prove `W + (delta + margin) R^-1` diagonally stable: what a certificate for `delta` with this margin
 /// claims, when it is made and when it is verified.
-pub(super) fn proves_margin(pencil: &Pencil, delta: f64, margin: f64, weights: &Weights, effort: Effort) -> bool {
+pub(super) fn proves_margin(pencil: &Pencil<'_>, delta: f64, margin: f64, weights: &Weights, effort: Effort) -> bool {
     let shifted = add_up(delta, margin);
     let by_factor = || check::proves_stable(pencil.matrix(), pencil.diagonal(shifted).upper(), weights, effort);
     let by_products = || {
@@ -34,12 +34,12 @@ pub(super) fn proves_margin(pencil: &Pencil, delta: f64, margin: f64, weights: &
 }
 
 /// Whether `W + delta R^-1` with one row is on the boundary or stable, so that it is stable for all that is below `delta`.
-pub(super) fn one_row_proves_lower(pencil: &Pencil, delta: f64) -> bool {
+pub(super) fn one_row_proves_lower(pencil: &Pencil<'_>, delta: f64) -> bool {
     pencil.size() == 1 && pencil.diagonal(delta).upper[0] <= 0.0
 }
 
 /// Whether the witness proves `W + delta R^-1` not diagonally stable.
-pub(super) fn proves_upper(pencil: &Pencil, delta: f64, y: &Array2<f64>) -> bool {
+pub(super) fn proves_upper(pencil: &Pencil<'_>, delta: f64, y: &Array2<f64>) -> bool {
     let diagonal = pencil.diagonal(delta);
     if pencil.size() > FACTORISED && y.ncols() == 1 {
         // Row by row it is exact, and takes a time of the number of nonzeros.
@@ -49,7 +49,7 @@ pub(super) fn proves_upper(pencil: &Pencil, delta: f64, y: &Array2<f64>) -> bool
 }
 
 /// The largest `delta`, to rounding, that the weights prove.
-pub(super) fn lower(pencil: &Pencil, weights: &Weights) -> Option<f64> {
+pub(super) fn lower(pencil: &Pencil<'_>, weights: &Weights) -> Option<f64> {
     if let Some(margin) = Metzler::of_pencil(pencil).and_then(|matrix| matrix.margin(weights)) {
         return Some(margin.next_down());
     }
@@ -67,7 +67,7 @@ pub(super) fn lower(pencil: &Pencil, weights: &Weights) -> Option<f64> {
 }
 
 /// The smallest `delta`, to rounding, that the witness proves.
-pub(super) fn upper(pencil: &Pencil, y: &Array2<f64>) -> Option<f64> {
+pub(super) fn upper(pencil: &Pencil<'_>, y: &Array2<f64>) -> Option<f64> {
     let mut product = linalg::product(pencil.matrix(), y.view());
     product *= y;
     let mut estimate = f64::NEG_INFINITY;
@@ -80,7 +80,7 @@ pub(super) fn upper(pencil: &Pencil, y: &Array2<f64>) -> Option<f64> {
     if !estimate.is_finite() {
         return None;
     }
-    let size = pencil.w.diag().iter().zip(&pencil.rho).fold(estimate.abs(), |m, (w, rho)| m.max((w * rho).abs()));
+    let size = pencil.own().iter().zip(&pencil.rho).fold(estimate.abs(), |m, (w, rho)| m.max((w * rho).abs()));
     let mut slack = f64::EPSILON * size;
     for _ in 0..16 {
         if proves_upper(pencil, estimate + slack, y) {
@@ -93,7 +93,7 @@ pub(super) fn upper(pencil: &Pencil, y: &Array2<f64>) -> Option<f64> {
 
 /// An `m >= 0`, near the largest, such that the weights prove `W + (delta + m) R^-1` diagonally stable; 0 where it is lost in
 /// rounding errors, `None` where nothing is proved.
-pub(super) fn margin_of_weights(pencil: &Pencil, delta: f64, weights: &Weights) -> Option<f64> {
+pub(super) fn margin_of_weights(pencil: &Pencil<'_>, delta: f64, weights: &Weights) -> Option<f64> {
     if let Some(margin) = Metzler::of_pencil(pencil).and_then(|matrix| matrix.margin_above(delta, weights)) {
         return Some(margin);
     }
@@ -121,7 +121,7 @@ pub(super) fn margin_of_weights(pencil: &Pencil, delta: f64, weights: &Weights) 
 }
 
 /// `G W G^-1 R` made symmetric, with `G = (D R)^(1/2)`: its largest eigenvalue is minus the margin for `D`.
-fn weighted_symmetric_part(pencil: &Pencil, weights: &Weights) -> Array2<f64> {
+fn weighted_symmetric_part(pencil: &Pencil<'_>, weights: &Weights) -> Array2<f64> {
     let root: Vec<(f64, i32)> = Zip::from(&weights.mantissa)
         .and(&pencil.rho)
         .map_collect(|m, rho| m * rho)
@@ -129,10 +129,10 @@ fn weighted_symmetric_part(pencil: &Pencil, weights: &Weights) -> Array2<f64> {
         .zip(&weights.exponent)
         .map(|(&m, &e)| (ldexp(m, e.rem_euclid(2)).sqrt(), e.div_euclid(2)))
         .collect();
-    let n = pencil.size();
+    let (n, w) = (pencil.size(), pencil.matrix());
     let similar = Array2::from_shape_fn((n, n), |(i, j)| {
         let ((m_i, e_i), (m_j, e_j)) = (root[i], root[j]);
-        ldexp(pencil.w[[i, j]], e_i - e_j) * (m_i / m_j) * pencil.rho[j]
+        ldexp(w[[i, j]], e_i - e_j) * (m_i / m_j) * pencil.rho[j]
     });
     0.5 * (&similar + &similar.t())
 }

@@ -5,19 +5,16 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ndarray::{ArrayBase, Data, Ix1, Ix2};
-use sprs::CsMat;
-
 use super::blocks;
 use super::interior_point::InteriorPoint;
 use super::ladder::{Allowed, Proof};
-use super::large::{self, SparseGain};
 use super::margin::{self, Gain, Margin};
-use super::pencil::{OF_MATRIX, OF_SHIFTED, Pencil};
-use super::sparse;
+use super::pencil::{Pencil, origin};
+use super::sparse::{self, Sparse};
 use super::verdict::{Stop, Verdict};
-use crate::Scalar;
 use crate::error::{Error, Result};
+use crate::stability::IntoSubject;
+use crate::stability::subject::Matrix;
 
 /// What an observer is told before each interior-point step, and before each sweep over a sparse matrix.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -163,6 +160,7 @@ impl CertifierBuilder {
 
     /// The one proof that is tried for weights of a sparse matrix that its majorant does not decide and that is too large for the
     /// dense road. Default: the cheapest that does, a randomised one only where no factorisation fits into the memory allowed.
+    /// The margin of a sparse matrix of any size is then bounded by the ascent and this proof.
     pub fn proof(mut self, proof: Proof) -> Self {
         self.proof = Some(proof);
         self
@@ -213,101 +211,33 @@ impl Certifier {
         CertifierBuilder::default()
     }
 
-    /// As [`certify`](super::certify).
+    /// As [`certify`](super::certify()).
     ///
     /// # Errors
-    /// As [`certify`](super::certify).
-    pub fn certify<A: Scalar, S: Data<Elem = A>>(&self, a: &ArrayBase<S, Ix2>) -> Result<Verdict> {
-        let pencil = Pencil::new(a, "a")?;
-        Ok(self.run(|control| blocks::certify(&pencil, OF_MATRIX, control)))
-    }
-
-    /// As [`certify_shifted`](super::certify_shifted).
-    ///
-    /// # Errors
-    /// As [`certify_shifted`](super::certify_shifted).
-    pub fn certify_shifted<A: Scalar, S: Data<Elem = A>, T: Data<Elem = A>>(
-        &self,
-        w: &ArrayBase<S, Ix2>,
-        rho: &ArrayBase<T, Ix1>,
-    ) -> Result<Verdict> {
-        let pencil = Pencil::new(w, "w")?.with_slopes(rho)?;
-        Ok(self.run(|control| blocks::certify(&pencil, OF_SHIFTED, control)))
-    }
-
-    /// As [`certify_sparse`](super::certify_sparse).
-    ///
-    /// # Errors
-    /// As [`certify_sparse`](super::certify_sparse).
-    pub fn certify_sparse<A: Scalar>(&self, a: &CsMat<A>) -> Result<Verdict> {
-        self.run(|control| sparse::certify(a, None, control))
-    }
-
-    /// As [`certify_sparse_shifted`](super::certify_sparse_shifted).
-    ///
-    /// # Errors
-    /// As [`certify_sparse_shifted`](super::certify_sparse_shifted).
-    pub fn certify_sparse_shifted<A: Scalar, T: Data<Elem = A>>(
-        &self,
-        w: &CsMat<A>,
-        rho: &ArrayBase<T, Ix1>,
-    ) -> Result<Verdict> {
-        let rho = rho.mapv(Scalar::to_double);
-        self.run(|control| sparse::certify(w, Some(&rho), control))
+    /// As [`certify`](super::certify()).
+    pub fn certify<'a>(&self, subject: impl IntoSubject<'a>) -> Result<Verdict> {
+        let subject = subject.into_subject()?;
+        Ok(self.run(|control| match subject.matrix() {
+            Matrix::Dense(_) => blocks::certify(&Pencil::of(&subject), origin(&subject), control),
+            Matrix::Sparse(_) => sparse::certify(Sparse::of(&subject), control),
+        }))
     }
 
     /// As [`margin`](super::margin()).
     ///
     /// # Errors
     /// As [`margin`](super::margin()).
-    pub fn margin<A: Scalar, S: Data<Elem = A>, T: Data<Elem = A>>(
-        &self,
-        a: &ArrayBase<S, Ix2>,
-        rho: &ArrayBase<T, Ix1>,
-    ) -> Result<Margin> {
-        let pencil = Pencil::new(a, "a")?.with_slopes(rho)?;
-        Ok(self.run(|control| margin::compute(&pencil, OF_MATRIX, control)))
-    }
-
-    /// As [`margin_shifted`](super::margin_shifted).
-    ///
-    /// # Errors
-    /// As [`margin_shifted`](super::margin_shifted).
-    pub fn margin_shifted<A: Scalar, S: Data<Elem = A>, T: Data<Elem = A>>(
-        &self,
-        w: &ArrayBase<S, Ix2>,
-        rho: &ArrayBase<T, Ix1>,
-    ) -> Result<Margin> {
-        let pencil = Pencil::new(w, "w")?.with_slopes(rho)?;
-        Ok(self.run(|control| margin::compute(&pencil, OF_SHIFTED, control)))
+    pub fn margin<'a>(&self, subject: impl IntoSubject<'a>) -> Result<Margin> {
+        let subject = subject.into_subject()?;
+        Ok(self.run(|control| margin::compute(&subject, control)))
     }
 
     /// As [`max_gain`](super::max_gain).
     ///
     /// # Errors
     /// As [`max_gain`](super::max_gain).
-    pub fn max_gain<A: Scalar, S: Data<Elem = A>, T: Data<Elem = A>>(
-        &self,
-        w: &ArrayBase<S, Ix2>,
-        rho: &ArrayBase<T, Ix1>,
-    ) -> Result<Gain> {
-        Ok(self.margin_shifted(w, rho)?.max_gain())
-    }
-
-    /// As [`max_gain_sparse`](super::max_gain_sparse).
-    ///
-    /// # Errors
-    /// As [`max_gain_sparse`](super::max_gain_sparse); [`Error::Infeasible`] where the limits end the search before there are any
-    /// weights.
-    pub fn max_gain_sparse<A: Scalar, T: Data<Elem = A>>(
-        &self,
-        w: &CsMat<A>,
-        rho: &ArrayBase<T, Ix1>,
-    ) -> Result<SparseGain> {
-        let w = sparse::Sparse::new(w, Some(&rho.mapv(Scalar::to_double)))?;
-        let impossible =
-            |stop: super::Stop| Error::Infeasible { wanted: "a largest gain".into(), reason: stop.to_string() };
-        self.run(|control| large::max_gain(w, control).map_err(impossible))
+    pub fn max_gain<'a>(&self, subject: impl IntoSubject<'a>) -> Result<Gain> {
+        Ok(self.margin(subject)?.max_gain())
     }
 
     /// Runs a search with this certifier's limits and threads.

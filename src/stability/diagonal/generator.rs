@@ -15,11 +15,11 @@ use crate::linalg::product;
 ///
 /// ```
 /// use ndarray::{Array2, array};
-/// use neuronash::stability::diagonal::{StableWeights, margin_shifted};
+/// use neuronash::stability::diagonal::{StableWeights, margin};
 ///
 /// let family = StableWeights::new(&array![1.0, 4.0], 0.25)?;
 /// let w = family.weights(&array![[0.3], [-1.0]], &array![[0.0, 8.0], [0.0, 0.0]])?;
-/// assert!(margin_shifted(&w, &array![1.0, 1.0])?.lower() >= 0.25 - 1e-9);
+/// assert!(margin((&w, &array![1.0, 1.0]))?.lower() >= 0.25 - 1e-9);
 /// # Ok::<(), neuronash::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Zip};
+use ndarray::{Array1, Array2, ArrayView2, Zip};
 use sprs::CsMat;
 
 use super::almost_sure::AlmostSureCertificate;
@@ -19,7 +19,6 @@ use super::weights::Weights;
 use crate::linalg::components::strongly_connected;
 use crate::linalg::operator::{LinearOperator, gather};
 use crate::linalg::rounding::{add_up, sub_down, sub_up};
-use crate::stability::Bounds;
 
 /// Steps of the ascent.
 const STEPS: usize = 100;
@@ -326,132 +325,76 @@ pub(super) fn certificate_of(weights: Weights, a: Sparse) -> Option<Certificate>
     Some(Certificate::new(weights, margin, Method::Given, 0))
 }
 
-/// Proved bounds on the largest gain `g* = sup{g > 0 : g W - R^-1 is LDS}` of a sparse matrix, with the weights and the witness that
-/// they come from.
-///
-/// The upper bound is always proved. The lower one is, too, unless [`error_probability`](Self::error_probability) gives the
-/// probability with which chance may have let a false one pass.
-#[derive(Debug, Clone, PartialEq)]
-pub struct SparseGain {
-    lower: f64,
-    upper: f64,
-    weights: Array1<f64>,
-    witness: Option<Array2<f64>>,
-    proof: Option<Proved>,
-    steps: usize,
-}
-
-impl SparseGain {
-    /// A lower bound: `g W - R^-1` is diagonally stable for every positive gain up to it. 0 where none was proved, infinite where
-    /// every gain is stable.
-    pub fn lower(&self) -> f64 {
-        self.lower
-    }
-
-    /// A proved upper bound: `g W - R^-1` is diagonally stable for no gain above it. Infinite where none was proved.
-    pub fn upper(&self) -> f64 {
-        self.upper
-    }
-
-    /// Both bounds.
-    pub fn bounds(&self) -> Bounds {
-        Bounds { lower: self.lower, upper: self.upper }
-    }
-
-    /// The weights `d` of the lower bound, shape `(n,)`.
-    pub fn weights(&self) -> ArrayView1<'_, f64> {
-        self.weights.view()
-    }
-
-    /// The `Y` of the upper bound, shape `(n, r)`: `(W Y Y')_ii rho_i >= (Y Y')_ii / upper` for every `i`.
-    pub fn witness(&self) -> Option<ArrayView2<'_, f64>> {
-        self.witness.as_ref().map(|y| y.view())
-    }
-
+/// Bounds on the `delta` up to which `W + delta R^-1` is diagonally stable, with the weights and the witness that they come from.
+#[derive(Debug)]
+pub(super) struct LinearBounds {
+    /// It is for every `delta` up to it; minus infinity where none was proved.
+    pub(super) lower: f64,
+    /// It is for no `delta` above it; infinite where none was proved.
+    pub(super) upper: f64,
+    pub(super) weights: Array1<f64>,
+    pub(super) witness: Option<Array2<f64>>,
     /// How the lower bound was proved, if it was.
-    pub fn proof(&self) -> Option<Proof> {
-        self.proof.map(|p| p.proof)
-    }
+    pub(super) proof: Option<Proved>,
+    /// Of the ascent.
+    pub(super) steps: usize,
+}
 
-    /// An upper bound on the probability, over the random choices of the proof, that a false lower bound was accepted; `None` if
-    /// it is proved without chance.
-    pub fn error_probability(&self) -> Option<f64> {
-        self.proof.and_then(|p| p.error_probability)
-    }
-
-    /// Steps of the ascent.
-    pub fn iterations(&self) -> usize {
-        self.steps
+impl LinearBounds {
+    /// What is known of a matrix of `n` rows before it was looked at.
+    pub(super) fn none(n: usize) -> Self {
+        let (lower, upper) = (f64::NEG_INFINITY, f64::INFINITY);
+        Self { lower, upper, weights: Array1::ones(n), witness: None, proof: None, steps: 0 }
     }
 }
 
-impl std::fmt::Display for SparseGain {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "largest diagonally stable gain in [{:e}, {:e}]", self.lower, self.upper)?;
-        match (self.proof(), self.error_probability()) {
-            (Some(_), Some(p)) => {
-                write!(f, ", the upper bound proved, the lower one with probability of error at most {p:e} over the ")?;
-                f.write_str("algorithm's random choices")
-            }
-            (Some(proof), None) => write!(f, ", both proved ({proof})"),
-            (None, _) => f.write_str(", the upper bound proved"),
-        }
-    }
-}
-
-/// Bounds on the largest gain of `W` with slopes.
-pub(super) fn max_gain(a: Sparse, control: &mut Control<'_>) -> Result<SparseGain, Stop> {
+/// Bounds on the margin of `W + delta R^-1`.
+pub(super) fn margin(a: Sparse, control: &mut Control<'_>) -> Result<LinearBounds, Stop> {
     let by_perron = match a.by_perron(control) {
         ControlFlow::Break(stop) => return Err(stop),
         ControlFlow::Continue(None) => None,
-        ControlFlow::Continue(Some((matrix, weights, witness))) => gain_of_metzler(&a, &matrix, weights, witness),
+        ControlFlow::Continue(Some((matrix, weights, witness))) => margin_of_metzler(&a, &matrix, weights, witness),
     };
-    if let Some(gain) = by_perron {
-        return Ok(gain);
+    if let Some(margin) = by_perron {
+        return Ok(margin);
     }
     let Sparse { rows, rho, .. } = a;
     let own: Vec<f64> = (0..rho.len()).map(|i| rows.get(i, i).copied().unwrap_or(0.0)).collect();
     let found = find(rows, &rho, control)?;
     let upper = found.witness.as_ref().and_then(|(bound, y)| proved_upper(&found.both.rows, &own, &rho, *bound, y));
-    let upper = upper.map_or(f64::INFINITY, gain_above);
+    let upper = upper.unwrap_or(f64::INFINITY);
     let ladder = Ladder::new(&found.both.rows, &found.both.transposed, &rho, &found.d, control.proofs());
     let scale = ladder.as_ref().map_or(1.0, |l| l.part().absolute_norm());
-    let (mut lower, mut proof) = (0.0, None);
+    let (mut lower, mut proof) = (f64::NEG_INFINITY, None);
     if let Some(ladder) = ladder {
         let randomised = control.proofs().only == Some(Proof::Randomised) || !ladder.factors_fit();
         let slacks: &[f64] = if randomised { &[3e-3, 3e-2] } else { &[1e-5, 3e-4, 3e-3, 1e-2, 4e-2] };
         // Last what an H-matrix proves in any case, without chance.
         let last = (!randomised || control.proofs().only.is_none()).then_some(scale * 1.001);
-        let claims = slacks.iter().map(|slack| found.top.max(1e-9 * scale) * (1.0 + slack)).chain(last);
+        let claims = slacks.iter().map(|slack| found.top + slack * found.top.abs().max(1e-9 * scale)).chain(last);
         for claim in claims {
             let mu = claim + 4.0 * ladder.part().error();
             let proved = if claim > scale { ladder.prove_without_draws(-mu) } else { ladder.prove(-mu, found.top) };
             if let Some(proved) = proved {
-                (lower, proof) = ((1.0 / mu).next_down(), Some(proved));
+                (lower, proof) = (-mu, Some(proved));
                 break;
             }
         }
     }
     let witness = found.witness.map(|(_, y)| y).filter(|_| upper.is_finite());
-    Ok(SparseGain { lower, upper, weights: found.d, witness, proof, steps: found.steps })
-}
-
-/// No gain above it is stable if `W + delta R^-1` is not: `g W - R^-1 = g (W + delta R^-1)` with `delta = -1/g`.
-fn gain_above(delta: f64) -> f64 {
-    if delta < 0.0 { (-1.0 / delta).next_up() } else { f64::INFINITY }
+    Ok(LinearBounds { lower, upper, weights: found.d, witness, proof, steps: found.steps })
 }
 
 /// Both bounds from the Perron vectors of a Metzler matrix.
-fn gain_of_metzler(
+fn margin_of_metzler(
     a: &Sparse,
     matrix: &Metzler<'_>,
     weights: Option<Weights>,
     witness: Array2<f64>,
-) -> Option<SparseGain> {
+) -> Option<LinearBounds> {
     let weights = weights?;
-    let margin = matrix.margin(&weights)?;
     // Stable for all `delta` below the margin, not at it.
-    let lower = if margin >= 0.0 { f64::INFINITY } else { (-1.0 / margin).next_down().next_down() };
+    let lower = matrix.margin(&weights)?.next_down();
     let n = a.rho.len();
     let own: Vec<f64> = (0..n).map(|i| a.rows.get(i, i).copied().unwrap_or(0.0)).collect();
     let y = witness.column(0);
@@ -460,8 +403,8 @@ fn gain_of_metzler(
         a.rho[i] * row.iter().map(|(j, w)| w * y[j]).sum::<f64>() / y[i]
     };
     let least = (0..n).filter(|&i| y[i] != 0.0).map(quotient).fold(f64::INFINITY, f64::min);
-    let upper = proved_upper(&a.rows, &own, &a.rho, least, &witness).map_or(f64::INFINITY, gain_above);
+    let upper = proved_upper(&a.rows, &own, &a.rho, least, &witness).unwrap_or(f64::INFINITY);
     let proof = Proved { proof: Proof::HMatrix, error_probability: None, seed: 0, steps: 0 };
     let (weights, witness) = (weights.values(), Some(witness).filter(|_| upper.is_finite()));
-    Some(SparseGain { lower, upper, weights, witness, proof: Some(proof), steps: 0 })
+    Some(LinearBounds { lower, upper, weights, witness, proof: Some(proof), steps: 0 })
 }

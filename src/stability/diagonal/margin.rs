@@ -1,5 +1,7 @@
 //! How far a matrix is from the boundary of diagonal stability, proved from both sides.
 
+mod gain;
+mod linear;
 #[cfg(feature = "serde")]
 mod stored;
 
@@ -7,25 +9,31 @@ use std::borrow::Cow;
 use std::fmt;
 use std::ops::ControlFlow;
 
-use ndarray::{Array1, Array2, ArrayBase, ArrayView2, Data, Ix1, Ix2};
+use ndarray::{Array1, Array2, ArrayView2};
 
+pub use gain::Gain;
+
+use super::Proof;
 use super::balance::Balanced;
 use super::blocks::{self, padded, strong_components};
 use super::bounds;
 use super::certifier::Control;
 use super::check::Effort;
 use super::interior_point::{Goal, InteriorPoint, Step, Waypoint};
+use super::ladder::ATTEMPTS;
 use super::metzler;
-use super::pencil::{OF_MATRIX, OF_SHIFTED, Pencil};
+use super::pencil::{OF_MATRIX, OF_SHIFTED, Pencil, origin};
+use super::randomised::{DRAWS, THETA, error_probability};
 use super::structure;
 use super::verdict::{Certificate, Method, Refutation, Stop, Undecided, Verdict};
 use super::weights::Weights;
 use super::witness;
-use crate::Scalar;
 use crate::error::{Error, Result};
 use crate::linalg::decimal::{AtLeast, AtMost};
 use crate::linalg::rounding::{add_up, sub_down, sub_up};
-use crate::stability::Bounds;
+use crate::stability::local::fits_densely;
+use crate::stability::subject::Matrix;
+use crate::stability::{Bounds, IntoSubject, Subject};
 
 /// Proved bounds on the stability margin `delta*(A; R) = sup{delta : A + delta R^-1 is LDS}` (theory 3.3).
 ///
@@ -43,6 +51,18 @@ pub struct Margin {
     witness: Array2<f64>,
     iterations: usize,
     stop: Option<Stop>,
+    /// Of a sparse matrix bounded in linear time: how the lower bound was proved.
+    linear: Option<Linear>,
+}
+
+/// How the lower bound of a sparse matrix was proved.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+struct Linear {
+    /// None if no lower bound was.
+    proof: Option<Proof>,
+    /// Of a randomised proof.
+    seed: u64,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -57,7 +77,7 @@ struct BlockBound {
 }
 
 impl BlockBound {
-    fn is_proved(&self, pencil: &Pencil) -> bool {
+    fn is_proved(&self, pencil: &Pencil<'_>) -> bool {
         let part = pencil.block(&self.indices);
         match &self.weights {
             _ if self.lower == f64::NEG_INFINITY => true,
@@ -108,74 +128,79 @@ impl Margin {
         self.stop
     }
 
-    /// Proves both bounds again, for any matrix `a` of shape `(n, n)` and slopes `rho` of shape `(n,)`, as
-    /// [`margin`](super::margin()) was asked about them.
-    ///
-    /// # Errors
-    /// [`Error::NotProved`] if they do not hold, cannot be proved in `f64`, or are an answer to
-    /// [`margin_shifted`](super::margin_shifted); the errors of [`margin`](super::margin()) for bad arguments.
-    pub fn verify<A: Scalar, S: Data<Elem = A>, T: Data<Elem = A>>(
-        &self,
-        a: &ArrayBase<S, Ix2>,
-        rho: &ArrayBase<T, Ix1>,
-    ) -> Result<()> {
-        self.verify_pencil(&Pencil::new(a, "a")?.with_slopes(rho)?, OF_MATRIX)
+    /// How the lower bound was proved for a sparse matrix of more than 1,000 rows, which both bounds are then some per mille to
+    /// per cent away from; `None` for others, and where no lower bound was proved.
+    pub fn proof(&self) -> Option<Proof> {
+        self.linear.and_then(|linear| linear.proof)
     }
 
-    /// Proves both bounds again, for any `w` of shape `(n, n)` and slopes `rho` of shape `(n,)`, as
-    /// [`margin_shifted`](super::margin_shifted) was asked about them.
-    ///
-    /// # Errors
-    /// As [`verify`](Self::verify), with the two questions exchanged.
-    pub fn verify_shifted<A: Scalar, S: Data<Elem = A>, T: Data<Elem = A>>(
-        &self,
-        w: &ArrayBase<S, Ix2>,
-        rho: &ArrayBase<T, Ix1>,
-    ) -> Result<()> {
-        self.verify_pencil(&Pencil::new(w, "w")?.with_slopes(rho)?, OF_SHIFTED)
+    /// An upper bound on the probability, over the random choices of the proof, that a false lower bound was accepted; `None` if
+    /// it is proved without chance. The upper bound always is.
+    pub fn error_probability(&self) -> Option<f64> {
+        (self.proof() == Some(Proof::Randomised)).then(|| error_probability(THETA, DRAWS, ATTEMPTS))
     }
 
-    /// What the bounds decide about the matrix `A` of shape `(n, n)` with slopes `rho` of shape `(n,)` that the margin is of:
-    /// a certificate whose own margin is at least nine tenths of the lower bound where rounding errors leave so much, or a
-    /// refutation. The arguments are those that the margin was asked about; another search is not needed. With slopes other
-    /// than 1 the weights have such a margin, but the certificate, which is one of `A` alone, has that for `R = I`.
+    /// Weights `d`, shape `(n,)`, that prove the lower bound; `None` for a matrix of several strongly connected blocks, which
+    /// have weights of their own.
+    pub fn weights(&self) -> Option<Array1<f64>> {
+        let [block] = self.blocks.as_slice() else { return None };
+        block.weights.as_ref().map(Weights::values)
+    }
+
+    fn how_proved(&self) -> String {
+        match (self.linear, self.error_probability()) {
+            (Some(Linear { proof: None, .. }), _) => "the upper bound proved".into(),
+            (_, Some(p)) => {
+                let p = AtMost(p);
+                let of_error = format!("with probability of error at most {p:e} over the algorithm's random choices");
+                format!("the upper bound proved, the lower one {of_error}")
+            }
+            (Some(Linear { proof: Some(proof), .. }), None) => format!("both proved ({proof})"),
+            (None, None) => "both proved".into(),
+        }
+    }
+
+    /// Proves both bounds again, for any subject, as [`margin`](super::margin()) was asked about it.
     ///
     /// # Errors
-    /// [`Error::NotProved`] for a matrix that the margin cannot be of; the errors of [`margin`](super::margin()) for bad
-    /// arguments.
+    /// [`Error::NotProved`] if they do not hold, cannot be proved in `f64`, or are an answer to another question (about `A` in
+    /// place of `W - R^-1`, or the other way round); the errors of [`margin`](super::margin()) for a bad subject.
+    pub fn verify<'a>(&self, subject: impl IntoSubject<'a>) -> Result<()> {
+        let subject = subject.into_subject()?;
+        if self.linear.is_some() {
+            return linear::verify(self, &subject);
+        }
+        fits_in_memory(&subject)?;
+        self.verify_pencil(&Pencil::of(&subject), origin(&subject))
+    }
+
+    /// What the bounds decide about the subject that the margin is of: a certificate whose own margin is at least nine tenths of
+    /// the lower bound where rounding errors leave so much, or a refutation. Another search is not needed. Of a matrix with
+    /// margins in terms of other slopes than 1, the weights have such a margin, but the certificate has that for `R = I`.
+    ///
+    /// # Errors
+    /// [`Error::NotProved`] for a subject that the margin cannot be of; the errors of [`margin`](super::margin()) for a bad one.
     ///
     /// ```
     /// use ndarray::array;
     /// use neuronash::stability::diagonal::margin;
-    /// let (a, rho) = (array![[-1.0, 0.0, -1.5], [1.5, -1.0, 0.0], [0.0, 1.5, -1.0]], array![1.0, 1.0, 1.0]);
-    /// let verdict = margin(&a, &rho)?.verdict(&a, &rho)?;
+    /// let a = array![[-1.0, 0.0, -1.5], [1.5, -1.0, 0.0], [0.0, 1.5, -1.0]];
+    /// let verdict = margin(&a)?.verdict(&a)?;
     /// let certificate = verdict.certificate().expect("the margin is 0.25");
     /// certificate.verify(&a)?;
     /// assert!(certificate.margin_lower() > 0.22);
     /// # Ok::<(), neuronash::Error>(())
     /// ```
-    pub fn verdict<A: Scalar, S: Data<Elem = A>, T: Data<Elem = A>>(
-        &self,
-        a: &ArrayBase<S, Ix2>,
-        rho: &ArrayBase<T, Ix1>,
-    ) -> Result<Verdict> {
-        self.verdict_of_pencil(&Pencil::new(a, "a")?.with_slopes(rho)?, OF_MATRIX)
+    pub fn verdict<'a>(&self, subject: impl IntoSubject<'a>) -> Result<Verdict> {
+        let subject = subject.into_subject()?;
+        if self.linear.is_some() {
+            return linear::verdict(self, &subject);
+        }
+        fits_in_memory(&subject)?;
+        self.verdict_of_pencil(&Pencil::of(&subject), origin(&subject))
     }
 
-    /// As [`verdict`](Self::verdict), for the `W` of shape `(n, n)` and the slopes of a margin by
-    /// [`margin_shifted`](super::margin_shifted).
-    ///
-    /// # Errors
-    /// As [`verdict`](Self::verdict).
-    pub fn verdict_shifted<A: Scalar, S: Data<Elem = A>, T: Data<Elem = A>>(
-        &self,
-        w: &ArrayBase<S, Ix2>,
-        rho: &ArrayBase<T, Ix1>,
-    ) -> Result<Verdict> {
-        self.verdict_of_pencil(&Pencil::new(w, "w")?.with_slopes(rho)?, OF_SHIFTED)
-    }
-
-    fn verify_pencil(&self, pencil: &Pencil, origin: f64) -> Result<()> {
+    fn verify_pencil(&self, pencil: &Pencil<'_>, origin: f64) -> Result<()> {
         self.fits(pencil, origin)?;
         if !self.blocks.iter().all(|block| block.is_proved(pencil)) {
             return not_proved("the lower bound is not proved");
@@ -186,11 +211,11 @@ impl Margin {
         Ok(())
     }
 
-    fn proves_upper(&self, pencil: &Pencil) -> bool {
+    fn proves_upper(&self, pencil: &Pencil<'_>) -> bool {
         self.upper == f64::INFINITY || bounds::proves_upper(pencil, self.upper, &self.witness)
     }
 
-    fn verdict_of_pencil(&self, pencil: &Pencil, origin: f64) -> Result<Verdict> {
+    fn verdict_of_pencil(&self, pencil: &Pencil<'_>, origin: f64) -> Result<Verdict> {
         self.fits(pencil, origin)?;
         let method = Method::Margin;
         if self.upper <= self.origin && bounds::proves_upper(pencil, self.origin, &self.witness) {
@@ -225,17 +250,17 @@ impl Margin {
 
     /// The certificate that weights and a margin in terms of `R` are. One of a matrix itself knows no slopes: it has the margin
     /// that is proved for `R = I`.
-    fn certificate(&self, pencil: &Pencil, weights: Weights, margin: f64) -> Option<Certificate> {
+    fn certificate(&self, pencil: &Pencil<'_>, weights: Weights, margin: f64) -> Option<Certificate> {
         if self.origin == OF_SHIFTED || pencil.rho.iter().all(|&rho| rho == 1.0) {
             return Some(Certificate::new(weights, margin, Method::Margin, self.iterations));
         }
-        let plain = Pencil { w: pencil.w.clone(), rho: Array1::ones(pencil.size()) };
+        let plain = pencil.with_slopes(Array1::ones(pencil.size()));
         let margin = bounds::margin_of_weights(&plain, OF_MATRIX, &weights)?;
         Some(Certificate::new(weights, margin, Method::Margin, self.iterations))
     }
 
     /// Weights that are proved to certify the matrix with the given margin, put together from those of the blocks.
-    fn weights_with(&self, pencil: &Pencil, margin: f64) -> Option<Weights> {
+    fn weights_with(&self, pencil: &Pencil<'_>, margin: f64) -> Option<Weights> {
         let diagonal = pencil.diagonal(add_up(self.origin, margin));
         let of_block = |block: &BlockBound| block.weights.clone().or_else(|| Weights::new([1.0], [0]));
         let proves = |weights: &Weights| bounds::proves_margin(pencil, self.origin, margin, weights, Effort::Full);
@@ -251,13 +276,21 @@ impl Margin {
         blocks::assembled(pencil, &components, &parts?).find(proves)
     }
 
-    /// Whether the margin can be one of this pencil and question.
-    fn fits(&self, pencil: &Pencil, origin: f64) -> Result<()> {
-        if self.origin != origin {
-            let reason =
-                if origin == OF_MATRIX { "it is a margin of `W - R^-1`" } else { "it is not a margin of `W - R^-1`" };
-            return not_proved(reason);
+    /// Whether the margin answers this question.
+    fn answers(&self, origin: f64) -> Result<()> {
+        if self.origin == origin {
+            return Ok(());
         }
+        not_proved(if origin == OF_MATRIX {
+            "it is a margin of `W - R^-1`"
+        } else {
+            "it is not a margin of `W - R^-1`"
+        })
+    }
+
+    /// Whether the margin can be one of this pencil and question.
+    fn fits(&self, pencil: &Pencil<'_>, origin: f64) -> Result<()> {
+        self.answers(origin)?;
         let n = pencil.size();
         let mut place = vec![usize::MAX; n];
         for (k, block) in self.blocks.iter().enumerate() {
@@ -272,10 +305,18 @@ impl Margin {
         if place.contains(&usize::MAX) || self.witness.nrows() != n {
             return not_proved("the blocks are not a partition of the rows");
         }
-        if pencil.w.indexed_iter().any(|((i, j), &v)| v != 0.0 && place[i] < place[j]) {
+        if pencil.matrix().indexed_iter().any(|((i, j), &v)| v != 0.0 && place[i] < place[j]) {
             return not_proved("the matrix is not block triangular as the lower bound needs it");
         }
         Ok(())
+    }
+}
+
+/// A sparse matrix is made dense to check what a dense search found.
+fn fits_in_memory(subject: &Subject<'_>) -> Result<()> {
+    match subject.matrix() {
+        Matrix::Dense(_) => Ok(()),
+        Matrix::Sparse(_) => fits_densely(subject.size(), "a margin proved by dense matrices"),
     }
 }
 
@@ -285,63 +326,8 @@ fn not_proved(reason: &str) -> Result<()> {
 
 impl fmt::Display for Margin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "margin in [{:e}, {:e}], both proved", AtLeast(self.lower()), AtMost(self.upper()))?;
+        write!(f, "margin in [{:e}, {:e}], {}", AtLeast(self.lower()), AtMost(self.upper()), self.how_proved())?;
         self.stop.map_or(Ok(()), |stop| write!(f, " (the search ended early: {stop})"))
-    }
-}
-
-/// Proved bounds on the largest gain `g* = sup{g > 0 : g W - R^-1 is LDS}`.
-#[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct Gain {
-    margin: Margin,
-}
-
-impl Gain {
-    /// A proved lower bound: `g W - R^-1` is diagonally stable for every positive gain below it. Infinite if
-    /// every gain is proved stable.
-    pub fn lower(&self) -> f64 {
-        let (lower, _) = self.margin_of_w();
-        if lower >= 0.0 { f64::INFINITY } else { (-1.0 / lower).next_down().max(0.0) }
-    }
-
-    /// A proved upper bound: `g W - R^-1` is diagonally stable for no gain above it. Infinite if no bound is proved.
-    pub fn upper(&self) -> f64 {
-        let (_, upper) = self.margin_of_w();
-        if upper >= 0.0 { f64::INFINITY } else { (-1.0 / upper).next_up() }
-    }
-
-    /// Both bounds.
-    pub fn bounds(&self) -> Bounds {
-        Bounds { lower: self.lower(), upper: self.upper() }
-    }
-
-    /// Whether it is proved that every positive gain is diagonally stable.
-    pub fn is_unbounded(&self) -> bool {
-        self.margin_of_w().0 >= 0.0
-    }
-
-    /// Bounds on `delta*(W; R) = delta*(A; R) - 1`. Since `g W - R^-1 = g (W + delta R^-1)` with `delta = -1/g`, the largest
-    /// gain is `-1/delta*(W; R)`, or infinite if that is not negative.
-    fn margin_of_w(&self) -> (f64, f64) {
-        let m = &self.margin;
-        (sub_down(m.lower_of_pencil(), 1.0 + m.origin), sub_up(m.upper, 1.0 + m.origin))
-    }
-
-    /// The margin of `A = W - R^-1` that both bounds come from, and that re-checks itself.
-    pub fn margin(&self) -> &Margin {
-        &self.margin
-    }
-}
-
-impl fmt::Display for Gain {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.is_unbounded() {
-            f.write_str("every gain is diagonally stable, proved")
-        } else {
-            let (lower, upper) = (AtLeast(self.lower()), AtMost(self.upper()));
-            write!(f, "largest diagonally stable gain in [{lower:e}, {upper:e}], both proved")
-        }
     }
 }
 
@@ -354,7 +340,7 @@ struct Proved {
 }
 
 impl Proved {
-    fn raise(&mut self, pencil: &Pencil, candidate: f64, weights: &Weights) -> bool {
+    fn raise(&mut self, pencil: &Pencil<'_>, candidate: f64, weights: &Weights) -> bool {
         let better = candidate > self.lower && bounds::proves_lower(pencil, candidate, weights);
         if better {
             self.lower = candidate;
@@ -363,7 +349,7 @@ impl Proved {
         better
     }
 
-    fn cut(&mut self, pencil: &Pencil, candidate: f64, y: &Array2<f64>) -> bool {
+    fn cut(&mut self, pencil: &Pencil<'_>, candidate: f64, y: &Array2<f64>) -> bool {
         let better = candidate < self.upper && bounds::proves_upper(pencil, candidate, y);
         if better {
             self.upper = candidate;
@@ -373,7 +359,7 @@ impl Proved {
     }
 
     /// Cuts at the first of several candidates, from a few rounding errors above `bound` outwards, that `y` proves.
-    fn cut_near(&mut self, pencil: &Pencil, balanced: &Balanced, bound: f64, y: &Array2<f64>) {
+    fn cut_near(&mut self, pencil: &Pencil<'_>, balanced: &Balanced, bound: f64, y: &Array2<f64>) {
         for factor in [2.0, 16.0, 128.0, 1024.0, 8192.0, 65536.0] {
             if self.cut(pencil, balanced.margin(bound + factor * f64::EPSILON * (1.0 + bound.abs())), y) {
                 break;
@@ -400,8 +386,19 @@ impl Wanted {
     }
 }
 
+/// Rows above which the margin of a sparse matrix is bounded in linear time.
+const DENSE: usize = 1000;
+
+/// Bounds on the margin of the subject's matrix.
+pub(super) fn compute(subject: &Subject<'_>, control: &mut Control<'_>) -> Margin {
+    match subject.matrix() {
+        Matrix::Sparse(w) if w.rows() > DENSE || control.proofs().only.is_some() => linear::compute(subject, control),
+        _ => of_pencil(&Pencil::of(subject), origin(subject), control),
+    }
+}
+
 /// Bounds on the margin of `W + (delta + origin) R^-1`.
-pub(super) fn compute(pencil: &Pencil, origin: f64, control: &mut Control<'_>) -> Margin {
+fn of_pencil(pencil: &Pencil<'_>, origin: f64, control: &mut Control<'_>) -> Margin {
     let n = pencil.size();
     let mut upper = f64::INFINITY;
     let mut witness = Array2::zeros((n, 1));
@@ -411,7 +408,8 @@ pub(super) fn compute(pencil: &Pencil, origin: f64, control: &mut Control<'_>) -
     let reducible = components.len() > 1;
     for indices in components {
         control.next_block();
-        let part = if reducible { Cow::Owned(pencil.block(&indices)) } else { Cow::Borrowed(pencil) };
+        let part: Cow<'_, Pencil<'_>> =
+            if reducible { Cow::Owned(pencil.block(&indices)) } else { Cow::Borrowed(pencil) };
         let wanted = Wanted { tolerance: control.tolerance(), origin };
         let (proved, stopped) = block(&part, upper, &wanted, control);
         if proved.upper < upper {
@@ -423,11 +421,11 @@ pub(super) fn compute(pencil: &Pencil, origin: f64, control: &mut Control<'_>) -
         stop = stop.or(stopped);
         blocks.push(BlockBound { indices, lower: proved.lower, weights: proved.weights });
     }
-    Margin { origin, upper, blocks, witness, iterations: control.iterations, stop }
+    Margin { origin, upper, blocks, witness, iterations: control.iterations, stop, linear: None }
 }
 
 /// Bounds for one strongly connected block; those above `enough`, the margin of another block, need not be tight.
-fn block(pencil: &Pencil, enough: f64, wanted: &Wanted, control: &mut Control<'_>) -> (Proved, Option<Stop>) {
+fn block(pencil: &Pencil<'_>, enough: f64, wanted: &Wanted, control: &mut Control<'_>) -> (Proved, Option<Stop>) {
     let mut proved = Proved { lower: f64::NEG_INFINITY, weights: None, upper: f64::INFINITY, witness: None };
     // The diagonal alone: X = e_i e_i' for the smallest -w_ii rho_i.
     let n = pencil.size();
@@ -462,7 +460,7 @@ fn block(pencil: &Pencil, enough: f64, wanted: &Wanted, control: &mut Control<'_
     }
 
     // Structure, and the weights that balance rows and columns.
-    let balanced = Balanced::new(pencil.matrix(), pencil.w.diag(), pencil.rho.clone());
+    let balanced = Balanced::new(pencil.matrix(), pencil.own(), pencil.rho.clone());
     let guesses = structure::margin_candidates(pencil);
     let ones = Array1::ones(n);
     for weights in guesses.weights.into_iter().chain(balanced.weights(&ones)) {
@@ -501,7 +499,7 @@ fn block(pencil: &Pencil, enough: f64, wanted: &Wanted, control: &mut Control<'_
 /// Follows the central path to the margin, proving both bounds once they are about to be tight. Returns the end of
 /// the path, and why it ended if the bounds are not as near as wanted.
 fn follow_path(
-    pencil: &Pencil,
+    pencil: &Pencil<'_>,
     balanced: &Balanced,
     from: Option<Waypoint>,
     proved: &mut Proved,
@@ -544,7 +542,7 @@ fn follow_path(
 
 /// Proves what the iterates say about the margin: a little inwards of them and, if that is not enough, what eigenvalues say.
 fn prove(
-    pencil: &Pencil,
+    pencil: &Pencil<'_>,
     balanced: &Balanced,
     point: &InteriorPoint<'_>,
     proved: &mut Proved,

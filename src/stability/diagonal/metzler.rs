@@ -27,10 +27,9 @@ pub(super) struct Metzler<'a> {
 
 impl<'a> Metzler<'a> {
     /// `None` if no signs make the matrix Metzler.
-    pub(super) fn of_pencil(pencil: &'a Pencil) -> Option<Self> {
+    pub(super) fn of_pencil(pencil: &'a Pencil<'a>) -> Option<Self> {
         let signs = signature(pencil.size(), entries(pencil.matrix()))?;
-        let rows = Majorant::of(&pencil.w, "w").expect("the matrix of a pencil is finite and square");
-        Some(Self::new(rows, signs, &pencil.rho))
+        Some(Self::new(Majorant::of_dense(pencil.matrix()), signs, &pencil.rho))
     }
 
     /// Of the majorant of a matrix, and the signs that make it Metzler.
@@ -124,7 +123,7 @@ pub(super) struct Measured {
     pub(super) witness: Array2<f64>,
 }
 
-pub(super) fn measure(pencil: &Pencil) -> Option<Measured> {
+pub(super) fn measure(pencil: &Pencil<'_>) -> Option<Measured> {
     let matrix = Metzler::of_pencil(pencil)?;
     let (weights, witness) = matrix.candidates(&|| true);
     let weights = weights?;

@@ -59,196 +59,95 @@ mod verdict;
 mod weights;
 mod witness;
 
-use ndarray::{ArrayBase, Data, Ix1, Ix2};
-use sprs::CsMat;
-
 pub use almost_sure::AlmostSureCertificate;
 pub use ascent::{Ascent, ascend};
 pub use certifier::{Certifier, CertifierBuilder, Progress};
 pub use generator::StableWeights;
 pub use ladder::Proof;
-pub use large::SparseGain;
 pub use margin::{Gain, Margin};
 pub use verdict::{Certificate, Method, Refutation, Stop, Undecided, Verdict};
 
-use crate::Scalar;
 use crate::error::Result;
 pub use crate::linalg::operator::LinearOperator;
+use crate::stability::IntoSubject;
 
-/// Decides, with proof, whether the square matrix `a` is Lyapunov diagonally stable.
+/// Decides, with proof, whether a square matrix is Lyapunov diagonally stable: `A` itself, or `W - diag(rho)^-1` for a pair
+/// `(&w, &rho)` or a network.
 ///
 /// The proof is for the exact real matrix whose entries are the given floating-point numbers, `f32` or `f64`. Entries over
 /// 1e-150..1e150 and weights over any range are welcome.
 ///
+/// Sparse matrices are decided by principal minors of two rows, by Perron vectors if they are Metzler (both answers then), or
+/// by their Metzler majorant (theory 3.6, 3.13) where that suffices. The time is a small multiple of one sparse product per
+/// sweep, the memory that of the matrix in both storage orders: 10^6 rows and 10^7 entries are fine. Matrices of up to 3,000
+/// rows that these do not decide go the dense road. For larger ones an ascent by products alone finds weights (theory 3.13),
+/// which are proved by the cheapest of four [`Proof`]s; where no factorisation fits into memory, the verdict is
+/// [`Verdict::AlmostSurelyStable`].
+///
 /// # Errors
-/// [`Error::Shape`](crate::Error::Shape) unless `a` is square, [`Error::Empty`](crate::Error::Empty) if it has no
-/// rows, [`Error::NonFinite`](crate::Error::NonFinite) for NaN or infinite entries.
+/// [`Error::Shape`](crate::Error::Shape) unless the matrix is square and has one slope per row,
+/// [`Error::Empty`](crate::Error::Empty) if it has no rows, [`Error::NonFinite`](crate::Error::NonFinite) for NaN or infinite
+/// entries, [`Error::Invalid`](crate::Error::Invalid) unless all slopes are positive; for networks, an activation whose slopes
+/// are unbounded, or known from samples only, or all zero.
 ///
 /// ```
 /// use ndarray::array;
 /// use neuronash::stability::diagonal::certify;
+/// use sprs::CsMat;
 /// // Diagonally stable although it contracts in no fixed quadratic norm for all activations.
 /// assert!(certify(&array![[-1.0, 4.0], [-4.0, -1.0]])?.is_stable());
 /// // Hurwitz, but not diagonally stable.
 /// assert!(certify(&array![[1.0, -3.0], [3.0, -2.0]])?.is_not_stable());
-/// # Ok::<(), neuronash::Error>(())
-/// ```
-pub fn certify<A: Scalar, S: Data<Elem = A>>(a: &ArrayBase<S, Ix2>) -> Result<Verdict> {
-    Certifier::default().certify(a)
-}
-
-/// Decides whether `W - diag(rho)^-1` is diagonally stable; `w` has shape `(n, n)`, `rho` shape `(n,)`.
-///
-/// The diagonal `w_ii - 1/rho_i` is not a floating-point number in general: a verdict holds for the exact one, since it
-/// is proved for both ends of an interval that contains it.
-///
-/// # Errors
-/// As [`certify`]; [`Error::Shape`](crate::Error::Shape) unless `rho` has one entry per row,
-/// [`Error::Invalid`](crate::Error::Invalid) unless all of them are positive and finite.
-///
-/// ```
-/// use ndarray::array;
-/// use neuronash::stability::diagonal::certify_shifted;
+/// // W - R^-1 for the slope bounds of a network.
 /// let w = array![[0.9, -5.0], [4.0, 0.0]];
-/// assert!(certify_shifted(&w, &array![1.0, 1.0])?.is_stable());
-/// assert!(certify_shifted(&w, &array![1.2, 1.0])?.is_not_stable());
+/// assert!(certify((&w, &array![1.0, 1.0]))?.is_stable());
+/// assert!(certify((&w, &array![1.2, 1.0]))?.is_not_stable());
+/// let sparse = CsMat::csr_from_dense(w.view(), 0.0);
+/// assert!(certify((&sparse, &array![1.0, 1.0]))?.is_stable());
 /// # Ok::<(), neuronash::Error>(())
 /// ```
-pub fn certify_shifted<A: Scalar, S: Data<Elem = A>, T: Data<Elem = A>>(
-    w: &ArrayBase<S, Ix2>,
-    rho: &ArrayBase<T, Ix1>,
-) -> Result<Verdict> {
-    Certifier::default().certify_shifted(w, rho)
+pub fn certify<'a>(subject: impl IntoSubject<'a>) -> Result<Verdict> {
+    Certifier::default().certify(subject)
 }
 
-/// Decides whether a sparse square matrix is diagonally stable: by principal minors of two rows, by Perron vectors if
-/// it is Metzler (both answers then), or by its Metzler majorant (theory 3.6, 3.13) where that suffices.
+/// The stability margin `delta*(A; R) = sup{delta : A + delta R^-1 is LDS}`, bounded from both sides to 1e-9 relative. For a
+/// matrix itself `R = I`, unless [`Subject::relative_to`](crate::stability::Subject::relative_to) says otherwise; for a pair
+/// `(&w, &rho)` or a network `A = W - R^-1`, whose diagonal is not rounded.
 ///
-/// The time is a small multiple of one sparse product per sweep, the memory that of the matrix in both storage
-/// orders: 10^6 rows and 10^7 entries are fine. Matrices of up to 3,000 rows that these do not decide go the
-/// dense road. For larger ones an ascent by products alone finds weights (theory 3.13), which are proved by the cheapest
-/// of four [`Proof`]s; where no factorisation fits into memory, the verdict is [`Verdict::AlmostSurelyStable`].
+/// Sparse matrices of more than 1,000 rows are bounded in a time that grows linearly with the nonzeros, but for a factorisation
+/// that fits into memory (theory 3.13); the bounds are then some per mille to per cent apart, and [`Margin::proof`] says how the
+/// lower one was proved.
 ///
 /// # Errors
 /// As [`certify`].
 ///
 /// ```
-/// use neuronash::stability::diagonal::certify_sparse;
-/// use sprs::TriMat;
-/// let mut a = TriMat::new((3, 3));
-/// for i in 0..3 {
-///     a.add_triplet(i, i, -1.0);
-///     a.add_triplet(i, (i + 1) % 3, 0.9);
-/// }
-/// let a = a.to_csr::<usize>();
-/// let verdict = certify_sparse(&a)?;
-/// verdict.certificate().expect("the majorant is Hurwitz").verify_sparse(&a)?;
-/// # Ok::<(), neuronash::Error>(())
-/// ```
-pub fn certify_sparse<A: Scalar>(a: &CsMat<A>) -> Result<Verdict> {
-    Certifier::default().certify_sparse(a)
-}
-
-/// Decides whether a sparse `W - diag(rho)^-1` is diagonally stable, without rounding its diagonal.
-///
-/// # Errors
-/// As [`certify_shifted`].
-///
-/// ```
-/// use ndarray::array;
-/// use neuronash::stability::diagonal::certify_sparse_shifted;
-/// use sprs::TriMat;
-/// let mut w = TriMat::new((2, 2));
-/// w.add_triplet(0, 1, 0.9);
-/// w.add_triplet(1, 0, -0.9);
-/// assert!(certify_sparse_shifted(&w.to_csr::<usize>(), &array![1.0, 1.0])?.is_stable());
-/// # Ok::<(), neuronash::Error>(())
-/// ```
-pub fn certify_sparse_shifted<A: Scalar, T: Data<Elem = A>>(w: &CsMat<A>, rho: &ArrayBase<T, Ix1>) -> Result<Verdict> {
-    Certifier::default().certify_sparse_shifted(w, rho)
-}
-
-/// The stability margin `delta*(A; R) = sup{delta : A + delta R^-1 is LDS}`, `R = diag(rho)`, bounded from both sides to
-/// 1e-9 relative; `a` has shape `(n, n)`, `rho` shape `(n,)`.
-///
-/// # Errors
-/// As [`certify_shifted`].
-///
-/// ```
 /// use ndarray::array;
 /// use neuronash::stability::diagonal::margin;
 /// // The secant criterion: with three neurons in a ring, the margin is 1 - b/2.
-/// let a = array![[-1.0, 0.0, -1.5], [1.5, -1.0, 0.0], [0.0, 1.5, -1.0]];
-/// let margin = margin(&a, &array![1.0, 1.0, 1.0])?;
+/// let w = array![[0.0, 0.0, -1.5], [1.5, 0.0, 0.0], [0.0, 1.5, 0.0]];
+/// let margin = margin((&w, &array![1.0, 1.0, 1.0]))?;
 /// assert!(margin.lower() <= 0.25 && 0.25 <= margin.upper());
 /// assert!(margin.upper() - margin.lower() < 1e-9);
 /// # Ok::<(), neuronash::Error>(())
 /// ```
-pub fn margin<A: Scalar, S: Data<Elem = A>, T: Data<Elem = A>>(
-    a: &ArrayBase<S, Ix2>,
-    rho: &ArrayBase<T, Ix1>,
-) -> Result<Margin> {
-    Certifier::default().margin(a, rho)
+pub fn margin<'a>(subject: impl IntoSubject<'a>) -> Result<Margin> {
+    Certifier::default().margin(subject)
 }
 
-/// The margin of `W - R^-1`, without rounding its diagonal: `delta*(W - R^-1; R) = 1 + delta*(W; R)`.
+/// The largest gain `g` for which `g W - diag(rho)^-1` is diagonally stable, bounded from both sides as the
+/// [`margin`](margin()) that it comes from. For a matrix `A` itself, `W = A + I`.
 ///
 /// # Errors
-/// As [`certify_shifted`].
-///
-/// ```
-/// use ndarray::array;
-/// use neuronash::stability::diagonal::margin_shifted;
-/// let margin = margin_shifted(&array![[0.0, 4.0], [-4.0, 0.0]], &array![1.0, 1.0])?;
-/// assert!((margin.lower() - 1.0).abs() < 1e-9 && margin.upper() >= 1.0);
-/// # Ok::<(), neuronash::Error>(())
-/// ```
-pub fn margin_shifted<A: Scalar, S: Data<Elem = A>, T: Data<Elem = A>>(
-    w: &ArrayBase<S, Ix2>,
-    rho: &ArrayBase<T, Ix1>,
-) -> Result<Margin> {
-    Certifier::default().margin_shifted(w, rho)
-}
-
-/// The largest gain `g` for which `g W - diag(rho)^-1` is diagonally stable, bounded from both sides to 1e-9 relative.
-///
-/// # Errors
-/// As [`certify_shifted`].
+/// As [`certify`].
 ///
 /// ```
 /// use ndarray::array;
 /// use neuronash::stability::diagonal::max_gain;
-/// let gain = max_gain(&array![[0.5, -3.0], [2.0, 0.0]], &array![1.0, 1.0])?;
+/// let gain = max_gain((&array![[0.5, -3.0], [2.0, 0.0]], &array![1.0, 1.0]))?;
 /// assert!(gain.lower() <= 2.0 && 2.0 <= gain.upper());
 /// # Ok::<(), neuronash::Error>(())
 /// ```
-pub fn max_gain<A: Scalar, S: Data<Elem = A>, T: Data<Elem = A>>(
-    w: &ArrayBase<S, Ix2>,
-    rho: &ArrayBase<T, Ix1>,
-) -> Result<Gain> {
-    Certifier::default().max_gain(w, rho)
-}
-
-/// Bounds on the largest gain `g` for which `g W - diag(rho)^-1` is diagonally stable, for a sparse `w` of any size (theory 3.13).
-///
-/// In time that grows linearly with the nonzeros, except where a factorisation that fits into memory proves the lower bound.
-///
-/// # Errors
-/// As [`certify_shifted`].
-///
-/// ```
-/// use ndarray::array;
-/// use neuronash::stability::diagonal::max_gain_sparse;
-/// use sprs::TriMat;
-/// // The secant criterion: the largest gain of three neurons in a ring of inhibition is 2.
-/// let mut w = TriMat::new((3, 3));
-/// for i in 0..3 {
-///     w.add_triplet((i + 1) % 3, i, -1.0);
-/// }
-/// let gain = max_gain_sparse(&w.to_csr::<usize>(), &array![1.0, 1.0, 1.0])?;
-/// assert!(gain.lower() <= 2.0 && 2.0 <= gain.upper() && gain.upper() - gain.lower() < 0.01);
-/// # Ok::<(), neuronash::Error>(())
-/// ```
-pub fn max_gain_sparse<A: Scalar, T: Data<Elem = A>>(w: &CsMat<A>, rho: &ArrayBase<T, Ix1>) -> Result<SparseGain> {
-    Certifier::default().max_gain_sparse(w, rho)
+pub fn max_gain<'a>(subject: impl IntoSubject<'a>) -> Result<Gain> {
+    Certifier::default().max_gain(subject)
 }

@@ -1,21 +1,22 @@
 //! The matrices `W + delta R^-1`, of which every question here is about.
 
-use ndarray::{Array1, Array2, ArrayBase, ArrayView1, ArrayView2, Axis, Data, Ix1, Ix2};
+use std::borrow::Cow;
+
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 
 use super::exact::Expansion;
 use super::weights::{frexp, ldexp};
-use crate::Scalar;
-use crate::check::{finite_matrix, positive_vector, square};
-use crate::error::Result;
 use crate::linalg::rounding::{add_down, add_up, div_down, div_up, mul_down, mul_up};
+use crate::stability::Subject;
+use crate::stability::subject::Matrix;
 
 /// `W + delta R^-1` with `R = diag(rho)`: a matrix whose diagonal moves with `delta`.
 ///
 /// A plain matrix has `rho = 1` and the `delta` [`OF_MATRIX`]; the matrix `W - R^-1` of a network has [`OF_SHIFTED`].
 #[derive(Debug, Clone)]
-pub(super) struct Pencil {
-    /// `W`, in standard layout.
-    pub(super) w: Array2<f64>,
+pub(super) struct Pencil<'a> {
+    /// `W`, row by row.
+    entries: Cow<'a, [f64]>,
     pub(super) rho: Array1<f64>,
 }
 
@@ -31,20 +32,30 @@ pub(super) struct Diagonal {
     pub(super) upper: Array1<f64>,
 }
 
-impl Pencil {
-    /// Checks and converts a matrix; `argument` is its name in errors.
-    pub(super) fn new<A: Scalar, S: Data<Elem = A>>(w: &ArrayBase<S, Ix2>, argument: &str) -> Result<Self> {
-        let n = w.nrows();
-        square(argument, n, w.ncols())?;
-        finite_matrix(argument, w.view())?;
-        Ok(Self { w: Array2::from_shape_fn((n, n), |at| w[at].to_double()), rho: Array1::ones(n) })
+/// The `delta` of the question that a subject asks.
+pub(super) fn origin(subject: &Subject<'_>) -> f64 {
+    if subject.is_shifted() { OF_SHIFTED } else { OF_MATRIX }
+}
+
+impl<'a> Pencil<'a> {
+    pub(super) fn of(subject: &'a Subject<'_>) -> Self {
+        let rho = subject.rho().to_owned();
+        match subject.matrix() {
+            Matrix::Dense(w) => {
+                Self { entries: Cow::Borrowed(w.as_slice().expect("a subject's matrix is in standard layout")), rho }
+            }
+            Matrix::Sparse(w) => Pencil::new(w.to_dense(), rho),
+        }
     }
 
-    /// The same with slopes `rho`, all positive.
-    pub(super) fn with_slopes<A: Scalar, S: Data<Elem = A>>(mut self, rho: &ArrayBase<S, Ix1>) -> Result<Self> {
-        positive_vector("rho", rho.view(), self.size())?;
-        self.rho = rho.mapv(Scalar::to_double);
-        Ok(self)
+    pub(super) fn new(w: Array2<f64>, rho: Array1<f64>) -> Pencil<'static> {
+        let w = if w.is_standard_layout() { w } else { w.as_standard_layout().into_owned() };
+        Pencil { entries: Cow::Owned(w.into_raw_vec_and_offset().0), rho }
+    }
+
+    /// The same `W` with other slopes.
+    pub(super) fn with_slopes(&self, rho: Array1<f64>) -> Pencil<'_> {
+        Pencil { entries: Cow::Borrowed(&self.entries), rho }
     }
 
     pub(super) fn size(&self) -> usize {
@@ -52,23 +63,30 @@ impl Pencil {
     }
 
     pub(super) fn matrix(&self) -> ArrayView2<'_, f64> {
-        self.w.view()
+        let n = self.size();
+        ArrayView2::from_shape((n, n), &self.entries).expect("a pencil has n^2 entries")
+    }
+
+    /// The diagonal of `W`.
+    pub(super) fn own(&self) -> ArrayView1<'_, f64> {
+        self.matrix().into_diag()
     }
 
     /// Bounds on the diagonal of `W + delta R^-1`: exact where the arithmetic is.
     pub(super) fn diagonal(&self, delta: f64) -> Diagonal {
-        Diagonal::new(self.w.diag().iter().copied(), &self.rho, delta)
+        Diagonal::new(self.own().iter().copied(), &self.rho, delta)
     }
 
     /// Bounds on `-w_ii rho_i`, the `delta` at which each diagonal entry is zero.
     pub(super) fn zero_crossings(&self) -> Vec<(f64, f64)> {
         let bounds = |(&w, &rho): (&f64, &f64)| (mul_down(0.0 - w, rho), mul_up(0.0 - w, rho));
-        self.w.diag().iter().zip(&self.rho).map(bounds).collect()
+        self.own().iter().zip(&self.rho).map(bounds).collect()
     }
 
     /// The principal pencil of the given rows and columns.
-    pub(super) fn block(&self, indices: &[usize]) -> Self {
-        Self { w: self.w.select(Axis(0), indices).select(Axis(1), indices), rho: self.rho.select(Axis(0), indices) }
+    pub(super) fn block(&self, indices: &[usize]) -> Pencil<'static> {
+        let w = self.matrix().select(Axis(0), indices).select(Axis(1), indices);
+        Pencil::new(w, self.rho.select(Axis(0), indices))
     }
 }
 
@@ -171,7 +189,7 @@ mod tests {
         ) {
             let exact = |x: f64| BigRational::from_float(x).unwrap();
             let w = if signs[0] { size } else { -size };
-            let pencil = Pencil { w: Array2::from_elem((1, 1), w), rho: Array1::from_elem(1, rho) };
+            let pencil = Pencil::new(Array2::from_elem((1, 1), w), Array1::from_elem(1, rho));
             let (low, high) = pencil.zero_crossings()[0];
             let crossing = -exact(w) * exact(rho);
             prop_assert!(low == f64::NEG_INFINITY || exact(low) <= crossing);

@@ -40,7 +40,7 @@ pub(super) enum Outcome {
 
 /// `W + delta R^-1`.
 pub(super) struct Block<'a> {
-    pub(super) pencil: &'a Pencil,
+    pub(super) pencil: &'a Pencil<'a>,
     pub(super) delta: f64,
     pub(super) diagonal: &'a Diagonal,
 }

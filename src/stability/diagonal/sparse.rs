@@ -14,14 +14,14 @@ use super::large;
 use super::majorant::{self, Rows};
 use super::metzler::Metzler;
 use super::minors;
-use super::pencil::{Diagonal, OF_MATRIX, OF_SHIFTED, Pencil};
+use super::pencil::{Diagonal, Pencil, origin};
 use super::verdict::{Certificate, Method, Refutation, Stop, Undecided, Verdict};
 use super::weights::Weights;
-use crate::Scalar;
-use crate::check::{non_finite, positive_vector, square};
 use crate::error::{Error, Result};
+use crate::stability::Subject;
 use crate::stability::contraction::Majorant;
 use crate::stability::similarity::signature;
+use crate::stability::subject::Matrix;
 
 impl Rows for CsMatView<'_, f64> {
     fn size(&self) -> usize {
@@ -43,7 +43,7 @@ type ByPerron<'a> = (Metzler<'a>, Option<Weights>, Array2<f64>);
 /// Up to this many rows a sparse matrix that its majorant does not decide is treated as a dense one.
 const DENSE: usize = 3000;
 
-/// A checked sparse matrix `W + delta R^-1` in both storage orders.
+/// A sparse matrix `W + delta R^-1` in both storage orders.
 pub(super) struct Sparse {
     pub(super) rows: CsMat<f64>,
     columns: CsMat<f64>,
@@ -53,22 +53,25 @@ pub(super) struct Sparse {
 }
 
 impl Sparse {
-    /// `W` itself, or with slopes `W - R^-1`.
-    pub(super) fn new<A: Scalar>(w: &CsMat<A>, rho: Option<&Array1<f64>>) -> Result<Self> {
-        let (rows, columns) = w.shape();
-        let argument = if rho.is_some() { "w" } else { "a" };
-        square(argument, rows, columns)?;
-        if let Some((&value, (i, j))) = w.iter().find(|(v, _)| !v.is_finite()) {
-            return Err(non_finite(argument, vec![i, j], value));
-        }
-        let delta = if rho.is_some() { OF_SHIFTED } else { OF_MATRIX };
-        let rho = rho.cloned().unwrap_or_else(|| Array1::ones(rows));
-        positive_vector("rho", rho.view(), rows)?;
-        let rows = w.to_csr().map(|v| v.to_double());
-        let columns = rows.to_csc();
+    /// The subject's matrix at the `delta` of its question.
+    pub(super) fn of(subject: &Subject<'_>) -> Self {
+        Self::at(subject, origin(subject))
+    }
+
+    /// The subject's matrix at another `delta`.
+    pub(super) fn at(subject: &Subject<'_>, delta: f64) -> Self {
+        let rows = match subject.matrix() {
+            Matrix::Sparse(w) => w.to_csr(),
+            Matrix::Dense(w) => CsMat::csr_from_dense(w.view(), 0.0),
+        };
+        let (columns, rho) = (rows.to_csc(), subject.rho().to_owned());
         let diagonal = rows.outer_iterator().enumerate().map(|(i, row)| row.get(i).copied().unwrap_or(0.0));
         let diagonal = Diagonal::new(diagonal, &rho, delta);
-        Ok(Self { rows, columns, rho, delta, diagonal })
+        Self { rows, columns, rho, delta, diagonal }
+    }
+
+    pub(super) fn size(&self) -> usize {
+        self.rho.len()
     }
 
     /// A proved lower bound on the margin of `A` for weights and a test vector, in terms of `R`.
@@ -120,10 +123,9 @@ impl Sparse {
     }
 
     /// `W` if signs make it Metzler.
-    fn metzler(&self) -> Option<Metzler<'_>> {
+    pub(super) fn metzler(&self) -> Option<Metzler<'_>> {
         let signs = signature(self.rho.len(), self.rows.iter().map(|(&v, (i, j))| (i, j, v)))?;
-        let rows = Majorant::of(&self.rows, "w").expect("a checked matrix is finite and square");
-        Some(Metzler::new(rows, signs, &self.rho))
+        Some(Metzler::new(Majorant::of_sparse(self.rows.view()), signs, &self.rho))
     }
 
     /// `NotStable` if the witness proves it.
@@ -175,22 +177,17 @@ impl Sparse {
         ControlFlow::Continue(self.refuted(witness, Method::Metzler))
     }
 
-    fn dense(&self) -> Pencil {
-        Pencil { w: self.rows.to_dense(), rho: self.rho.clone() }
+    fn dense(&self) -> Pencil<'static> {
+        Pencil::new(self.rows.to_dense(), self.rho.clone())
     }
 }
 
 /// Decides what the Metzler majorant decides, in O(nonzeros); beyond that, matrices of moderate size are treated as
 /// dense.
-pub(super) fn certify<A: Scalar>(
-    w: &CsMat<A>,
-    rho: Option<&Array1<f64>>,
-    control: &mut Control<'_>,
-) -> Result<Verdict> {
-    let a = Sparse::new(w, rho)?;
-    let n = a.rho.len();
+pub(super) fn certify(a: Sparse, control: &mut Control<'_>) -> Verdict {
+    let n = a.size();
     let vectors = match a.by_structure(control) {
-        ControlFlow::Continue(Some(verdict)) => return Ok(verdict),
+        ControlFlow::Continue(Some(verdict)) => return verdict,
         ControlFlow::Continue(None) => a.majorant_vectors(control),
         ControlFlow::Break(stop) => ControlFlow::Break(stop),
     };
@@ -204,7 +201,7 @@ pub(super) fn certify<A: Scalar>(
             };
             let best = [refined, (v, l)].into_iter().filter_map(proved).max_by(|p, q| p.0.total_cmp(&q.0));
             if let Some((margin, weights)) = best {
-                return Ok(Verdict::Stable(Certificate::new(weights, margin, Method::Metzler, 0)));
+                return Verdict::Stable(Certificate::new(weights, margin, Method::Metzler, 0));
             }
             None
         }
@@ -213,20 +210,15 @@ pub(super) fn certify<A: Scalar>(
     };
     let Some(stop) = stop else {
         let dense = n <= DENSE;
-        return Ok(if dense { blocks::certify(&a.dense(), a.delta, control) } else { large::certify(a, control) });
+        return if dense { blocks::certify(&a.dense(), a.delta, control) } else { large::certify(a, control) };
     };
     let upper = a.diagonal.lower.iter().zip(&a.rho).fold(f64::INFINITY, |m, (&d, &rho)| m.min((-d * rho).next_up()));
-    Ok(Verdict::Undecided(Undecided::new((f64::NEG_INFINITY, upper), Method::Metzler, 0, stop)))
+    Verdict::Undecided(Undecided::new((f64::NEG_INFINITY, upper), Method::Metzler, 0, stop))
 }
 
 /// The certificate that given weights are, with the margin that is proved for them.
-pub(super) fn certificate_of<A: Scalar>(
-    weights: Weights,
-    w: &CsMat<A>,
-    rho: Option<&Array1<f64>>,
-) -> Result<Certificate> {
-    let a = Sparse::new(w, rho)?;
-    let n = a.rho.len();
+pub(super) fn certificate_of(weights: Weights, a: Sparse) -> Result<Certificate> {
+    let n = a.size();
     weights.fit(n)?;
     if let Some(margin) = a.margin_of_weights(&weights.values()) {
         return Ok(Certificate::new(weights, margin, Method::Given, 0));
@@ -244,13 +236,8 @@ fn not_proved_by_majorant() -> Error {
 }
 
 /// Proves a refutation for a sparse matrix again, in `O(nonzeros)` for each column of the witness.
-pub(super) fn verify_refutation<A: Scalar>(
-    refutation: &Refutation,
-    w: &CsMat<A>,
-    rho: Option<&Array1<f64>>,
-) -> Result<()> {
-    let a = Sparse::new(w, rho)?;
-    refutation.fits(a.rho.len())?;
+pub(super) fn verify_refutation(refutation: &Refutation, a: &Sparse) -> Result<()> {
+    refutation.fits(a.size())?;
     let rows = if refutation.is_of_transpose() { a.columns.transpose_view() } else { a.rows.view() };
     if check::proves_not_stable_by_rows(&rows, a.diagonal.lower(), refutation.witness()) {
         Ok(())
@@ -260,9 +247,8 @@ pub(super) fn verify_refutation<A: Scalar>(
 }
 
 /// Proves a certificate for a sparse matrix again: by the majorant, or as a dense matrix of moderate size.
-pub(super) fn verify<A: Scalar>(certificate: &Certificate, w: &CsMat<A>, rho: Option<&Array1<f64>>) -> Result<()> {
-    let a = Sparse::new(w, rho)?;
-    let n = a.rho.len();
+pub(super) fn verify(certificate: &Certificate, a: Sparse) -> Result<()> {
+    let n = a.size();
     certificate.fits(n)?;
     if certificate.weights_are_representable()
         && a.margin_of_weights(&certificate.weights().to_owned())

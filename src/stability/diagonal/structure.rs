@@ -37,7 +37,7 @@ pub(super) fn nonnegative_diagonal(block: &Block<'_>) -> Option<Outcome> {
 /// way `D` works iff any does, and it is exact. Without `det > 0`, the vector `x = (|a12|, +-|a11|)` gives
 /// `(A x)_1 x_1 = 0` and `(A x)_2 x_2 = -|a11| det >= 0`, again exactly.
 fn two_by_two(block: &Block<'_>) -> Option<Outcome> {
-    let (a12, a21) = (block.pencil.w[[0, 1]], block.pencil.w[[1, 0]]);
+    let (a12, a21) = (block.pencil.matrix()[[0, 1]], block.pencil.matrix()[[1, 0]]);
     let (a11, a22) = (block.diagonal.upper[0], block.diagonal.upper[1]);
     if a12 != 0.0 && a21 != 0.0 {
         let y = Array2::from_shape_vec((2, 1), vec![a12.abs(), block.diagonal.lower[0].abs().copysign(a12)]).ok()?;
@@ -63,7 +63,7 @@ fn symmetrizable(block: &Block<'_>) -> Option<Outcome> {
     if stable.is_some() {
         return stable;
     }
-    let mut a = block.pencil.w.clone();
+    let mut a = block.pencil.matrix().to_owned();
     a.diag_mut().assign(&block.diagonal.lower);
     block.not_stable(top_eigenvector(a.view(), &weights)?, method)
 }
@@ -95,9 +95,9 @@ pub(super) struct MarginCandidates {
 }
 
 /// The optimal weights and witness of a symmetrizable pencil.
-pub(super) fn margin_candidates(pencil: &Pencil) -> MarginCandidates {
+pub(super) fn margin_candidates(pencil: &Pencil<'_>) -> MarginCandidates {
     let rw = || {
-        let mut rw = pencil.w.clone();
+        let mut rw = pencil.matrix().to_owned();
         rw.rows_mut().into_iter().zip(&pencil.rho).for_each(|(mut row, &rho)| row *= rho);
         rw
     };

@@ -5,20 +5,20 @@ pub(super) mod stored;
 
 use std::fmt;
 
-use ndarray::{Array1, Array2, ArrayBase, ArrayView1, ArrayView2, Data, Ix1, Ix2};
-use sprs::CsMat;
+use ndarray::{Array1, Array2, ArrayBase, ArrayView1, ArrayView2, Data, Ix1};
 
 use super::almost_sure::AlmostSureCertificate;
 use super::bounds;
 use super::check::{self, Effort};
 use super::majorant;
-use super::pencil::{Diagonal, OF_MATRIX, OF_SHIFTED, Pencil};
-use super::sparse;
+use super::pencil::{Diagonal, Pencil, origin};
+use super::sparse::{self, Sparse};
 use super::weights::Weights;
 use crate::Scalar;
 use crate::error::{Error, Result};
 use crate::linalg::decimal::{AtLeast, AtMost};
-use crate::stability::Bounds;
+use crate::stability::subject::Matrix;
+use crate::stability::{Bounds, IntoSubject};
 
 /// The answer to "is this matrix Lyapunov diagonally stable?".
 #[derive(Debug, Clone, PartialEq)]
@@ -179,8 +179,11 @@ impl Certificate {
         Some(Self::new(weights, margin_lower, method, 0))
     }
 
-    /// Proves that the weights `d`, shape `(n,)`, certify the matrix `a`, shape `(n, n)`, and a margin near the largest that they
-    /// have. They are kept up to a power of two common to all.
+    /// Proves that the weights `d`, shape `(n,)`, certify the subject, and a margin near the largest that they have. They are kept
+    /// up to a power of two common to all.
+    ///
+    /// Sparse matrices are proved by their Metzler majorant, up to 3,000 rows as dense ones, and beyond by a factorisation that
+    /// fits into memory.
     ///
     /// # Errors
     /// [`Error::NotProved`] if they do not certify it, or it cannot be proved in `f64`; [`Error::Shape`],
@@ -196,57 +199,19 @@ impl Certificate {
     /// assert!(Certificate::from_weights(&a, &array![1.0, 9.0]).is_err());
     /// # Ok::<(), neuronash::Error>(())
     /// ```
-    pub fn from_weights<A: Scalar, B: Scalar, S: Data<Elem = A>, U: Data<Elem = B>>(
-        a: &ArrayBase<S, Ix2>,
+    pub fn from_weights<'a, B: Scalar, U: Data<Elem = B>>(
+        subject: impl IntoSubject<'a>,
         d: &ArrayBase<U, Ix1>,
     ) -> Result<Self> {
-        Self::of_weights(given(d)?, &Pencil::new(a, "a")?, OF_MATRIX)
-    }
-
-    /// Proves that the weights `d` certify `W - diag(rho)^-1`; shapes `(n, n)`, `(n,)` and `(n,)`.
-    ///
-    /// # Errors
-    /// As [`from_weights`](Self::from_weights), and for `rho` those of [`certify_shifted`](super::certify_shifted).
-    pub fn from_weights_shifted<
-        A: Scalar,
-        B: Scalar,
-        C: Scalar,
-        S: Data<Elem = A>,
-        T: Data<Elem = B>,
-        U: Data<Elem = C>,
-    >(
-        w: &ArrayBase<S, Ix2>,
-        rho: &ArrayBase<T, Ix1>,
-        d: &ArrayBase<U, Ix1>,
-    ) -> Result<Self> {
-        Self::of_weights(given(d)?, &Pencil::new(w, "w")?.with_slopes(rho)?, OF_SHIFTED)
-    }
-
-    /// Proves that the weights `d` certify a sparse `a`: by its Metzler majorant or, up to 3,000 rows, as a dense matrix.
-    ///
-    /// # Errors
-    /// As [`from_weights`](Self::from_weights).
-    pub fn from_weights_sparse<A: Scalar, B: Scalar, U: Data<Elem = B>>(
-        a: &CsMat<A>,
-        d: &ArrayBase<U, Ix1>,
-    ) -> Result<Self> {
-        sparse::certificate_of(given(d)?, a, None)
-    }
-
-    /// Proves that the weights `d` certify a sparse `W - diag(rho)^-1`, as [`from_weights_sparse`](Self::from_weights_sparse).
-    ///
-    /// # Errors
-    /// As [`from_weights_shifted`](Self::from_weights_shifted).
-    pub fn from_weights_sparse_shifted<A: Scalar, B: Scalar, C: Scalar, T: Data<Elem = B>, U: Data<Elem = C>>(
-        w: &CsMat<A>,
-        rho: &ArrayBase<T, Ix1>,
-        d: &ArrayBase<U, Ix1>,
-    ) -> Result<Self> {
-        sparse::certificate_of(given(d)?, w, Some(&rho.mapv(Scalar::to_double)))
+        let (weights, subject) = (Weights::given(&d.mapv(Scalar::to_double))?, subject.into_subject()?);
+        match subject.matrix() {
+            Matrix::Dense(_) => Self::of_weights(weights, &Pencil::of(&subject), origin(&subject)),
+            Matrix::Sparse(_) => sparse::certificate_of(weights, Sparse::of(&subject)),
+        }
     }
 
     /// The certificate that weights are for `W + delta R^-1`.
-    pub(super) fn of_weights(weights: Weights, pencil: &Pencil, delta: f64) -> Result<Self> {
+    pub(super) fn of_weights(weights: Weights, pencil: &Pencil<'_>, delta: f64) -> Result<Self> {
         weights.fit(pencil.size())?;
         let margin = bounds::margin_of_weights(pencil, delta, &weights).ok_or_else(not_negative_definite)?;
         Ok(Self::new(weights, margin, Method::Given, 0))
@@ -287,47 +252,17 @@ impl Certificate {
         self.iterations
     }
 
-    /// Proves `D A + A'D < 0` and the margin again, for any matrix, with rounding errors accounted for (theory 3.8).
+    /// Proves `D A + A'D < 0` and the margin again, for any subject, with rounding errors accounted for (theory 3.8).
     ///
     /// # Errors
     /// [`Error::NotProved`] if it does not hold or cannot be proved in `f64`; the errors of
     /// [`certify`](super::certify) for a bad matrix.
-    pub fn verify<A: Scalar, S: Data<Elem = A>>(&self, a: &ArrayBase<S, Ix2>) -> Result<()> {
-        let pencil = Pencil::new(a, "a")?;
-        self.verify_pencil(&pencil, OF_MATRIX)
-    }
-
-    /// Proves `D A + A'D < 0` and the margin again for a sparse matrix, by its Metzler majorant where that suffices.
-    ///
-    /// # Errors
-    /// As [`verify`](Self::verify).
-    pub fn verify_sparse<A: Scalar>(&self, a: &CsMat<A>) -> Result<()> {
-        sparse::verify(self, a, None)
-    }
-
-    /// Proves `D A + A'D < 0` and the margin for a sparse `A = W - diag(rho)^-1` again.
-    ///
-    /// # Errors
-    /// As [`verify_shifted`](Self::verify_shifted).
-    pub fn verify_sparse_shifted<A: Scalar, T: Data<Elem = A>>(
-        &self,
-        w: &CsMat<A>,
-        rho: &ArrayBase<T, Ix1>,
-    ) -> Result<()> {
-        sparse::verify(self, w, Some(&rho.mapv(Scalar::to_double)))
-    }
-
-    /// Proves `D A + A'D < 0` and the margin for `A = W - diag(rho)^-1` again.
-    ///
-    /// # Errors
-    /// As [`verify`](Self::verify), and for `rho` those of [`certify_shifted`](super::certify_shifted).
-    pub fn verify_shifted<A: Scalar, S: Data<Elem = A>, T: Data<Elem = A>>(
-        &self,
-        w: &ArrayBase<S, Ix2>,
-        rho: &ArrayBase<T, Ix1>,
-    ) -> Result<()> {
-        let pencil = Pencil::new(w, "w")?.with_slopes(rho)?;
-        self.verify_pencil(&pencil, OF_SHIFTED)
+    pub fn verify<'a>(&self, subject: impl IntoSubject<'a>) -> Result<()> {
+        let subject = subject.into_subject()?;
+        match subject.matrix() {
+            Matrix::Dense(_) => self.verify_pencil(&Pencil::of(&subject), origin(&subject)),
+            Matrix::Sparse(_) => sparse::verify(self, Sparse::of(&subject)),
+        }
     }
 
     /// An error unless it claims something that makes sense for a matrix of so many rows.
@@ -344,7 +279,7 @@ impl Certificate {
     }
 
     /// Proves the sign and the margin again for `W + delta R^-1`.
-    pub(super) fn verify_pencil(&self, pencil: &Pencil, delta: f64) -> Result<()> {
+    pub(super) fn verify_pencil(&self, pencil: &Pencil<'_>, delta: f64) -> Result<()> {
         self.fits(pencil.size())?;
         let fails = |reason: String| Err(Error::NotProved { reason });
         if bounds::proves_margin(pencil, delta, self.margin_lower, &self.weights, Effort::Full) {
@@ -363,10 +298,6 @@ impl Certificate {
             }
         }
     }
-}
-
-fn given<A: Scalar, S: Data<Elem = A>>(d: &ArrayBase<S, Ix1>) -> Result<Weights> {
-    Weights::given(&d.mapv(Scalar::to_double))
 }
 
 fn not_negative_definite() -> Error {
@@ -462,66 +393,21 @@ impl Refutation {
         self.iterations
     }
 
-    /// Proves `(A Y Y')_ii >= 0`, or the same of the transpose, again, for any matrix, with rounding errors accounted
-    /// for (theory 3.8).
+    /// Proves `(A Y Y')_ii >= 0`, or the same of the transpose, again, for any subject, with rounding errors accounted
+    /// for (theory 3.8); for sparse ones in `O(nonzeros)` for each column of the witness.
     ///
     /// # Errors
     /// [`Error::NotProved`] if it does not hold or cannot be proved in `f64`; the errors of
     /// [`certify`](super::certify) for a bad matrix.
-    pub fn verify<A: Scalar, S: Data<Elem = A>>(&self, a: &ArrayBase<S, Ix2>) -> Result<()> {
-        let pencil = Pencil::new(a, "a")?;
-        self.verify_pencil(&pencil, &pencil.diagonal(OF_MATRIX))
-    }
-
-    /// Proves `(A Y Y')_ii >= 0` for `A = W - diag(rho)^-1` again.
-    ///
-    /// # Errors
-    /// As [`verify`](Self::verify), and for `rho` those of [`certify_shifted`](super::certify_shifted).
-    pub fn verify_shifted<A: Scalar, S: Data<Elem = A>, T: Data<Elem = A>>(
-        &self,
-        w: &ArrayBase<S, Ix2>,
-        rho: &ArrayBase<T, Ix1>,
-    ) -> Result<()> {
-        let pencil = Pencil::new(w, "w")?.with_slopes(rho)?;
-        self.verify_pencil(&pencil, &pencil.diagonal(OF_SHIFTED))
-    }
-
-    /// Proves `(A Y Y')_ii >= 0` for a sparse matrix again, in `O(nonzeros)` for each column of the witness.
-    ///
-    /// # Errors
-    /// As [`verify`](Self::verify).
-    ///
-    /// ```
-    /// use neuronash::stability::diagonal::certify_sparse;
-    /// use sprs::TriMat;
-    /// let ring = |weight: f64| {
-    ///     let mut a = TriMat::new((3, 3));
-    ///     for i in 0..3 {
-    ///         a.add_triplet(i, i, -1.0);
-    ///         a.add_triplet(i, (i + 1) % 3, weight);
-    ///     }
-    ///     a.to_csr::<usize>()
-    /// };
-    /// let verdict = certify_sparse(&ring(1.5))?;
-    /// let refutation = verdict.refutation().expect("0.5 is an eigenvalue");
-    /// refutation.verify_sparse(&ring(1.5))?;
-    /// assert!(refutation.verify_sparse(&ring(0.5)).is_err());
-    /// # Ok::<(), neuronash::Error>(())
-    /// ```
-    pub fn verify_sparse<A: Scalar>(&self, a: &CsMat<A>) -> Result<()> {
-        sparse::verify_refutation(self, a, None)
-    }
-
-    /// Proves `(A Y Y')_ii >= 0` for a sparse `A = W - diag(rho)^-1` again, as [`verify_sparse`](Self::verify_sparse).
-    ///
-    /// # Errors
-    /// As [`verify_shifted`](Self::verify_shifted).
-    pub fn verify_sparse_shifted<A: Scalar, T: Data<Elem = A>>(
-        &self,
-        w: &CsMat<A>,
-        rho: &ArrayBase<T, Ix1>,
-    ) -> Result<()> {
-        sparse::verify_refutation(self, w, Some(&rho.mapv(Scalar::to_double)))
+    pub fn verify<'a>(&self, subject: impl IntoSubject<'a>) -> Result<()> {
+        let subject = subject.into_subject()?;
+        match subject.matrix() {
+            Matrix::Dense(_) => {
+                let pencil = Pencil::of(&subject);
+                self.verify_pencil(&pencil, &pencil.diagonal(origin(&subject)))
+            }
+            Matrix::Sparse(_) => sparse::verify_refutation(self, &Sparse::of(&subject)),
+        }
     }
 
     /// An error unless the witness is for a matrix of so many rows.
@@ -533,7 +419,7 @@ impl Refutation {
         Err(Error::NotProved { reason: format!("the witness has {own} rows, the matrix {rows}") })
     }
 
-    fn verify_pencil(&self, pencil: &Pencil, diagonal: &Diagonal) -> Result<()> {
+    fn verify_pencil(&self, pencil: &Pencil<'_>, diagonal: &Diagonal) -> Result<()> {
         self.fits(pencil.size())?;
         let a = pencil.matrix();
         let a = if self.transposed { a.reversed_axes() } else { a };

@@ -12,7 +12,7 @@ use crate::linalg;
 use crate::linalg::balance::{in_units, powers_of_two};
 use crate::linalg::rounding::{div_down, div_up, gamma, sub_down, sub_up};
 use crate::linalg::verified::proved_positive_definite;
-use crate::network::{FiringRateNetwork, HopfieldNetwork};
+use crate::network::{Form, FormKind, Network};
 use crate::stability::contraction::{Contraction, Norm, NormKind, SContraction, log_norm, perron};
 use crate::stability::diagonal::{Certifier, Verdict};
 use crate::stability::local::fits_densely;
@@ -21,7 +21,7 @@ use crate::stability::network::proved_slopes;
 use crate::stability::{Bounds, NetworkVerdict};
 
 /// A network, seen through what the conditions need.
-pub(super) struct Subject<'a> {
+pub(super) struct Examined<'a> {
     /// `R W` or `W R`, each entry with one rounding.
     w: Array2<f64>,
     /// `W` itself.
@@ -38,37 +38,30 @@ pub(super) struct Subject<'a> {
     s_contraction: Box<dyn Fn() -> Result<SContraction> + 'a>,
 }
 
-macro_rules! subject_of {
-    ($name:ident, $network:ident, $axis:expr, $slope_norm:expr) => {
-        pub(super) fn $name<A: Scalar>(net: &'a $network<A>, certifier: &'a Certifier) -> Result<Self> {
-            fits_densely(net.len(), "a stability report")?;
-            let rho = proved_slopes(&net.circuit)?;
-            let weights = net.weights().to_dense().mapv(Scalar::to_double);
-            let w = &weights * &rho.view().insert_axis($axis);
-            let tau = net.time_constants().mapv(Scalar::to_double);
-            let contraction = Box::new(|kind| net.contraction(kind));
-            let s_contraction = Box::new(|| net.s_contraction());
-            let network_verdict = Box::new(|verdict| NetworkVerdict::of_matrix(&net.circuit, verdict));
-            Ok(Self {
-                w,
-                weights,
-                rho,
-                tau,
-                slope_norm: $slope_norm,
-                certifier,
-                verdict: OnceCell::new(),
-                structure: OnceCell::new(),
-                network_verdict,
-                contraction,
-                s_contraction,
-            })
-        }
-    };
-}
-
-impl<'a> Subject<'a> {
-    subject_of!(firing_rate, FiringRateNetwork, ndarray::Axis(1), NormKind::Infinity);
-    subject_of!(hopfield, HopfieldNetwork, ndarray::Axis(0), NormKind::One);
+impl<'a> Examined<'a> {
+    pub(super) fn new<A: Scalar, F: Form>(net: &'a Network<A, F>, certifier: &'a Certifier) -> Result<Self> {
+        fits_densely(net.len(), "a stability report")?;
+        let rho = proved_slopes(&net.circuit)?;
+        let weights = net.weights().to_dense().mapv(Scalar::to_double);
+        // Where a slope multiplies a row of the weights, and where a column.
+        let (axis, slope_norm) = match F::KIND {
+            FormKind::FiringRate => (ndarray::Axis(1), NormKind::Infinity),
+            FormKind::Hopfield => (ndarray::Axis(0), NormKind::One),
+        };
+        Ok(Self {
+            w: &weights * &rho.view().insert_axis(axis),
+            weights,
+            rho,
+            tau: net.time_constants().mapv(Scalar::to_double),
+            slope_norm,
+            certifier,
+            verdict: OnceCell::new(),
+            structure: OnceCell::new(),
+            network_verdict: Box::new(|verdict| NetworkVerdict::of_matrix(&net.circuit, verdict)),
+            contraction: Box::new(|kind| net.contraction(kind)),
+            s_contraction: Box::new(|| net.s_contraction()),
+        })
+    }
 
     pub(super) fn len(&self) -> usize {
         self.w.nrows()
@@ -165,11 +158,11 @@ impl<'a> Subject<'a> {
     }
 
     fn diagonal_stability(&self, finding: &mut Finding) -> Result<()> {
-        let margin = self.certifier.margin_shifted(&self.weights, &self.rho)?;
+        let margin = self.certifier.margin((&self.weights, &self.rho))?;
         // A margin is a verdict with tighter proofs than a search for the sign alone finds.
         if self.verdict.get().is_none()
             && let verdict @ (Verdict::Stable(_) | Verdict::NotStable(_)) =
-                margin.verdict_shifted(&self.weights, &self.rho)?
+                margin.verdict((&self.weights, &self.rho))?
         {
             self.verdict.get_or_init(|| verdict);
         }
@@ -259,7 +252,7 @@ impl<'a> Subject<'a> {
         if let Some(verdict) = self.verdict.get() {
             return Ok(verdict);
         }
-        let verdict = self.certifier.certify_shifted(&self.weights, &self.rho)?;
+        let verdict = self.certifier.certify((&self.weights, &self.rho))?;
         Ok(self.verdict.get_or_init(|| verdict))
     }
 

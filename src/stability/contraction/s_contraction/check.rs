@@ -157,7 +157,7 @@ mod tests {
             let (rho, tau, q) = (Array1::from(rho), Array1::from(tau), Array1::from(q));
             let p = array![[p[0], -p[1]], [-p[1], p[2]]];
             for form in [Form::FiringRate, Form::Hopfield] {
-                let model = Model::new(form, weights.clone(), tau.view(), &rho);
+                let model = Model::new(form, weights.clone(), tau.clone(), rho.view());
                 let (block, error) = negated_block(&model, &p, &q, c);
                 let w = |i: usize, j: usize| {
                     exact(weights[[i, j]]) * exact(rho[if form == Form::FiringRate { i } else { j }])

@@ -23,30 +23,20 @@ mod search;
 
 use std::fmt;
 
-use ndarray::{Array1, Array2, ArrayBase, ArrayView1, ArrayView2, Data, Ix2};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 
 use super::Norm;
 use crate::Scalar;
-use crate::check::{finite_matrix, square};
 use crate::error::{Error, Result};
 use crate::linalg;
 use crate::linalg::balance::{in_units, powers_of_two};
 use crate::linalg::decimal::{AtLeast, AtMost};
 use crate::linalg::rounding::{add_up, div_up, mul_up, sub_up};
-use crate::network::{FiringRateNetwork, HopfieldNetwork};
-use crate::stability::Bounds;
+use crate::network::{self, FormKind as Form, Network};
 use crate::stability::local::fits_densely;
-use crate::stability::network::proved_slopes;
+use crate::stability::{Bounds, IntoSubject, Subject};
 
 pub use generator::SContractingWeights;
-
-/// The form of a network.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-enum Form {
-    FiringRate,
-    Hopfield,
-}
 
 /// What the block inequality is made of. Slopes are in `[0, 1]`: `w` is `R W` for firing-rate networks and `W R` for
 /// Hopfield networks, each entry with one rounding.
@@ -58,18 +48,18 @@ struct Model {
 }
 
 impl Model {
-    fn of_matrix<A: Scalar, S: Data<Elem = A>>(w: &ArrayBase<S, Ix2>) -> Result<Self> {
-        square("w", w.nrows(), w.ncols())?;
-        finite_matrix("w", w.view())?;
-        Ok(Self { form: Form::FiringRate, w: w.mapv(Scalar::to_double), tau: Array1::ones(w.nrows()) })
+    /// Of a network, of a pair `(&w, &rho)` with time constants 1, or of a matrix `W` with slopes 1, too.
+    fn of(subject: &Subject<'_>) -> Result<Self> {
+        fits_densely(subject.size(), "S-contraction")?;
+        let (form, w) = (subject.form(), subject.to_dense().into_owned());
+        Ok(Self::new(form, w, subject.time_constants(), subject.rho()))
     }
 
-    fn new<A: Scalar>(form: Form, w: Array2<A>, tau: ArrayView1<'_, A>, rho: &Array1<f64>) -> Self {
-        let mut w = w.mapv(Scalar::to_double);
+    fn new(form: Form, mut w: Array2<f64>, tau: Array1<f64>, rho: ArrayView1<'_, f64>) -> Self {
         for ((i, j), v) in w.indexed_iter_mut() {
             *v *= rho[if form == Form::FiringRate { i } else { j }];
         }
-        Self { form, w, tau: tau.mapv(Scalar::to_double) }
+        Self { form, w, tau }
     }
 
     fn len(&self) -> usize {
@@ -160,29 +150,13 @@ impl SContraction {
         Norm::proved_quadratic(self.p.clone())
     }
 
-    /// Proves the certificate again for the weights `w` of a firing-rate network with slopes in `[0, 1]` and `T = I`,
-    /// independent of how it was found.
+    /// Proves the certificate again for a network, for a pair `(&w, &rho)` as a firing-rate network with `T = I`, or for the
+    /// weights `W` of such a network with slopes in `[0, 1]`; independent of how it was found.
     ///
     /// # Errors
-    /// [`Error::NotProved`] if the inequality cannot be proved for `w`, and errors about `w` itself.
-    pub fn verify<A: Scalar, S: Data<Elem = A>>(&self, w: &ArrayBase<S, Ix2>) -> Result<()> {
-        self.verify_model(&Model::of_matrix(w)?)
-    }
-
-    /// As [`verify`](Self::verify), for a firing-rate network.
-    ///
-    /// # Errors
-    /// [`Error::NotProved`], or an activation whose slopes are unbounded.
-    pub fn verify_firing_rate<A: Scalar>(&self, net: &FiringRateNetwork<A>) -> Result<()> {
-        self.verify_model(&net.s_model()?)
-    }
-
-    /// As [`verify`](Self::verify), for a Hopfield network.
-    ///
-    /// # Errors
-    /// [`Error::NotProved`], or an activation whose slopes are unbounded.
-    pub fn verify_hopfield<A: Scalar>(&self, net: &HopfieldNetwork<A>) -> Result<()> {
-        self.verify_model(&net.s_model()?)
+    /// [`Error::NotProved`] if the inequality cannot be proved, and as [`s_contraction`] for a bad subject.
+    pub fn verify<'a>(&self, subject: impl IntoSubject<'a>) -> Result<()> {
+        self.verify_model(&Model::of(&subject.into_subject()?)?)
     }
 
     fn verify_model(&self, model: &Model) -> Result<()> {
@@ -236,24 +210,8 @@ impl SContractionOptions {
     ///
     /// # Errors
     /// A tolerance that is not allowed, and as [`s_contraction`].
-    pub fn solve<A: Scalar, S: Data<Elem = A>>(&self, w: &ArrayBase<S, Ix2>) -> Result<SContraction> {
-        self.of_model(&Model::of_matrix(w)?)
-    }
-
-    /// As [`FiringRateNetwork::s_contraction`], with these options.
-    ///
-    /// # Errors
-    /// A tolerance that is not allowed, and as [`s_contraction`].
-    pub fn solve_firing_rate<A: Scalar>(&self, net: &FiringRateNetwork<A>) -> Result<SContraction> {
-        self.of_model(&net.s_model()?)
-    }
-
-    /// As [`HopfieldNetwork::s_contraction`], with these options.
-    ///
-    /// # Errors
-    /// A tolerance that is not allowed, and as [`s_contraction`].
-    pub fn solve_hopfield<A: Scalar>(&self, net: &HopfieldNetwork<A>) -> Result<SContraction> {
-        self.of_model(&net.s_model()?)
+    pub fn solve<'a>(&self, subject: impl IntoSubject<'a>) -> Result<SContraction> {
+        self.of_model(&Model::of(&subject.into_subject()?)?)
     }
 
     fn of_model(&self, model: &Model) -> Result<SContraction> {
@@ -272,12 +230,15 @@ impl SContractionOptions {
     }
 }
 
-/// The largest S-contraction rate of the firing-rate network `x' = -x + Phi(W x + u)` with slopes in `[0, 1]`, `W` of shape
-/// `[n, n]`, with its certificate (theory 4.3).
+/// The largest S-contraction rate with its certificate (theory 4.3): of a network, of a pair `(&w, &rho)` as a firing-rate network
+/// with `T = I`, or of such a network with the weights `W` and slopes in `[0, 1]` where a matrix alone is given.
+///
+/// For equal time constants the search comes within its tolerance of the best rate. For unequal ones it keeps the `Q` that is
+/// best for equal ones: the rate is proved for the time constants of the network by the block inequality with them in it, and
+/// may be far from the best; only the upper bound `1 / max tau` is stated.
 ///
 /// # Errors
-/// An empty or non-square matrix, an entry that is not finite, or a matrix so badly scaled that no certificate survives
-/// rounding.
+/// As [`IntoSubject::into_subject`]; more than 20,000 rows; weights so badly scaled that no certificate survives rounding.
 ///
 /// ```
 /// use ndarray::array;
@@ -292,42 +253,22 @@ impl SContractionOptions {
 /// assert!(s_contraction(&array![[0.0, 4.0], [-4.0, 0.0]])?.best_rate().upper < 0.0);
 /// # Ok::<(), neuronash::Error>(())
 /// ```
-pub fn s_contraction<A: Scalar, S: Data<Elem = A>>(w: &ArrayBase<S, Ix2>) -> Result<SContraction> {
-    SContractionOptions::default().solve(w)
+pub fn s_contraction<'a>(subject: impl IntoSubject<'a>) -> Result<SContraction> {
+    SContractionOptions::default().solve(subject)
 }
 
-macro_rules! s_contraction_of {
-    ($network:ident, $form:expr) => {
-        impl<A: Scalar> $network<A> {
-            /// The largest S-contraction rate with its certificate (theory 4.3).
-            ///
-            /// For equal time constants the search comes within its tolerance of the best rate. For unequal ones it
-            /// keeps the `Q` that is best for equal ones: the rate is proved for the time constants of the network by
-            /// the block inequality with them in it, and may be far from the best; only the upper bound `1 / max tau`
-            /// is stated.
-            ///
-            /// A rate speaks of these time constants alone. At others the network need not contract in any norm; what a
-            /// positive rate proves for all of them is diagonal stability of `W - R^{-1}` (theory 3.3), with the
-            /// weights [`q`](SContraction::q).
-            ///
-            /// # Errors
-            /// An activation whose slopes are unbounded, or weights so badly scaled that no certificate survives
-            /// rounding.
-            pub fn s_contraction(&self) -> Result<SContraction> {
-                SContractionOptions::default().of_model(&self.s_model()?)
-            }
-
-            fn s_model(&self) -> Result<Model> {
-                fits_densely(self.circuit.len(), "S-contraction")?;
-                let rho = proved_slopes(&self.circuit)?;
-                Ok(Model::new($form, self.weights().to_dense(), self.time_constants(), &rho))
-            }
-        }
-    };
+impl<A: Scalar, F: network::Form> Network<A, F> {
+    /// The largest S-contraction rate with its certificate, as [`s_contraction`] finds it.
+    ///
+    /// A rate speaks of the time constants of this network alone. At others it need not contract in any norm; what a positive
+    /// rate proves for all of them is diagonal stability of `W - R^{-1}` (theory 3.3), with the weights [`q`](SContraction::q).
+    ///
+    /// # Errors
+    /// As [`s_contraction`].
+    pub fn s_contraction(&self) -> Result<SContraction> {
+        s_contraction(self)
+    }
 }
-
-s_contraction_of!(FiringRateNetwork, Form::FiringRate);
-s_contraction_of!(HopfieldNetwork, Form::Hopfield);
 
 type Certificate = (Array2<f64>, Array1<f64>, f64);
 

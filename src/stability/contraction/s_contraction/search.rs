@@ -33,7 +33,7 @@ pub(super) struct Found {
 /// `Q` fall along the graph until the couplings between components no longer raise `r`.
 pub(super) fn best_diagonal(w: &Array2<f64>, tolerance: f64) -> Result<Found> {
     let n = w.nrows();
-    let components = Majorant::of(w, "w")?.components();
+    let components = Majorant::of_dense(w.view()).components();
     if components.len() == 1 {
         return Ok(best_of_component(w, tolerance));
     }

@@ -2,7 +2,7 @@
 
 use ndarray::Array2;
 
-use super::{BlockBound, Margin};
+use super::{BlockBound, Linear, Margin};
 use crate::error::{Error, Result};
 use crate::stability::diagonal::pencil::{OF_MATRIX, OF_SHIFTED};
 use crate::stability::diagonal::verdict::Stop;
@@ -18,6 +18,7 @@ pub(super) struct StoredMargin {
     witness: Array2<f64>,
     iterations: usize,
     stop: Option<Stop>,
+    linear: Option<Linear>,
 }
 
 #[derive(serde::Deserialize)]
@@ -32,7 +33,7 @@ impl TryFrom<StoredMargin> for Margin {
     type Error = Error;
 
     fn try_from(stored: StoredMargin) -> Result<Self> {
-        let StoredMargin { origin, upper, blocks, witness, iterations, stop } = stored;
+        let StoredMargin { origin, upper, blocks, witness, iterations, stop, linear } = stored;
         if ![OF_MATRIX, OF_SHIFTED].contains(&origin) {
             return Err(Error::invalid("origin", origin, "0 for a matrix, -1 for `W - R^-1`"));
         }
@@ -49,7 +50,7 @@ impl TryFrom<StoredMargin> for Margin {
         }
         let least = blocks.iter().fold(f64::INFINITY, |least, block| least.min(block.lower));
         check_bounds(least, upper)?;
-        Ok(Self { origin, upper, blocks, witness, iterations, stop })
+        Ok(Self { origin, upper, blocks, witness, iterations, stop, linear })
     }
 }
 
