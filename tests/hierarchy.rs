@@ -378,17 +378,18 @@ fn large_networks_skip_what_is_too_costly() {
 
 #[cfg(feature = "serde")]
 #[test]
-fn reports_and_certificates_survive_serialisation() {
+fn reports_are_written_and_certificates_read_back_as_claims() {
     // Every gain is diagonally stable here, so that infinite bounds are among the numbers.
     let net = network(&array![[-0.1, -0.8], [0.9, -0.2]]);
     let report = net.stability_report().unwrap();
     assert!(report.finding(Condition::DiagonalStability).unwrap().largest_gain.unwrap().lower.is_infinite());
-    let text = serde_json::to_string(&report).unwrap();
-    assert_eq!(serde_json::from_str::<neuronash::stability::StabilityReport>(&text).unwrap(), report);
+    let stored = serde_json::to_value(&report).unwrap();
+    assert_eq!(stored["findings"].as_array().unwrap().len(), report.findings().len());
+    assert!(stored["findings"].as_array().unwrap().iter().any(|f| f["largest_gain"]["lower"] == "inf"), "{stored}");
     let c = net.s_contraction().unwrap();
-    let back: neuronash::stability::contraction::SContraction =
+    let claim: neuronash::stability::Claim<neuronash::stability::contraction::SContraction> =
         serde_json::from_str(&serde_json::to_string(&c).unwrap()).unwrap();
-    back.verify(&net).unwrap();
+    assert_eq!(claim.verify(&net).unwrap(), c);
 }
 
 /// Weights of many kinds: without structure, symmetric, nonnegative, nonnegative up to signs, antagonistic, of Dale's

@@ -211,7 +211,7 @@ pub fn population_response<A: Scalar, S: Data<Elem = A>>(
 /// # Ok::<(), neuronash::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct RegulationBound {
     /// `1/delta`: `|x* - x**|_{D/R}` is at most this times `|R v|_{D/R}` when the input changes by `v`.

@@ -125,13 +125,14 @@ pub enum StopReason {
 }
 
 /// Whether the equilibrium is proved to be the only one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Uniqueness {
     /// A certificate proves that there is one equilibrium for this, and every, input.
     Proved,
     /// No certificate was given: there may be other equilibria.
+    #[default]
     NotProved,
 }
 
@@ -151,7 +152,7 @@ pub struct Attempt {
     pub stop: StopReason,
 }
 
-/// How a solve went; the same for all methods.
+/// How a solve went; the same for all methods. What is proved of it is not read back: what is read is no proof.
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -168,11 +169,14 @@ pub struct SolveReport {
     /// Why the last method stopped.
     pub stop: StopReason,
     /// Whether the equilibrium is proved to be the only one.
+    #[cfg_attr(feature = "serde", serde(skip_deserializing))]
     pub uniqueness: Uniqueness,
     /// The guaranteed distance of the rates to those of the one equilibrium, when the network is certified; for either form.
+    #[cfg_attr(feature = "serde", serde(skip_deserializing))]
     pub error_bound: Option<ErrorBound>,
     /// The guaranteed `max_i |y_i - y*_i|` of the potentials `y = W x + u`, when the network is a certified Hopfield network.
     /// It follows from the bound on the rates by `|(W e)_i| <= (sum_j w_ij^2 rho_j / d_j)^{1/2} |e|_{D/R}`, rounded outward.
+    #[cfg_attr(feature = "serde", serde(skip_deserializing))]
     pub potential_error_bound: Option<f64>,
     /// Every method that was tried, in order.
     pub attempts: Vec<Attempt>,

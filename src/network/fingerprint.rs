@@ -10,9 +10,8 @@ use crate::Scalar;
 /// matrices that were mixed up, not ones that were made to deceive.
 pub(super) fn fingerprint<A: Scalar>(weights: &Weights<A>) -> u64 {
     let row = |i: usize| {
-        let key = fold(i as u64 ^ KEYS[0], KEYS[1]);
-        let entry = |(j, w): (usize, A)| fold(w.to_double().to_bits() ^ KEYS[2], fold(j as u64 ^ key, KEYS[3]));
-        weights.row(i).map(entry).fold(0, u64::wrapping_add)
+        let key = key_of(i);
+        weights.row(i).map(|(j, w)| entry(key, j, w.to_double())).fold(0, u64::wrapping_add)
     };
     #[cfg(feature = "rayon")]
     {
@@ -21,6 +20,19 @@ pub(super) fn fingerprint<A: Scalar>(weights: &Weights<A>) -> u64 {
     }
     #[cfg(not(feature = "rayon"))]
     (0..weights.len()).map(row).fold(0, u64::wrapping_add)
+}
+
+/// The same from the entries, of which each place has one.
+pub(crate) fn fingerprint_of(entries: impl Iterator<Item = (usize, usize, f64)>) -> u64 {
+    entries.filter(|&(_, _, w)| w != 0.0).map(|(i, j, w)| entry(key_of(i), j, w)).fold(0, u64::wrapping_add)
+}
+
+fn key_of(row: usize) -> u64 {
+    fold(row as u64 ^ KEYS[0], KEYS[1])
+}
+
+fn entry(key: u64, column: usize, w: f64) -> u64 {
+    fold(w.to_bits() ^ KEYS[2], fold(column as u64 ^ key, KEYS[3]))
 }
 
 const KEYS: [u64; 4] = [0xa076_1d64_78bd_642f, 0xe703_7ed1_a0b4_28db, 0x8ebc_6af0_9c88_c6e3, 0x5899_65cc_7537_4cc3];

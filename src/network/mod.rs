@@ -24,6 +24,7 @@ pub use weights::{IntoWeights, Weights, WeightsView};
 pub(crate) use circuit::Circuit;
 pub(crate) use neurons::Neurons;
 pub(crate) use uncertain::members_exist;
+pub(crate) use fingerprint::fingerprint_of;
 
 use std::marker::PhantomData;
 use std::sync::Arc;

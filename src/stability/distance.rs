@@ -25,7 +25,7 @@ use crate::network::{Circuit, Weights, WeightsView};
 /// It rests on a certificate `D` with margin `delta` (theory 3.3) and on one assumption, that computed activations have
 /// `|fl(phi(z)) - phi(z)| <= accuracy (|phi(z)| + rho |z|)`.
 #[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct ErrorBound {
     /// Upper bound on `|x - x*|_{D/R}`, the norm weighted by `d_i / rho_i`.

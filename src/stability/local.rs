@@ -103,6 +103,13 @@ pub enum Tendency {
     Marginal,
 }
 
+#[cfg(feature = "serde")]
+impl Tendency {
+    fn unproved() -> Self {
+        Tendency::Marginal
+    }
+}
+
 /// The linearisation of a network at a state.
 ///
 /// Near an equilibrium at which no neuron sits at a kink, [`tendency`](Self::tendency) decides. It is proved for the
@@ -136,6 +143,8 @@ pub struct Linearisation<A> {
     eigenvalues: Vec<Complex<A>>,
     slopes: Array1<A>,
     kinks: Vec<usize>,
+    /// What is read back is no proof.
+    #[cfg_attr(feature = "serde", serde(skip_deserializing, default = "Tendency::unproved"))]
     tendency: Tendency,
 }
 

@@ -191,7 +191,7 @@ pub(super) fn envelope<A: Scalar>(rate: f64, initial: A, t: A) -> Result<A> {
 
 /// How far the equilibrium of a certified network can move; proved.
 #[derive(Debug, Clone, Copy, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct SensitivityBound {
     /// Upper bound on `|x* - x**|_{D/R}`, the norm weighted by `d_i / rho_i`.

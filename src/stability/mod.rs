@@ -1,6 +1,7 @@
 //! Proofs of stability: for matrices, and for the networks built on them.
 
 mod bounds;
+mod certificate;
 pub mod contraction;
 pub mod diagonal;
 mod distance;
@@ -18,6 +19,9 @@ mod similarity;
 mod subject;
 
 pub use bounds::Bounds;
+#[cfg(feature = "serde")]
+pub(crate) use certificate::read_as_claim;
+pub use certificate::{Certificate, Claim};
 pub use distance::ErrorBound;
 pub(crate) use distance::{CheckedProduct, activation_scale, checked_products, drive_error_bound, error_bound};
 pub use interaction::GameLyapunov;

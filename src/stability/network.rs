@@ -4,7 +4,7 @@ use std::fmt;
 
 use ndarray::{Array1, ArrayBase, ArrayView1, Data, Ix1};
 
-use super::Subject;
+use super::{self as stability, Condition, Implication, IntoSubject, Subject};
 use super::diagonal::{self, Certifier, Gain, Margin, Refutation, Undecided, Verdict};
 use crate::Scalar;
 #[cfg(feature = "serde")]
@@ -177,13 +177,13 @@ impl<A: Scalar, F: Form> Network<A, F> {
     /// # Ok::<(), neuronash::Error>(())
     /// ```
     pub fn verify(&self, certificate: &NetworkCertificate) -> Result<()> {
-        certificate.verify(&self.circuit)
+        certificate.verify(self)
     }
 }
 
 /// The answer to "does this network settle, whatever its input?".
 #[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub enum NetworkVerdict {
     /// Yes, and this proves it.
@@ -280,7 +280,7 @@ fn why_without_bounds(certificate: &diagonal::Certificate) -> Option<&'static st
 /// that has them, whatever its input, its time constants, its precision and the way in which its weights are stored. It keeps a
 /// 64-bit hash of `W`, by which a network with other weights is refused; the hash protects from mistakes, not from forgery.
 #[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(try_from = "StoredCertificate"))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct NetworkCertificate {
     weights: Array1<f64>,
     slope_bounds: Array1<f64>,
@@ -298,6 +298,37 @@ struct StoredCertificate {
     margin: f64,
     method: diagonal::Method,
     fingerprint: u64,
+}
+
+/// A verdict as it stands in a file.
+#[cfg(feature = "serde")]
+#[derive(serde::Deserialize)]
+enum StoredVerdict {
+    Stable(StoredCertificate),
+    StableWithoutBounds(diagonal::StoredCertificate),
+    AlmostSurelyStable(diagonal::StoredAlmostSure),
+    NotStable(diagonal::StoredRefutation),
+    Undecided(diagonal::StoredUndecided),
+}
+
+#[cfg(feature = "serde")]
+super::read_as_claim!(NetworkCertificate, StoredCertificate);
+#[cfg(feature = "serde")]
+super::read_as_claim!(NetworkVerdict, StoredVerdict);
+
+#[cfg(feature = "serde")]
+impl TryFrom<StoredVerdict> for NetworkVerdict {
+    type Error = Error;
+
+    fn try_from(stored: StoredVerdict) -> Result<Self> {
+        Ok(match stored {
+            StoredVerdict::Stable(certificate) => Self::Stable(certificate.try_into()?),
+            StoredVerdict::StableWithoutBounds(certificate) => Self::StableWithoutBounds(certificate.try_into()?),
+            StoredVerdict::AlmostSurelyStable(certificate) => Self::AlmostSurelyStable(certificate.try_into()?),
+            StoredVerdict::NotStable(refutation) => Self::NotStable(refutation.try_into()?),
+            StoredVerdict::Undecided(undecided) => Self::Undecided(undecided.try_into()?),
+        })
+    }
 }
 
 #[cfg(feature = "serde")]
@@ -364,7 +395,7 @@ impl NetworkCertificate {
     pub(crate) fn of_closed_form<A: Scalar>(circuit: &Circuit<A>, weights: Array1<f64>, margin: f64) -> Result<Self> {
         if margin > 0.0 {
             let certificate = Self::proved(circuit, weights, margin, diagonal::Method::Given)?;
-            match certificate.verify(circuit) {
+            match certificate.verify(Subject::of_weights(&circuit.weights, &proved_slopes(circuit)?)?) {
                 Err(Error::NotProved { .. }) => Self::of_weights(circuit, &certificate.weights),
                 verified => verified.map(|()| certificate),
             }
@@ -373,13 +404,24 @@ impl NetworkCertificate {
         }
     }
 
-    fn verify<A: Scalar>(&self, circuit: &Circuit<A>) -> Result<()> {
-        self.fits(circuit)?;
+    /// Proves the weights and the margin again for a network, or for any `(&w, &rho)`, without trusting where the certificate
+    /// came from.
+    ///
+    /// # Errors
+    /// [`Error::NotProved`] if they do not hold or cannot be proved in `f64`; [`Error::Invalid`] if it is for other weights or
+    /// smaller slopes, or the subject has no slopes.
+    pub fn verify<'a>(&self, subject: impl IntoSubject<'a>) -> Result<()> {
+        let subject = subject.into_subject()?;
+        let Some(rho) = subject.slopes() else {
+            let allowed = "weights with slopes, `(&w, &rho)`, or a network";
+            return Err(Error::invalid("subject", "a matrix without slopes", allowed));
+        };
+        self.is_of(rho, || subject.fingerprint())?;
         let contradiction = || Error::NotProved { reason: "the weights are not positive".into() };
         let claim =
             diagonal::Certificate::claimed(&self.weights, self.margin, self.method).ok_or_else(contradiction)?;
         // What is proved for the certificate's slopes holds for the network's, which are no larger.
-        claim.verify(Subject::of_weights(&circuit.weights, &self.slope_bounds)?)
+        claim.verify(subject.with_slopes_of(&self.slope_bounds)?)
     }
 
     /// `|v|_{D/R} = (sum_i (d_i / rho_i) v_i^2)^{1/2}`, rounded outward; NaN if an entry is.
@@ -408,11 +450,15 @@ impl NetworkCertificate {
 
     /// An error unless this circuit has the weights that were certified, and slopes that are no larger.
     pub(crate) fn fits<A: Scalar>(&self, circuit: &Circuit<A>) -> Result<()> {
-        let rho = proved_slopes(circuit)?;
+        self.is_of(proved_slopes(circuit)?.view(), || circuit.weights.fingerprint())
+    }
+
+    /// An error unless it is one of a network with these slopes and the weights of this fingerprint.
+    fn is_of(&self, rho: ArrayView1<'_, f64>, fingerprint: impl FnOnce() -> u64) -> Result<()> {
         if rho.len() != self.weights.len() {
             return Err(Error::shape("certificate", format!("[{}]", rho.len()), &[self.weights.len()]));
         }
-        if circuit.weights.fingerprint() != self.fingerprint {
+        if fingerprint() != self.fingerprint {
             let allowed = "the certificate of a network with these weights, from its `certify()`";
             return Err(Error::invalid("certificate", "that of other weights", allowed));
         }
@@ -423,6 +469,63 @@ impl NetworkCertificate {
                 self.slope_bounds[i],
                 format!("at least {}, the largest slope of that neuron's activation", rho[i]),
             )),
+        }
+    }
+}
+
+/// The weights and the slopes of a network, whatever its time constants.
+impl stability::Certificate for NetworkCertificate {
+    type Subject<'a> = Subject<'a>;
+
+    fn verify(&self, subject: &Subject<'_>) -> Result<()> {
+        self.verify(subject)
+    }
+
+    fn margin(&self) -> Option<f64> {
+        Some(self.margin)
+    }
+
+    fn implies(&self) -> Implication {
+        Condition::DiagonalStability.implies()
+    }
+}
+
+impl stability::Certificate for NetworkVerdict {
+    type Subject<'a> = Subject<'a>;
+
+    /// The bounds of an undecided verdict have nothing to prove them with.
+    fn verify(&self, subject: &Subject<'_>) -> Result<()> {
+        match self {
+            NetworkVerdict::Stable(certificate) => certificate.verify(subject),
+            NetworkVerdict::StableWithoutBounds(certificate) => certificate.verify(subject),
+            NetworkVerdict::AlmostSurelyStable(certificate) => certificate.verify(subject),
+            NetworkVerdict::NotStable(refutation) => refutation.verify(subject),
+            NetworkVerdict::Undecided(_) => {
+                Err(Error::NotProved { reason: "bounds of an undecided verdict come without a proof".into() })
+            }
+        }
+    }
+
+    fn margin(&self) -> Option<f64> {
+        match self {
+            NetworkVerdict::Stable(certificate) => Some(certificate.margin),
+            NetworkVerdict::StableWithoutBounds(certificate) => Some(certificate.margin_lower()),
+            NetworkVerdict::AlmostSurelyStable(certificate) => Some(certificate.margin_lower()),
+            NetworkVerdict::NotStable(_) | NetworkVerdict::Undecided(_) => None,
+        }
+    }
+
+    fn implies(&self) -> Implication {
+        match self {
+            NetworkVerdict::NotStable(_) | NetworkVerdict::Undecided(_) => Implication::nothing(),
+            _ => Condition::DiagonalStability.implies(),
+        }
+    }
+
+    fn error_probability(&self) -> Option<f64> {
+        match self {
+            NetworkVerdict::AlmostSurelyStable(certificate) => Some(certificate.error_probability()),
+            _ => None,
         }
     }
 }

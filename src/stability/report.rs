@@ -122,6 +122,13 @@ pub struct Implication {
     pub local_only: bool,
 }
 
+impl Implication {
+    /// That a condition, or a proof, says nothing about a network.
+    pub fn nothing() -> Self {
+        Self { unique_equilibrium: false, exponentially_stable: None, all_time_constants: false, local_only: false }
+    }
+}
+
 /// What shrinks exponentially.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -151,7 +158,7 @@ pub enum Answer {
 
 /// One line of the report.
 #[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Finding {
     /// The condition.
@@ -176,8 +183,10 @@ pub struct Finding {
 }
 
 /// Which conditions hold for a network.
+///
+/// It can be written, but not read back: what is read is no proof.
 #[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct StabilityReport {
     neurons: usize,
     findings: Vec<Finding>,

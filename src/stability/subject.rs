@@ -10,7 +10,7 @@ use crate::Scalar;
 use crate::check::{finite_matrix, non_finite, positive_vector, square};
 use crate::error::{Error, Result};
 use crate::linalg::rounding::{div_down, div_up, sub_down, sub_up};
-use crate::network::{Circuit, Form, FormKind, Network, Weights, WeightsView};
+use crate::network::{Circuit, fingerprint_of, Form, FormKind, Network, Weights, WeightsView};
 
 use super::Bounds;
 
@@ -187,6 +187,22 @@ impl<'a> Subject<'a> {
     /// The time constants, ones where nothing is known of them.
     pub(crate) fn time_constants(&self) -> Array1<f64> {
         self.flow.as_ref().map_or_else(|| Array1::ones(self.size()), |flow| flow.tau.to_owned())
+    }
+
+    /// A number that tells the matrix from others: that of [`Weights`] of the same real matrix.
+    pub(crate) fn fingerprint(&self) -> u64 {
+        match &self.matrix {
+            Matrix::Dense(w) => fingerprint_of(w.indexed_iter().map(|((i, j), &v)| (i, j, v))),
+            Matrix::Sparse(w) => fingerprint_of(w.iter().map(|(&v, (i, j))| (i, j, v))),
+        }
+    }
+
+    /// The weights of a subject that has slopes, with other slopes.
+    pub(crate) fn with_slopes_of(&self, rho: &Array1<f64>) -> Result<Subject<'_>> {
+        let mut other = self.reborrowed();
+        positive_vector("slope_bounds", rho.view(), self.size())?;
+        other.rho = rho.clone().into();
+        Ok(other)
     }
 
     /// The same subject, borrowed.

@@ -71,10 +71,10 @@ proptest! {
         // Nearer to the border the engine may leave it open, but must not contradict.
         prop_assert!(!with(margin - 1e-9).is_not_stable() && !with(margin + 1e-9).is_stable());
         if let Some(certificate) = circuit.certify_margin((margin * 0.999).max(0.0)).unwrap() {
-            let slack = is_certified(&circuit.network(&Array1::zeros(k)).unwrap(), &certificate.weights(k).unwrap(), certificate.margin);
+            let slack = is_certified(&circuit.network(&Array1::zeros(k)).unwrap(), &certificate.weights(k).unwrap(), certificate.margin());
             prop_assert!(slack);
-            let ratios = circuit.certifying_ratios(certificate.margin).unwrap().unwrap();
-            prop_assert!(ratios.lower < certificate.ratio && certificate.ratio < ratios.upper);
+            let ratios = circuit.certifying_ratios(certificate.margin()).unwrap().unwrap();
+            prop_assert!(ratios.lower < certificate.ratio() && certificate.ratio() < ratios.upper);
         }
     }
 
@@ -246,7 +246,7 @@ fn certificates_near_the_border_pass_the_check_of_their_network() {
             }
             Err(error) => {
                 assert!(matches!(error, Error::NotProved { .. } | Error::NotCertified { .. }), "{error}");
-                refused.push(proof.margin);
+                refused.push(proof.margin());
             }
         }
     }

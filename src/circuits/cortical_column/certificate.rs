@@ -10,19 +10,21 @@ use std::fmt;
 
 use ndarray::Array1;
 
-use super::super::lateral_inhibition::RatioCertificate;
+#[cfg(feature = "serde")]
+use super::super::lateral_inhibition::StoredRatio;
+use super::super::lateral_inhibition::{LayerParameters, RatioCertificate};
 use super::super::parameters::{countable, magnitude};
 use super::super::proof::of_network;
 use super::CorticalColumn;
 use crate::Scalar;
 use crate::error::{Error, Result};
 use crate::linalg::rounding::{add_down, div_down, mul_down};
-use crate::stability::NetworkCertificate;
+use crate::stability::{Certificate, Condition, Implication, IntoSubject, NetworkCertificate};
 use crate::stability::diagonal::{Refutation, Verdict, certify};
 
 /// Whether a [`CorticalColumn`] is Lyapunov diagonally stable, with the proof.
 #[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub enum ColumnVerdict {
     /// It is.
@@ -41,7 +43,7 @@ pub enum ColumnVerdict {
 /// The weights of the layers fall geometrically, beyond the range of floating-point numbers for deep columns; so what is
 /// stored is how much smaller each layer's weights are than those of the layer before.
 #[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct ColumnCertificate {
     layers: Vec<RatioCertificate>,
     steps: Vec<f64>,
@@ -51,7 +53,7 @@ pub struct ColumnCertificate {
 /// A proof that one layer, and with it the column, is not Lyapunov diagonally stable: a witness for the layer, with zeros for
 /// all other neurons, is a witness for the column.
 #[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct ColumnRefutation {
     layer: usize,
     refutation: Refutation,
@@ -97,21 +99,80 @@ impl<A: Scalar> CorticalColumn<A> {
             let Some(proof) = layer.certify_margin(margin + (largest - margin) / 2.0)? else { return Ok(None) };
             layers.push(proof);
         }
-        let steps = (0..self.couplings().len())
-            .map(|l| Ok(power_of_two_below(self.largest_step(l, &layers, margin)?.min(1.0))))
-            .collect::<Result<Vec<_>>>()?;
+        let parameters = ColumnParameters::of(self)?;
+        let step = |l: usize| power_of_two_below(parameters.largest_step(l, &layers, margin).min(1.0));
+        let steps = (0..parameters.gains.len()).map(step).collect();
         let certificate = ColumnCertificate { layers, steps, margin };
-        Ok(certificate.verify(self).is_ok().then_some(certificate))
+        Ok(certificate.verify_parameters(&parameters).is_ok().then_some(certificate))
+    }
+}
+
+/// What the stability of a [`CorticalColumn`] rests on, whatever its precision: the subject of its certificates.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ColumnParameters {
+    layers: Vec<LayerParameters>,
+    /// From each layer to the next.
+    gains: Vec<f64>,
+}
+
+impl ColumnParameters {
+    fn of<A: Scalar>(column: &CorticalColumn<A>) -> Result<Self> {
+        let layers = column.layers().iter().map(LayerParameters::of).collect::<Result<_>>()?;
+        Ok(Self { layers, gains: column.couplings().iter().map(|coupling| coupling.gain.to_double()).collect() })
     }
 
     /// A lower bound of the largest `s_{l+1}/s_l` that the coupling after layer `l` allows.
-    fn largest_step(&self, l: usize, layers: &[RatioCertificate], margin: f64) -> Result<f64> {
-        let gain = self.couplings()[l].gain.to_double();
+    fn largest_step(&self, l: usize, layers: &[RatioCertificate], margin: f64) -> f64 {
+        let gain = self.gains[l];
         let left_for = |l: usize| {
-            let rho = self.layers()[l].proved_slopes()?[0].to_double();
-            Ok::<_, Error>(div_down(div_down(add_down(layers[l].margin, -margin), rho), gain).max(0.0))
+            let rho = self.layers[l].rho_e;
+            div_down(div_down(add_down(layers[l].margin, -margin), rho), gain).max(0.0)
         };
-        Ok(mul_down(left_for(l)?, left_for(l + 1)?))
+        mul_down(left_for(l), left_for(l + 1))
+    }
+}
+
+impl<'a, A: Scalar> IntoSubject<'a, ColumnParameters> for &'a CorticalColumn<A> {
+    fn into_subject(self) -> Result<ColumnParameters> {
+        ColumnParameters::of(self)
+    }
+}
+
+/// A certificate as it stands in a file.
+#[cfg(feature = "serde")]
+#[derive(serde::Deserialize)]
+struct Stored {
+    layers: Vec<StoredRatio>,
+    steps: Vec<f64>,
+    margin: f64,
+}
+
+#[cfg(feature = "serde")]
+impl TryFrom<Stored> for ColumnCertificate {
+    type Error = Error;
+
+    fn try_from(Stored { layers, steps, margin }: Stored) -> Result<Self> {
+        let layers = layers.into_iter().map(RatioCertificate::try_from).collect::<Result<_>>()?;
+        Ok(Self { layers, steps, margin })
+    }
+}
+
+#[cfg(feature = "serde")]
+crate::stability::read_as_claim!(ColumnCertificate, Stored);
+
+impl Certificate for ColumnCertificate {
+    type Subject<'a> = ColumnParameters;
+
+    fn verify(&self, subject: &ColumnParameters) -> Result<()> {
+        self.verify_parameters(subject)
+    }
+
+    fn margin(&self) -> Option<f64> {
+        Some(self.margin)
+    }
+
+    fn implies(&self) -> Implication {
+        Condition::DiagonalStability.implies()
     }
 }
 
@@ -206,15 +267,19 @@ impl ColumnCertificate {
     /// [`Error::NotProved`] with the first inequality that fails; an activation whose slopes are unbounded, known from samples
     /// only, or all zero.
     pub fn verify<A: Scalar>(&self, column: &CorticalColumn<A>) -> Result<()> {
+        self.verify_parameters(&ColumnParameters::of(column)?)
+    }
+
+    fn verify_parameters(&self, column: &ColumnParameters) -> Result<()> {
         let not = |reason: String| Err(Error::NotProved { reason });
-        if self.layers.len() != column.depth() || self.steps.len() + 1 != self.layers.len() {
-            return not(format!("it speaks of {} layers, the column has {}", self.layers.len(), column.depth()));
+        if self.layers.len() != column.layers.len() || self.steps.len() + 1 != self.layers.len() {
+            return not(format!("it speaks of {} layers, the column has {}", self.layers.len(), column.layers.len()));
         }
         if !(self.margin >= 0.0 && self.margin.is_finite()) {
             return not(format!("its margin is {}", self.margin));
         }
-        for (l, (proof, layer)) in self.layers.iter().zip(column.layers()).enumerate() {
-            proof.verify(layer)?;
+        for (l, (proof, layer)) in self.layers.iter().zip(&column.layers).enumerate() {
+            proof.verify_parameters(layer)?;
             if proof.margin <= self.margin {
                 return not(format!("layer {l} has no more margin than the column"));
             }
@@ -225,7 +290,7 @@ impl ColumnCertificate {
                     "the step {step} after layer {l} is not a power of two, which weights multiply exactly"
                 ));
             }
-            if !(step > 0.0 && step <= column.largest_step(l, &self.layers, self.margin)?) {
+            if !(step > 0.0 && step <= column.largest_step(l, &self.layers, self.margin)) {
                 return not(format!("the weights fall by {step} from layer {l} to the next, which is too little"));
             }
         }

@@ -5,7 +5,7 @@ mod design;
 mod prediction;
 mod response;
 
-pub use certificate::{ColumnCertificate, ColumnRefutation, ColumnVerdict};
+pub use certificate::{ColumnCertificate, ColumnParameters, ColumnRefutation, ColumnVerdict};
 pub use design::{ColumnDesign, DesignedColumn};
 pub use prediction::{LawEnd, PredictedContrast};
 pub use response::ColumnResponse;

@@ -10,16 +10,69 @@ use super::LateralInhibition;
 use crate::Scalar;
 use crate::error::{Error, Result};
 use crate::linalg::rounding::{add_down, add_up, div_down, mul_down, mul_up};
-use crate::stability::NetworkCertificate;
+use crate::stability::{Certificate, Condition, Implication, IntoSubject, NetworkCertificate};
 
 /// A proof that `D = I_k (x) diag(1, ratio)` certifies the circuit with this margin (theory 3.3, 6.2), for every input.
 #[derive(Debug, Clone, Copy, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct RatioCertificate {
-    /// Weight of an I neuron where an E neuron has 1.
-    pub ratio: f64,
-    /// The proved margin `delta`.
-    pub margin: f64,
+    pub(in crate::circuits) ratio: f64,
+    pub(in crate::circuits) margin: f64,
+}
+
+/// A certificate as it stands in a file.
+#[cfg(feature = "serde")]
+#[derive(serde::Deserialize)]
+pub(in crate::circuits) struct Stored {
+    ratio: f64,
+    margin: f64,
+}
+
+#[cfg(feature = "serde")]
+impl TryFrom<Stored> for RatioCertificate {
+    type Error = Error;
+
+    fn try_from(Stored { ratio, margin }: Stored) -> Result<Self> {
+        Ok(Self { ratio, margin })
+    }
+}
+
+#[cfg(feature = "serde")]
+crate::stability::read_as_claim!(RatioCertificate, Stored);
+
+/// What the stability of a [`LateralInhibition`] rests on, whatever its precision: the subject of its certificates.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LayerParameters {
+    w_ee: f64,
+    w_ei: f64,
+    w_ei_lateral: f64,
+    w_ie: f64,
+    w_ii: f64,
+    columns: usize,
+    pub(in crate::circuits) rho_e: f64,
+    rho_i: f64,
+}
+
+impl LayerParameters {
+    pub(in crate::circuits) fn of<A: Scalar>(circuit: &LateralInhibition<A>) -> Result<Self> {
+        let [rho_e, rho_i] = circuit.proved_slopes()?.map(Scalar::to_double);
+        Ok(Self {
+            w_ee: circuit.w_ee().to_double(),
+            w_ei: circuit.w_ei().to_double(),
+            w_ei_lateral: circuit.w_ei_lateral().to_double(),
+            w_ie: circuit.w_ie().to_double(),
+            w_ii: circuit.w_ii().to_double(),
+            columns: circuit.columns(),
+            rho_e,
+            rho_i,
+        })
+    }
+}
+
+impl<'a, A: Scalar> IntoSubject<'a, LayerParameters> for &'a LateralInhibition<A> {
+    fn into_subject(self) -> Result<LayerParameters> {
+        LayerParameters::of(self)
+    }
 }
 
 impl<A: Scalar> LateralInhibition<A> {
@@ -45,7 +98,33 @@ impl<A: Scalar> LateralInhibition<A> {
     }
 }
 
+impl Certificate for RatioCertificate {
+    type Subject<'a> = LayerParameters;
+
+    fn verify(&self, subject: &LayerParameters) -> Result<()> {
+        self.verify_parameters(subject)
+    }
+
+    fn margin(&self) -> Option<f64> {
+        Some(self.margin)
+    }
+
+    fn implies(&self) -> Implication {
+        Condition::DiagonalStability.implies()
+    }
+}
+
 impl RatioCertificate {
+    /// Weight of an I neuron where an E neuron has 1.
+    pub fn ratio(&self) -> f64 {
+        self.ratio
+    }
+
+    /// The proved margin `delta`.
+    pub fn margin(&self) -> f64 {
+        self.margin
+    }
+
     /// The weights `D` of all neurons of a circuit with this number of columns, shape `[2k]`.
     ///
     /// # Errors
@@ -85,21 +164,24 @@ impl RatioCertificate {
     /// [`Error::NotProved`] if the inequality fails, or cannot be told in floating-point arithmetic; an activation whose
     /// slopes are unbounded, known from samples only, or all zero.
     pub fn verify<A: Scalar>(&self, circuit: &LateralInhibition<A>) -> Result<()> {
-        let [rho_e, rho_i] = circuit.proved_slopes()?.map(|rho| rho.to_double());
+        self.verify_parameters(&LayerParameters::of(circuit)?)
+    }
+
+    pub(in crate::circuits) fn verify_parameters(&self, layer: &LayerParameters) -> Result<()> {
         let not = || Error::NotProved { reason: format!("{self} is not shown for this circuit") };
         let d = self.ratio;
         if !(d > 0.0 && d.is_finite() && self.margin >= 0.0 && self.margin < 1.0) {
             return Err(not());
         }
         let rest = add_down(1.0, -self.margin);
-        let alpha = add_down(div_down(rest, rho_e), -circuit.w_ee().to_double());
-        let gamma = add_down(div_down(rest, rho_i), circuit.w_ii().to_double());
+        let alpha = add_down(div_down(rest, layer.rho_e), -layer.w_ee);
+        let gamma = add_down(div_down(rest, layer.rho_i), layer.w_ii);
         if !(alpha > 0.0 && gamma > 0.0) {
             return Err(not());
         }
         let available = mul_down(mul_down(4.0, d), mul_down(alpha, gamma));
-        let [c, own, lateral] = [circuit.w_ie(), circuit.w_ei(), circuit.w_ei_lateral()].map(|w| w.to_double());
-        let others = (circuit.columns() - 1) as f64;
+        let (c, own, lateral) = (layer.w_ie, layer.w_ei, layer.w_ei_lateral);
+        let others = (layer.columns - 1) as f64;
         let common = [add_down(own, mul_down(others, lateral)), add_up(own, mul_up(others, lateral))];
         let difference = [add_down(own, -lateral), add_up(own, -lateral)];
         let proved = [common, difference].iter().all(|[low, high]| {

@@ -7,7 +7,9 @@ mod contrast;
 mod response;
 mod winner;
 
-pub use certificate::RatioCertificate;
+#[cfg(feature = "serde")]
+pub(in crate::circuits) use certificate::Stored as StoredRatio;
+pub use certificate::{LayerParameters, RatioCertificate};
 pub(super) use contrast::Pattern;
 pub use contrast::{contrast, contrast_after, variation};
 pub use response::LateralResponse;

@@ -16,7 +16,7 @@ use crate::stability::{Bounds, IntoSubject};
 /// The spectral abscissa of a Metzler majorant, bounded on both sides, with the positive vector that proves the upper
 /// bound.
 #[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Perron {
     abscissa: Bounds,
     vector: Array1<f64>,

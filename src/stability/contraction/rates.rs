@@ -12,11 +12,11 @@ use crate::error::{Error, Result};
 use crate::linalg::decimal::AtLeast;
 use crate::linalg::rounding::{add_down, add_up, div_down, div_up, mul_down, mul_up, sub_down, sub_up};
 use crate::network::{self, FormKind, Network};
-use crate::stability::{Bounds, IntoSubject, Subject};
+use crate::stability::{self, Bounds, Condition, Implication, IntoSubject, Subject};
 
 /// A contraction rate of a network with the norm it is proved in.
 #[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Contraction {
     rate: Bounds,
     norm: Norm,
@@ -43,6 +43,63 @@ impl Contraction {
     /// The norm of the proved rate.
     pub fn norm(&self) -> &Norm {
         &self.norm
+    }
+}
+
+/// A rate as it stands in a file.
+#[cfg(feature = "serde")]
+#[derive(serde::Deserialize)]
+struct Stored {
+    rate: Bounds,
+    norm: Norm,
+}
+
+#[cfg(feature = "serde")]
+impl TryFrom<Stored> for Contraction {
+    type Error = Error;
+
+    fn try_from(Stored { rate, norm }: Stored) -> Result<Self> {
+        Ok(Self { rate, norm })
+    }
+}
+
+#[cfg(feature = "serde")]
+crate::stability::read_as_claim!(Contraction, Stored);
+
+impl Contraction {
+    /// Proves the rate in its norm again, and that no weights give more than the upper bound.
+    ///
+    /// # Errors
+    /// [`Error::NotProved`] if it does not hold for the subject; as [`Network::contraction_rate_in`] for a bad one.
+    pub fn verify<'a>(&self, subject: impl IntoSubject<'a>) -> Result<()> {
+        let subject = subject.into_subject()?;
+        let fails = |reason: &str| Err(Error::NotProved { reason: reason.into() });
+        let Bounds { lower, upper } = self.rate;
+        if self.norm.kind() == NormKind::Two || self.norm.check(subject.size()).is_err() {
+            return fails("the norm is none of l1 or l-infinity with a weight for each neuron");
+        }
+        let setting = Setting::new(&subject, self.norm.kind())?;
+        if !(lower <= setting.rate_in(&self.norm).lower) {
+            return fails("the rate is not proved in this norm");
+        }
+        if upper >= setting.optimal()?.rate.upper { Ok(()) } else { fails("larger rates are not ruled out") }
+    }
+}
+
+/// For the time constants of the network; for others the norm may be another one.
+impl stability::Certificate for Contraction {
+    type Subject<'a> = Subject<'a>;
+
+    fn verify(&self, subject: &Subject<'_>) -> Result<()> {
+        self.verify(subject)
+    }
+
+    fn margin(&self) -> Option<f64> {
+        Some(self.rate.lower)
+    }
+
+    fn implies(&self) -> Implication {
+        if self.is_contracting() { Condition::MetzlerInfinity.implies() } else { Implication::nothing() }
     }
 }
 

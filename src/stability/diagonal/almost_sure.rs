@@ -10,7 +10,8 @@ use super::randomised::{DRAWS, THETA, error_probability, fresh_seed};
 use super::sparse::Sparse;
 use super::weights::Weights;
 use crate::error::{Error, Result};
-use crate::stability::IntoSubject;
+use crate::linalg::decimal::{AtLeast, AtMost};
+use crate::stability::{self, Condition, Implication, IntoSubject, Subject};
 
 /// Positive weights `d` for which `D A + A'D < 0` and a margin were accepted by a randomised proof (theory 3.13): if they were
 /// false, the algorithm would have accepted them with a probability of at most
@@ -18,7 +19,7 @@ use crate::stability::IntoSubject;
 ///
 /// It is not a [`Certificate`](super::Certificate), and does not call itself proved. Rounding errors are accounted for.
 #[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(try_from = "Stored"))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct AlmostSureCertificate {
     weights: Weights,
     #[cfg_attr(feature = "serde", serde(skip))]
@@ -31,7 +32,7 @@ pub struct AlmostSureCertificate {
 /// A certificate as it stands in a file. What it claims of a matrix is for `verify`.
 #[cfg(feature = "serde")]
 #[derive(serde::Deserialize)]
-struct Stored {
+pub(in crate::stability) struct Stored {
     weights: Weights,
     margin_lower: f64,
     seed: u64,
@@ -48,6 +49,30 @@ impl TryFrom<Stored> for AlmostSureCertificate {
             return Err(Error::invalid("margin_lower", margin_lower, "finite numbers, at least 0"));
         }
         Ok(Self::new(weights, margin_lower, seed, steps))
+    }
+}
+
+#[cfg(feature = "serde")]
+crate::stability::read_as_claim!(AlmostSureCertificate, Stored);
+
+/// Of `W - R^-1` of a network, with its probability of error.
+impl stability::Certificate for AlmostSureCertificate {
+    type Subject<'a> = Subject<'a>;
+
+    fn verify(&self, subject: &Subject<'_>) -> Result<()> {
+        self.verify(subject)
+    }
+
+    fn margin(&self) -> Option<f64> {
+        Some(self.margin_lower)
+    }
+
+    fn implies(&self) -> Implication {
+        Condition::DiagonalStability.implies()
+    }
+
+    fn error_probability(&self) -> Option<f64> {
+        Some(self.error_probability())
     }
 }
 
@@ -106,9 +131,9 @@ impl fmt::Display for AlmostSureCertificate {
             f,
             "almost surely stable: diagonally stable with margin at least {:e} by {} weights, with probability of error at most \
              {:e} over the algorithm's random choices (seed {})",
-            self.margin_lower,
+            AtLeast(self.margin_lower),
             self.weights.len(),
-            self.error_probability(),
+            AtMost(self.error_probability()),
             self.seed
         )
     }

@@ -33,13 +33,13 @@ use crate::linalg::decimal::{AtLeast, AtMost};
 use crate::linalg::rounding::{add_up, sub_down, sub_up};
 use crate::stability::local::fits_densely;
 use crate::stability::subject::Matrix;
-use crate::stability::{Bounds, IntoSubject, Subject};
+use crate::stability::{self, Bounds, Condition, Implication, IntoSubject, Subject};
 
 /// Proved bounds on the stability margin `delta*(A; R) = sup{delta : A + delta R^-1 is LDS}` (theory 3.3).
 ///
 /// The margin is positive iff `A` is diagonally stable.
 #[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(try_from = "stored::StoredMargin"))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Margin {
     /// The question was about `W + (delta + origin) R^-1`.
     origin: f64,
@@ -74,6 +74,26 @@ struct BlockBound {
     lower: f64,
     /// Weights that prove the lower bound; none for a block of one row, where nothing is to choose.
     weights: Option<Weights>,
+}
+
+impl stability::Certificate for Margin {
+    type Subject<'a> = Subject<'a>;
+
+    fn verify(&self, subject: &Subject<'_>) -> Result<()> {
+        self.verify(subject)
+    }
+
+    fn margin(&self) -> Option<f64> {
+        Some(self.lower())
+    }
+
+    fn implies(&self) -> Implication {
+        if self.lower() > 0.0 { Condition::DiagonalStability.implies() } else { Implication::nothing() }
+    }
+
+    fn error_probability(&self) -> Option<f64> {
+        self.error_probability()
+    }
 }
 
 impl BlockBound {

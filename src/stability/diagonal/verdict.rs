@@ -18,11 +18,11 @@ use crate::Scalar;
 use crate::error::{Error, Result};
 use crate::linalg::decimal::{AtLeast, AtMost};
 use crate::stability::subject::Matrix;
-use crate::stability::{Bounds, IntoSubject};
+use crate::stability::{self, Bounds, Condition, Implication, IntoSubject, Subject};
 
 /// The answer to "is this matrix Lyapunov diagonally stable?".
 #[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum Verdict {
     /// Yes, with a `D` that proves it.
     Stable(Certificate),
@@ -33,6 +33,42 @@ pub enum Verdict {
     NotStable(Refutation),
     /// Too near the boundary, or out of time; with proved bounds on the margin.
     Undecided(Undecided),
+}
+
+impl stability::Certificate for Verdict {
+    type Subject<'a> = Subject<'a>;
+
+    /// The bounds of an undecided verdict have nothing to prove them with.
+    fn verify(&self, subject: &Subject<'_>) -> Result<()> {
+        match self {
+            Verdict::Stable(certificate) => certificate.verify(subject),
+            Verdict::AlmostSurelyStable(certificate) => certificate.verify(subject),
+            Verdict::NotStable(refutation) => refutation.verify(subject),
+            Verdict::Undecided(_) => {
+                Err(Error::NotProved { reason: "bounds of an undecided verdict come without a proof".into() })
+            }
+        }
+    }
+
+    fn margin(&self) -> Option<f64> {
+        match self {
+            Verdict::Stable(certificate) => Some(certificate.margin_lower),
+            Verdict::AlmostSurelyStable(certificate) => Some(certificate.margin_lower()),
+            Verdict::NotStable(_) | Verdict::Undecided(_) => None,
+        }
+    }
+
+    fn implies(&self) -> Implication {
+        match self {
+            Verdict::Stable(certificate) => certificate.implies(),
+            Verdict::AlmostSurelyStable(certificate) => certificate.implies(),
+            Verdict::NotStable(_) | Verdict::Undecided(_) => Implication::nothing(),
+        }
+    }
+
+    fn error_probability(&self) -> Option<f64> {
+        self.almost_sure_certificate().map(AlmostSureCertificate::error_probability)
+    }
 }
 
 impl Verdict {
@@ -154,11 +190,7 @@ impl fmt::Display for Method {
 /// # Ok::<(), neuronash::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(
-    feature = "serde",
-    derive(serde::Serialize, serde::Deserialize),
-    serde(try_from = "stored::StoredCertificate")
-)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Certificate {
     weights: Weights,
     #[cfg_attr(feature = "serde", serde(skip))]
@@ -300,6 +332,32 @@ impl Certificate {
     }
 }
 
+/// Of `W - R^-1` of a network.
+impl stability::Certificate for Certificate {
+    type Subject<'a> = Subject<'a>;
+
+    fn verify(&self, subject: &Subject<'_>) -> Result<()> {
+        self.verify(subject)
+    }
+
+    fn margin(&self) -> Option<f64> {
+        Some(self.margin_lower)
+    }
+
+    fn implies(&self) -> Implication {
+        Condition::DiagonalStability.implies()
+    }
+}
+
+/// It says of no network that it does not settle.
+impl stability::Certificate for Refutation {
+    type Subject<'a> = Subject<'a>;
+
+    fn verify(&self, subject: &Subject<'_>) -> Result<()> {
+        self.verify(subject)
+    }
+}
+
 fn not_negative_definite() -> Error {
     Error::NotProved { reason: "D A + A'D is not proved negative definite".into() }
 }
@@ -336,11 +394,7 @@ impl fmt::Display for Certificate {
 /// # Ok::<(), neuronash::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(
-    feature = "serde",
-    derive(serde::Serialize, serde::Deserialize),
-    serde(try_from = "stored::StoredRefutation")
-)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Refutation {
     witness: Array2<f64>,
     transposed: bool,
@@ -447,11 +501,7 @@ impl fmt::Display for Refutation {
 /// No verdict, but proved bounds on the margin `delta*(A; R) = sup{delta : A + delta R^-1 is LDS}`, `R = I` for a
 /// plain matrix.
 #[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(
-    feature = "serde",
-    derive(serde::Serialize, serde::Deserialize),
-    serde(try_from = "stored::StoredUndecided")
-)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Undecided {
     #[cfg_attr(feature = "serde", serde(with = "crate::extended"))]
     lower: f64,

@@ -12,7 +12,7 @@ use crate::stability::diagonal::certify;
 
 /// The answer to "is `T^{-1} A` Hurwitz for all positive diagonal `T`?".
 #[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub enum DStability {
     /// Proved.

@@ -6,12 +6,13 @@ use ndarray::{ArrayBase, Data, Ix2};
 
 use crate::Scalar;
 use crate::error::Result;
+use crate::linalg::decimal::{AtLeast, AtMost};
 use crate::stability::Bounds;
 use crate::stability::contraction::{Norm, log_norm};
 
 /// How far a matrix is from losing negative diagonal dominance.
 #[derive(Debug, Clone, Copy, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Dominance {
     rows: Bounds,
     columns: Bounds,
@@ -36,7 +37,7 @@ impl Dominance {
 
 impl fmt::Display for Dominance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let of = |b: Bounds| format!("[{:e}, {:e}]", b.lower, b.upper);
+        let of = |b: Bounds| format!("[{:e}, {:e}]", AtLeast(b.lower), AtMost(b.upper));
         write!(f, "least dominance of rows in {}, of columns in {}", of(self.rows), of(self.columns))
     }
 }

@@ -8,13 +8,14 @@ use super::checked;
 use crate::Scalar;
 use crate::error::Result;
 use crate::linalg;
+use crate::linalg::decimal::AtMost;
 use crate::linalg::balance::{in_units, powers_of_two, times_two_to};
 use crate::linalg::half_plane::lyapunov_matrix;
 use crate::stability::contraction::{Norm, log_norm};
 
 /// The spectral abscissa of a matrix, and a proved bound on it.
 #[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Hurwitz {
     #[cfg_attr(feature = "serde", serde(with = "crate::extended"))]
     abscissa: f64,
@@ -51,7 +52,7 @@ impl fmt::Display for Hurwitz {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "spectral abscissa {:e} by eigenvalues, ", self.abscissa)?;
         if self.is_proved() {
-            write!(f, "proved below {:e}", self.proved_below)
+            write!(f, "proved below {:e}", AtMost(self.proved_below))
         } else {
             f.write_str("not proved negative")
         }

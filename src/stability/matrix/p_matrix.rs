@@ -15,7 +15,7 @@ const LARGEST: usize = 20;
 
 /// The answer to "are all principal minors positive?".
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub enum PMatrix {
     /// All are proved positive.

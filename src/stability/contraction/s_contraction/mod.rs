@@ -34,7 +34,7 @@ use crate::linalg::decimal::{AtLeast, AtMost};
 use crate::linalg::rounding::{add_up, div_up, mul_up, sub_up};
 use crate::network::{self, FormKind as Form, Network};
 use crate::stability::local::fits_densely;
-use crate::stability::{Bounds, IntoSubject, Subject};
+use crate::stability::{self, Bounds, Condition, Implication, IntoSubject, Subject};
 
 pub use generator::SContractingWeights;
 
@@ -91,7 +91,7 @@ impl Model {
 /// slopes are bounded by `rho` instead of 1. Any two trajectories `x, y` then have
 /// `|x(t) - y(t)|_P <= e^{-c t} |x(0) - y(0)|_P`.
 #[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct SContraction {
     form: Form,
     p: Array2<f64>,
@@ -99,6 +99,48 @@ pub struct SContraction {
     rate: f64,
     refutation: Refutation,
     upper: f64,
+}
+
+/// A certificate as it stands in a file.
+#[cfg(feature = "serde")]
+#[derive(serde::Deserialize)]
+struct Stored {
+    form: Form,
+    p: Array2<f64>,
+    q: Array1<f64>,
+    rate: f64,
+    refutation: Refutation,
+    upper: f64,
+}
+
+#[cfg(feature = "serde")]
+impl TryFrom<Stored> for SContraction {
+    type Error = Error;
+
+    fn try_from(stored: Stored) -> Result<Self> {
+        let Stored { form, p, q, rate, refutation, upper } = stored;
+        Ok(Self { form, p, q, rate, refutation, upper })
+    }
+}
+
+#[cfg(feature = "serde")]
+crate::stability::read_as_claim!(SContraction, Stored);
+
+/// For the time constants of the network.
+impl stability::Certificate for SContraction {
+    type Subject<'a> = Subject<'a>;
+
+    fn verify(&self, subject: &Subject<'_>) -> Result<()> {
+        self.verify(subject)
+    }
+
+    fn margin(&self) -> Option<f64> {
+        Some(self.rate)
+    }
+
+    fn implies(&self) -> Implication {
+        if self.is_contracting() { Condition::SContraction.implies() } else { Implication::nothing() }
+    }
 }
 
 /// Multipliers that prove that no larger rate has a certificate.
@@ -161,6 +203,11 @@ impl SContraction {
 
     fn verify_model(&self, model: &Model) -> Result<()> {
         let failed = |reason: &str| Err(Error::NotProved { reason: reason.into() });
+        let n = model.len();
+        let fit = |y: &Array2<f64>| y.nrows() == n || y.nrows() == 2 * n;
+        if self.p.dim() != (n, n) || self.q.len() != n || !self.refutation.multipliers.iter().all(|m| fit(&m.y)) {
+            return failed("its matrices are not for so many neurons");
+        }
         if model.form != self.form {
             return failed("the certificate belongs to the other form of network");
         }

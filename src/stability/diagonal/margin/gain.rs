@@ -3,14 +3,15 @@
 use std::fmt;
 
 use super::Margin;
+use crate::error::Result;
 use crate::linalg::decimal::{AtLeast, AtMost};
 use crate::linalg::rounding::{sub_down, sub_up};
-use crate::stability::Bounds;
+use crate::stability::{self, Bounds, Implication, IntoSubject, Subject};
 use crate::stability::diagonal::Proof;
 
 /// Proved bounds on the largest gain `g* = sup{g > 0 : g W - R^-1 is LDS}`.
 #[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Gain {
     pub(super) margin: Margin,
 }
@@ -56,9 +57,37 @@ impl Gain {
         (sub_down(m.lower_of_pencil(), 1.0 + m.origin), sub_up(m.upper, 1.0 + m.origin))
     }
 
+    /// Proves both bounds again, as [`Margin::verify`].
+    ///
+    /// # Errors
+    /// As [`Margin::verify`].
+    pub fn verify<'a>(&self, subject: impl IntoSubject<'a>) -> Result<()> {
+        self.margin.verify(subject)
+    }
+
     /// The margin of `A = W - R^-1` that both bounds come from, and that re-checks itself.
     pub fn margin(&self) -> &Margin {
         &self.margin
+    }
+}
+
+impl stability::Certificate for Gain {
+    type Subject<'a> = Subject<'a>;
+
+    fn verify(&self, subject: &Subject<'_>) -> Result<()> {
+        self.margin.verify(subject)
+    }
+
+    fn margin(&self) -> Option<f64> {
+        Some(self.margin.lower())
+    }
+
+    fn implies(&self) -> Implication {
+        stability::Certificate::implies(&self.margin)
+    }
+
+    fn error_probability(&self) -> Option<f64> {
+        self.margin.error_probability()
     }
 }
 

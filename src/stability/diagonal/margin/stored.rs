@@ -2,12 +2,29 @@
 
 use ndarray::Array2;
 
-use super::{BlockBound, Linear, Margin};
+use super::{BlockBound, Gain, Linear, Margin};
 use crate::error::{Error, Result};
 use crate::stability::diagonal::pencil::{OF_MATRIX, OF_SHIFTED};
 use crate::stability::diagonal::verdict::Stop;
 use crate::stability::diagonal::verdict::stored::{check_bounds, check_witness};
 use crate::stability::diagonal::weights::Weights;
+use crate::stability::read_as_claim;
+
+read_as_claim!(Margin, StoredMargin);
+read_as_claim!(Gain, StoredGain);
+
+#[derive(serde::Deserialize)]
+struct StoredGain {
+    margin: StoredMargin,
+}
+
+impl TryFrom<StoredGain> for Gain {
+    type Error = Error;
+
+    fn try_from(stored: StoredGain) -> Result<Self> {
+        Ok(Self { margin: stored.margin.try_into()? })
+    }
+}
 
 #[derive(serde::Deserialize)]
 pub(super) struct StoredMargin {

@@ -2,12 +2,26 @@
 
 use ndarray::Array2;
 
-use super::{Certificate, Method, Refutation, Stop, Undecided, Weights};
+use super::{AlmostSureCertificate, Certificate, Method, Refutation, Stop, Undecided, Verdict, Weights};
 use crate::check::finite_matrix;
 use crate::error::{Error, Result};
+use crate::stability::diagonal::almost_sure;
+use crate::stability::read_as_claim;
+
+read_as_claim!(Certificate, StoredCertificate);
+read_as_claim!(Refutation, StoredRefutation);
+read_as_claim!(Verdict, StoredVerdict);
 
 #[derive(serde::Deserialize)]
-pub(super) struct StoredCertificate {
+enum StoredVerdict {
+    Stable(StoredCertificate),
+    AlmostSurelyStable(almost_sure::Stored),
+    NotStable(StoredRefutation),
+    Undecided(StoredUndecided),
+}
+
+#[derive(serde::Deserialize)]
+pub(in crate::stability) struct StoredCertificate {
     weights: Weights,
     margin_lower: f64,
     method: Method,
@@ -15,7 +29,7 @@ pub(super) struct StoredCertificate {
 }
 
 #[derive(serde::Deserialize)]
-pub(super) struct StoredRefutation {
+pub(in crate::stability) struct StoredRefutation {
     witness: Array2<f64>,
     transposed: bool,
     method: Method,
@@ -23,7 +37,7 @@ pub(super) struct StoredRefutation {
 }
 
 #[derive(serde::Deserialize)]
-pub(super) struct StoredUndecided {
+pub(in crate::stability) struct StoredUndecided {
     #[serde(with = "crate::extended")]
     lower: f64,
     #[serde(with = "crate::extended")]
@@ -31,6 +45,21 @@ pub(super) struct StoredUndecided {
     method: Method,
     iterations: usize,
     reason: Stop,
+}
+
+impl TryFrom<StoredVerdict> for Verdict {
+    type Error = Error;
+
+    fn try_from(stored: StoredVerdict) -> Result<Self> {
+        Ok(match stored {
+            StoredVerdict::Stable(certificate) => Verdict::Stable(certificate.try_into()?),
+            StoredVerdict::AlmostSurelyStable(certificate) => {
+                Verdict::AlmostSurelyStable(AlmostSureCertificate::try_from(certificate)?)
+            }
+            StoredVerdict::NotStable(refutation) => Verdict::NotStable(refutation.try_into()?),
+            StoredVerdict::Undecided(undecided) => Verdict::Undecided(undecided.try_into()?),
+        })
+    }
 }
 
 impl TryFrom<StoredCertificate> for Certificate {
