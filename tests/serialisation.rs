@@ -21,9 +21,7 @@ use neuronash::stability::contraction::{
 use neuronash::stability::diagonal::{
     AlmostSureCertificate, Certificate, Certifier, Gain, Margin, Proof, Refutation, Verdict, certify, margin,
 };
-use neuronash::stability::{
-    self, Claim, Condition, IntoSubject, NetworkCertificate, NetworkVerdict, ReportOptions,
-};
+use neuronash::stability::{self, Claim, Condition, IntoSubject, NetworkCertificate, NetworkVerdict, ReportOptions};
 use proptest::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -683,9 +681,8 @@ fn no_mutant_of_a_proof_about_a_circuit_deceives() {
     let (w, n) = (network.weights().to_dense(), network.len());
     let ones = vec![1.0; n];
     let proof = layer.certify().unwrap().unwrap();
-    let holds = |c: &RatioCertificate| {
-        exactly::certifies(&w, Some(&ones), &ones, &c.weights(3).unwrap().to_vec(), c.margin())
-    };
+    let holds =
+        |c: &RatioCertificate| exactly::certifies(&w, Some(&ones), &ones, &c.weights(3).unwrap().to_vec(), c.margin());
     let (tried, accepted) = no_mutant_deceives(&proof, |claim| claim.verify(&layer), holds);
     assert!(tried > 50 && accepted > 2, "{accepted} of {tried}");
 

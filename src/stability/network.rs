@@ -4,8 +4,8 @@ use std::fmt;
 
 use ndarray::{Array1, ArrayBase, ArrayView1, Data, Ix1};
 
-use super::{self as stability, Condition, Implication, IntoSubject, Subject};
 use super::diagonal::{self, Certifier, Gain, Margin, Refutation, Undecided, Verdict};
+use super::{self as stability, Condition, Implication, IntoSubject, Subject};
 use crate::Scalar;
 #[cfg(feature = "serde")]
 use crate::check::positive_vector;

@@ -10,7 +10,7 @@ use crate::Scalar;
 use crate::check::{finite_matrix, non_finite, positive_vector, square};
 use crate::error::{Error, Result};
 use crate::linalg::rounding::{div_down, div_up, sub_down, sub_up};
-use crate::network::{Circuit, fingerprint_of, Form, FormKind, Network, Weights, WeightsView};
+use crate::network::{Circuit, Form, FormKind, Network, Weights, WeightsView, fingerprint_of};
 
 use super::Bounds;
 

@@ -19,8 +19,8 @@ use super::CorticalColumn;
 use crate::Scalar;
 use crate::error::{Error, Result};
 use crate::linalg::rounding::{add_down, div_down, mul_down};
-use crate::stability::{Certificate, Condition, Implication, IntoSubject, NetworkCertificate};
 use crate::stability::diagonal::{Refutation, Verdict, certify};
+use crate::stability::{Certificate, Condition, Implication, IntoSubject, NetworkCertificate};
 
 /// Whether a [`CorticalColumn`] is Lyapunov diagonally stable, with the proof.
 #[derive(Debug, Clone, PartialEq)]

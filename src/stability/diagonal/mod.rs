@@ -60,13 +60,13 @@ mod weights;
 mod witness;
 
 pub use almost_sure::AlmostSureCertificate;
+#[cfg(feature = "serde")]
+pub(in crate::stability) use almost_sure::Stored as StoredAlmostSure;
 pub use ascent::{Ascent, ascend};
 pub use certifier::{Certifier, CertifierBuilder, Progress};
 pub use generator::StableWeights;
 pub use ladder::Proof;
 pub use margin::{Gain, Margin};
-#[cfg(feature = "serde")]
-pub(in crate::stability) use almost_sure::Stored as StoredAlmostSure;
 #[cfg(feature = "serde")]
 pub(in crate::stability) use verdict::stored::{StoredCertificate, StoredRefutation, StoredUndecided};
 pub use verdict::{Certificate, Method, Refutation, Stop, Undecided, Verdict};

@@ -8,8 +8,8 @@ use super::checked;
 use crate::Scalar;
 use crate::error::Result;
 use crate::linalg;
-use crate::linalg::decimal::AtMost;
 use crate::linalg::balance::{in_units, powers_of_two, times_two_to};
+use crate::linalg::decimal::AtMost;
 use crate::linalg::half_plane::lyapunov_matrix;
 use crate::stability::contraction::{Norm, log_norm};
 

@@ -6,8 +6,8 @@ use super::Margin;
 use crate::error::Result;
 use crate::linalg::decimal::{AtLeast, AtMost};
 use crate::linalg::rounding::{sub_down, sub_up};
-use crate::stability::{self, Bounds, Implication, IntoSubject, Subject};
 use crate::stability::diagonal::Proof;
+use crate::stability::{self, Bounds, Implication, IntoSubject, Subject};
 
 /// Proved bounds on the largest gain `g* = sup{g > 0 : g W - R^-1 is LDS}`.
 #[derive(Debug, Clone, PartialEq)]
