@@ -10,7 +10,7 @@ use ndarray::{Array1, Array2, ArrayBase, ArrayView1, ArrayView2, Axis, Data, Ix1
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::verdict::Stop;
+use super::control::Stop;
 use crate::check::positive_vector;
 use crate::error::{Error, Result};
 use crate::linalg::operator::{LinearOperator, check_products, finite_product};

@@ -3,14 +3,18 @@
 
 use ndarray::{Array1, Array2, ArrayView2, s};
 
+use super::block::{Block, Outcome};
 use super::bounds;
-use super::certifier::Control;
+use super::certificate::Certificate;
+use super::control::{Control, Stop};
+use super::method::Method;
 use super::metzler;
 use super::minors;
 use super::pencil::{Diagonal, Pencil};
-use super::search::{self, Block, Outcome};
+use super::refutation::Refutation;
+use super::search;
 use super::structure;
-use super::verdict::{Certificate, Method, Refutation, Stop, Undecided, Verdict};
+use super::verdict::{Undecided, Verdict};
 use super::weights::{Weights, frexp, ldexp};
 use crate::linalg::components::strongly_connected;
 use crate::linalg::rounding::{sub_down, sub_up};

@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 
 use ndarray::{Array1, ArrayView2, Zip};
 
-use super::verdict::Stop;
+use super::control::Stop;
 
 /// Rows of a square matrix.
 pub(super) trait Rows {

@@ -8,10 +8,10 @@
 
 use ndarray::{Array1, Array2, Axis, Zip};
 
+use super::block::{Block, Outcome};
 use super::bounds;
+use super::method::Method;
 use super::pencil::Pencil;
-use super::search::{Block, Outcome};
-use super::verdict::Method;
 use super::weights::Weights;
 use crate::linalg::rounding::{add_up, mul_up, sub_down};
 use crate::stability::contraction::{Enclosed, Majorant, PerronOptions, search_vector, search_vector_while};

@@ -5,9 +5,9 @@
 
 use ndarray::{Array1, Array2};
 
+use super::block::{Block, Outcome};
 use super::majorant::Rows;
-use super::search::{Block, Outcome};
-use super::verdict::Method;
+use super::method::Method;
 use super::weights::frexp;
 
 /// Minors within rounding errors of zero that are looked at exactly.

@@ -33,10 +33,13 @@
 mod almost_sure;
 mod ascent;
 mod balance;
+mod block;
 mod blocks;
 mod bounds;
+mod certificate;
 mod certifier;
 mod check;
+mod control;
 pub(crate) mod exact;
 mod formed;
 mod generator;
@@ -45,12 +48,14 @@ mod ladder;
 mod large;
 mod majorant;
 mod margin;
+mod method;
 mod metzler;
 mod minors;
 mod null_vector;
 mod pencil;
 mod randomised;
 mod refine;
+mod refutation;
 mod search;
 mod sparse;
 mod spectrum;
@@ -63,13 +68,17 @@ pub use almost_sure::AlmostSureCertificate;
 #[cfg(feature = "serde")]
 pub(in crate::stability) use almost_sure::Stored as StoredAlmostSure;
 pub use ascent::{Ascent, ascend};
-pub use certifier::{Certifier, CertifierBuilder, Progress};
+pub use certificate::Certificate;
+pub use certifier::Certifier;
+pub use control::{CertifierBuilder, Progress, Stop};
 pub use generator::StableWeights;
 pub use ladder::Proof;
 pub use margin::{Gain, Margin};
+pub use method::Method;
+pub use refutation::Refutation;
 #[cfg(feature = "serde")]
 pub(in crate::stability) use verdict::stored::{StoredCertificate, StoredRefutation, StoredUndecided};
-pub use verdict::{Certificate, Method, Refutation, Stop, Undecided, Verdict};
+pub use verdict::{Undecided, Verdict};
 
 use crate::error::Result;
 pub use crate::linalg::operator::LinearOperator;

@@ -5,8 +5,8 @@
 
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 
-use super::search::{Block, Outcome};
-use super::verdict::Method;
+use super::block::{Block, Outcome};
+use super::method::Method;
 use super::weights::ldexp;
 use crate::linalg::Lu;
 use crate::linalg::balance::{in_units, powers_of_two};

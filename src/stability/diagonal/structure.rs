@@ -3,10 +3,10 @@
 
 use ndarray::{Array1, Array2, ArrayView2};
 
+use super::block::{Block, Outcome};
+use super::method::Method;
 use super::metzler;
 use super::pencil::Pencil;
-use super::search::{Block, Outcome};
-use super::verdict::Method;
 use super::weights::{Weights, frexp, ldexp};
 use crate::linalg;
 use crate::linalg::perron::noda;

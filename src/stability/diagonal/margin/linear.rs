@@ -7,14 +7,17 @@ use crate::error::Result;
 use crate::linalg::rounding::{mul_up, sub_down};
 use crate::stability::Subject;
 use crate::stability::diagonal::almost_sure::AlmostSureCertificate;
-use crate::stability::diagonal::certifier::Control;
+use crate::stability::diagonal::certificate::Certificate;
 use crate::stability::diagonal::check;
+use crate::stability::diagonal::control::{Control, Stop};
 use crate::stability::diagonal::ladder::Proof;
 use crate::stability::diagonal::large::{self, LinearBounds};
+use crate::stability::diagonal::method::Method;
 use crate::stability::diagonal::pencil::origin;
 use crate::stability::diagonal::randomised::fresh_seed;
+use crate::stability::diagonal::refutation::Refutation;
 use crate::stability::diagonal::sparse::{self, Sparse};
-use crate::stability::diagonal::verdict::{Certificate, Method, Refutation, Stop, Undecided, Verdict};
+use crate::stability::diagonal::verdict::{Undecided, Verdict};
 use crate::stability::diagonal::weights::Weights;
 
 /// Bounds by the Perron vectors of a Metzler matrix, or by the ascent and the ladder of proofs.

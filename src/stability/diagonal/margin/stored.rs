@@ -4,8 +4,8 @@ use ndarray::Array2;
 
 use super::{BlockBound, Gain, Linear, Margin};
 use crate::error::{Error, Result};
+use crate::stability::diagonal::control::Stop;
 use crate::stability::diagonal::pencil::{OF_MATRIX, OF_SHIFTED};
-use crate::stability::diagonal::verdict::Stop;
 use crate::stability::diagonal::verdict::stored::{check_bounds, check_witness};
 use crate::stability::diagonal::weights::Weights;
 use crate::stability::read_as_claim;

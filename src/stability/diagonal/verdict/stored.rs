@@ -2,10 +2,11 @@
 
 use ndarray::Array2;
 
-use super::{AlmostSureCertificate, Certificate, Method, Refutation, Stop, Undecided, Verdict, Weights};
+use super::{AlmostSureCertificate, Certificate, Method, Refutation, Stop, Undecided, Verdict};
 use crate::check::finite_matrix;
 use crate::error::{Error, Result};
 use crate::stability::diagonal::almost_sure;
+use crate::stability::diagonal::weights::Weights;
 use crate::stability::read_as_claim;
 
 read_as_claim!(Certificate, StoredCertificate);
@@ -80,7 +81,11 @@ impl TryFrom<StoredRefutation> for Refutation {
     fn try_from(stored: StoredRefutation) -> Result<Self> {
         check_witness(&stored.witness)?;
         let StoredRefutation { witness, transposed, method, iterations } = stored;
-        Ok(Self { witness, transposed, method, iterations })
+        Ok(if transposed {
+            Self::of_transpose(witness, method, iterations)
+        } else {
+            Self::new(witness, method, iterations)
+        })
     }
 }
 
