@@ -101,7 +101,7 @@ impl UncertainWeights {
     /// Slope bounds of the wrong length, not finite or not positive.
     pub fn certify<A: Scalar, S: Data<Elem = A>>(&self, rho: &ArrayBase<S, Ix1>) -> Result<RobustVerdict> {
         let rho = self.slopes(rho)?;
-        let start = match diagonal::certify_shifted(&self.centre(), &rho)? {
+        let start = match diagonal::certify((&self.centre(), &rho))? {
             Verdict::NotStable(refutation) => return Ok(RobustVerdict::NotStable(refutation)),
             Verdict::Stable(certificate) if certificate.weights_are_representable() => certificate.weights().to_owned(),
             _ => return Ok(RobustVerdict::Undecided(0.0)),
@@ -137,7 +137,7 @@ impl UncertainWeights {
         rho: &ArrayBase<S, Ix1>,
     ) -> Result<Option<CertifiedRadius>> {
         let rho = self.slopes(rho)?;
-        let start = match diagonal::certify_shifted(&self.centre(), &rho)? {
+        let start = match diagonal::certify((&self.centre(), &rho))? {
             Verdict::Stable(certificate) if certificate.weights_are_representable() => certificate.weights().to_owned(),
             _ => return Ok(None),
         };
@@ -175,7 +175,7 @@ impl UncertainWeights {
     fn certificate_of(&self, rho: &Array1<f64>, d: &Array1<f64>) -> Result<RobustCertificate> {
         let scale = self.scale(rho, d);
         let hardest = self.hardest(d, &scale);
-        let proof = diagonal::Certificate::from_weights_shifted(&hardest, rho, d)?;
+        let proof = diagonal::Certificate::from_weights((&hardest, rho), d)?;
         if proof.margin_lower() <= 0.0 {
             return Err(Error::NotCertified { reason: "no margin above 0 could be proved".into() });
         }
@@ -292,8 +292,8 @@ impl Search<'_> {
         let inside = self.of.with_radius_times((INSIDE * reach).min(f64::MAX)).ok()?;
         let hardest = inside.hardest(d, v);
         let certifier = Certifier::builder().tolerance(1e-4).build().ok()?;
-        let margin = certifier.margin_shifted(&hardest, self.rho).ok()?;
-        match margin.verdict_shifted(&hardest, self.rho).ok()? {
+        let margin = certifier.margin((&hardest, self.rho)).ok()?;
+        match margin.verdict((&hardest, self.rho)).ok()? {
             Verdict::Stable(found) if found.weights_are_representable() => Some(found.weights().to_owned()),
             _ => None,
         }
@@ -365,7 +365,7 @@ impl RobustCertificate {
         }
         let not_positive = || Error::NotProved { reason: "the weights are not positive".into() };
         let claim = diagonal::Certificate::claimed(&self.weights, self.margin, diagonal::Method::Given);
-        claim.ok_or_else(not_positive)?.verify_shifted(&hardest, &self.slope_bounds)
+        claim.ok_or_else(not_positive)?.verify((&hardest, &self.slope_bounds))
     }
 
     /// The certificate of the neurons `members` among themselves, in that order: silencing all others leaves its weights and its margin

@@ -93,7 +93,7 @@ impl<'a> Subject<'a> {
     pub(crate) fn of_circuit<A: Scalar>(circuit: &'a Circuit<A>, form: FormKind) -> Result<Self> {
         let rho = circuit.proved_slopes(NEED)?;
         let mut subject = Self::with_slopes(Matrix::of_weights(&circuit.weights)?, &rho)?;
-        subject.flow = Some(Flow { form, tau: circuit.time_constants.mapv(Scalar::to_double).into() });
+        subject.flow = Some(Flow { form, tau: circuit.time_constants().mapv(Scalar::to_double).into() });
         Ok(subject)
     }
 

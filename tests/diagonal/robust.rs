@@ -91,7 +91,7 @@ fn every_vertex_keeps_the_margin() {
                 part.verify(&rough.restricted_to(&members).unwrap()).unwrap();
                 assert_eq!(part.margin(), certificate.margin());
             }
-            RobustVerdict::NotStable(refutation) => refutation.verify_shifted(&rough.centre(), &rho).unwrap(),
+            RobustVerdict::NotStable(refutation) => refutation.verify((&rough.centre(), &rho)).unwrap(),
             RobustVerdict::Undecided(multiple) => {
                 assert!(multiple < 1.0);
                 if multiple > 1e-3 {
