@@ -22,9 +22,9 @@ pub use uncertain::UncertainWeights;
 pub use weights::{IntoWeights, Weights, WeightsView};
 
 pub(crate) use circuit::Circuit;
+pub(crate) use fingerprint::fingerprint_of;
 pub(crate) use neurons::Neurons;
 pub(crate) use uncertain::members_exist;
-pub(crate) use fingerprint::fingerprint_of;
 
 use std::marker::PhantomData;
 use std::sync::Arc;
