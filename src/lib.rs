@@ -37,8 +37,8 @@
 //! | how does it get there? | [`dynamics`]: flows in time and rounds of play by any [`PlayRule`](dynamics::PlayRule) |
 //! | what do model circuits do? | [`circuits`]: Wilson-Cowan, lateral inhibition, cortical columns, balance |
 //!
-//! The theorems behind it, in the numbering that the documentation uses ("theory 3.2"), are in `docs/theory.md`; a
-//! tutorial is in `docs/guide.md`.
+//! The theorems behind it, in the numbering that the documentation uses ("theory 3.2"), are in [`theory`]; a tutorial is in
+//! [`guide`].
 //!
 //! # What is proved
 //!
@@ -55,6 +55,7 @@
 //! - `serde`: weights, results and options can be serialised.
 //! - `lapack`: dense linear algebra through LAPACK in place of `faer`; `openblas-system`, `openblas-static`,
 //!   `netlib-system`, `netlib-static`, `intel-mkl-system` and `intel-mkl-static` choose who provides it.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(missing_docs)]
 #![deny(unsafe_code)]
 
@@ -74,12 +75,18 @@ pub mod stability;
 
 pub use error::{Error, Result};
 pub use scalar::Scalar;
+// Arguments and results are arrays of these two crates.
+pub use {ndarray, sprs};
 
-/// Compiles and runs the code of the guide and of the README.
+#[cfg(any(doc, doctest))]
+#[doc = include_str!("../docs/guide.md")]
+pub mod guide {}
+
+#[cfg(any(doc, doctest))]
+#[doc = include_str!("../docs/theory.md")]
+pub mod theory {}
+
+/// Compiles and runs the code of the README.
 #[cfg(doctest)]
-mod documents {
-    #[doc = include_str!("../docs/guide.md")]
-    struct Guide;
-    #[doc = include_str!("../README.md")]
-    struct Readme;
-}
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -42,7 +42,7 @@ const UNDERFLOW: f64 = 1e-290;
 
 /// Bounds on the least weighted norm of a matrix, `s* = inf_D |M|_D`, each with its proof.
 #[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct SchurNorm {
     lower: f64,
     upper: f64,
@@ -52,7 +52,7 @@ pub struct SchurNorm {
 
 /// `V` with rows of `M V`, or of `M'V`, that are long compared with its own.
 #[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 struct Witness {
     columns: Array2<f64>,
     of_transpose: bool,

@@ -300,7 +300,7 @@ impl<A: Scalar> HopfieldNetwork<A> {
 /// region `|x(t) - x^|_P <= e^{-c t} |x(0) - x^|_P + offset`, where the [`offset`](Self::offset) bounds the distance
 /// of the equilibrium from the centre. It holds for the network and the input that it was made for.
 #[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct RegionCertificate {
     states: States,
     centre: Array1<f64>,

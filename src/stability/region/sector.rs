@@ -9,7 +9,7 @@ use crate::network::Circuit;
 
 /// What a network's states are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub(super) enum States {
     /// Rates: `T x' = -x + Phi(W x + u)`.
     Rates,
