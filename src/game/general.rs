@@ -201,18 +201,18 @@ impl<A: Scalar> GeneralEnergy<'_, A> {
         for (k, point) in points.iter().enumerate() {
             if point.h < zero {
                 falling = Some(k);
-            } else if point.h > zero {
-                if let Some(before) = falling.take() {
-                    let (low, high) = match &points[before + 1..k] {
-                        [] => {
-                            let (from, to) = (points[before].z, point.z);
-                            let s = self.rate_of_root(from, to, (from + to) * A::of(0.5));
-                            (s, s)
-                        }
-                        flat => (flat[0].rate, flat[flat.len() - 1].rate),
-                    };
-                    minima.push(Domain { lower: low, upper: high });
-                }
+            } else if point.h > zero
+                && let Some(before) = falling.take()
+            {
+                let (low, high) = match &points[before + 1..k] {
+                    [] => {
+                        let (from, to) = (points[before].z, point.z);
+                        let s = self.rate_of_root(from, to, (from + to) * A::of(0.5));
+                        (s, s)
+                    }
+                    flat => (flat[0].rate, flat[flat.len() - 1].rate),
+                };
+                minima.push(Domain { lower: low, upper: high });
             }
         }
         minima

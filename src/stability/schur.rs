@@ -5,8 +5,7 @@
 //! = R W`, with the slopes of its activations in `[-rho_i, rho_i]`, and
 //!
 //! - synchronous rounds `x+ = Phi(W x + u)` contract by `|M|_D` each, in that norm; where no neuron drives itself they
-//! are
-//!   simultaneous best responses;
+//!   are simultaneous best responses;
 //! - the flow is globally exponentially stable whatever the common delay of its recurrent input;
 //! - `W - R^{-1}` is Lyapunov diagonally stable, with `D/R` for weights.
 //!

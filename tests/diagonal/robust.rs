@@ -19,12 +19,11 @@ fn is_definite(mut m: Vec<Vec<BigRational>>) -> bool {
         if !m[k][k].is_positive() {
             return false;
         }
-        for i in k + 1..m.len() {
-            let factor = &m[i][k] / &m[k][k];
-            for j in k..m.len() {
-                let shift = &factor * &m[k][j];
-                m[i][j] -= shift;
-            }
+        let (done, rest) = m.split_at_mut(k + 1);
+        let pivot = &done[k];
+        for row in rest {
+            let factor = &row[k] / &pivot[k];
+            row.iter_mut().zip(pivot).skip(k).for_each(|(entry, above)| *entry -= &factor * above);
         }
     }
     true

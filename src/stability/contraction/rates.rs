@@ -79,7 +79,8 @@ impl Contraction {
             return fails("the norm is none of l1 or l-infinity with a weight for each neuron");
         }
         let setting = Setting::new(&subject, self.norm.kind())?;
-        if !(lower <= setting.rate_in(&self.norm).lower) {
+        let proved = lower <= setting.rate_in(&self.norm).lower;
+        if !proved {
             return fails("the rate is not proved in this norm");
         }
         if upper >= setting.optimal()?.rate.upper { Ok(()) } else { fails("larger rates are not ruled out") }

@@ -12,8 +12,7 @@
 //!
 //! - every ellipsoid `{|e|_P <= s}` with `|f(x^)|_P/c <= s <= 1` is invariant,
 //! - all trajectories from the largest enter the smallest; within twice it, where the same inequality holds for the
-//! slopes
-//!   themselves, they tend to each other at the rate `c`: so there is one equilibrium, and all reach it.
+//!   slopes themselves, they tend to each other at the rate `c`: so there is one equilibrium, and all reach it.
 //!
 //! The inequality for all slopes follows from one linear matrix inequality with positive multipliers `Q` (the
 //! S-procedure), which is proved with all rounding errors accounted for.
@@ -173,7 +172,7 @@ impl RegionOptions {
 
     fn accuracy<A: Scalar>(&self) -> Result<f64> {
         let accuracy = self.activation_accuracy.unwrap_or(16.0 * A::epsilon().to_double());
-        if accuracy >= 0.0 && accuracy < 0.25 {
+        if (0.0..0.25).contains(&accuracy) {
             Ok(accuracy)
         } else {
             Err(Error::invalid("activation_accuracy", accuracy, "numbers that are at least 0 and below 0.25"))
