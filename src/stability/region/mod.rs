@@ -48,7 +48,7 @@ const LARGEST: usize = 1_000;
 ///
 /// // At 0 the linearisation has the rate 0.5; half of it holds in a smaller region.
 /// let net = FiringRateNetwork::builder(array![[0.5, -2.0], [2.0, 0.5]]).activation(Tanh::new()).build()?;
-/// let fast = RegionOptions::default().rate(0.25).certify(&net, &array![0.0, 0.0])?;
+/// let fast = RegionOptions::default().rate(0.25).firing_rate(&net, &array![0.0, 0.0])?;
 /// let large = net.certify_region(&array![0.0, 0.0])?;
 /// assert!(fast.rate() == 0.25 && large.half_widths()[0] > fast.half_widths()[0]);
 /// # Ok::<(), neuronash::Error>(())
