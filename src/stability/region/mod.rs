@@ -31,9 +31,9 @@ use crate::error::{Error, Result};
 use crate::linalg::Lu;
 use crate::linalg::decimal::{AtLeast, AtMost};
 use crate::linalg::rounding::{add_up, gamma};
-use crate::network::{Circuit, FiringRateNetwork, HopfieldNetwork, neurons};
+use crate::network::{Circuit, FiringRateNetwork, FormKind, HopfieldNetwork, neurons};
 use crate::stability::local::{Linearisation, Tendency};
-use sector::{Sector, States};
+use sector::Sector;
 
 /// Above this number of neurons the search takes minutes.
 const LARGEST: usize = 1_000;
@@ -88,8 +88,8 @@ impl RegionOptions {
     ) -> Result<RegionCertificate> {
         finite_vector("x", x.view(), network.len())?;
         let residual = |x: &Array1<A>| network.residual(x);
-        let x = polished(network.circuit(), States::Rates, x.to_owned(), residual)?;
-        self.prove(network.circuit(), States::Rates, &x, &network.linearise(&x)?)
+        let x = polished(network.circuit(), FormKind::FiringRate, x.to_owned(), residual)?;
+        self.prove(network.circuit(), FormKind::FiringRate, &x, &network.linearise(&x)?)
     }
 
     /// As [`HopfieldNetwork::certify_region`], with these options.
@@ -103,14 +103,14 @@ impl RegionOptions {
     ) -> Result<RegionCertificate> {
         finite_vector("y", y.view(), network.len())?;
         let residual = |y: &Array1<A>| network.residual(y);
-        let y = polished(network.circuit(), States::Potentials, y.to_owned(), residual)?;
-        self.prove(network.circuit(), States::Potentials, &y, &network.linearise(&y)?)
+        let y = polished(network.circuit(), FormKind::Hopfield, y.to_owned(), residual)?;
+        self.prove(network.circuit(), FormKind::Hopfield, &y, &network.linearise(&y)?)
     }
 
     fn prove<A: Scalar>(
         &self,
         circuit: &Circuit<A>,
-        states: States,
+        form: FormKind,
         centre: &Array1<A>,
         local: &Linearisation<A>,
     ) -> Result<RegionCertificate> {
@@ -118,7 +118,7 @@ impl RegionOptions {
         const SHARES: [f64; 7] = [1.0, 0.999, 0.99, 0.95, 0.8, 0.5, 0.1];
 
         let accuracy = self.accuracy::<A>()?;
-        let sector = Sector::new(circuit, states, centre, accuracy)?;
+        let sector = Sector::new(circuit, form, centre, accuracy)?;
         let refused =
             |why: &str| Error::NotCertified { reason: format!("no region was proved around the state: {why}") };
         let mut why = "the rate is too near the decay of the linearisation, or slopes nearby have no bound";
@@ -130,7 +130,7 @@ impl RegionOptions {
                 let (p, q) = (&found.p * scale, &found.q * scale);
                 if let Some(proved) = proof::prove(&sector, &p, &q, rate)? {
                     return Ok(RegionCertificate {
-                        states,
+                        form,
                         centre: centre.mapv(Scalar::to_double),
                         shape: p,
                         multipliers: q,
@@ -183,7 +183,7 @@ impl RegionOptions {
 /// The state after a few steps of Newton's method, which must not lead far away.
 fn polished<A: Scalar>(
     circuit: &Circuit<A>,
-    states: States,
+    form: FormKind,
     state: Array1<A>,
     residual: impl Fn(&Array1<A>) -> Result<Array1<A>>,
 ) -> Result<Array1<A>> {
@@ -199,12 +199,12 @@ fn polished<A: Scalar>(
     let weights = circuit.weights.to_dense();
     let (mut best, mut rest) = (state.clone(), residual(&state)?);
     for _ in 0..STEPS {
-        let mut slopes = match states {
-            States::Rates => circuit.weights.dot(best.view()) + &*circuit.input,
-            States::Potentials => best.clone(),
+        let mut slopes = match form {
+            FormKind::FiringRate => circuit.weights.dot(best.view()) + &*circuit.input,
+            FormKind::Hopfield => best.clone(),
         };
         circuit.slopes(slopes.view_mut());
-        let slope = |i: usize, j: usize| if states == States::Rates { slopes[i] } else { slopes[j] };
+        let slope = |i: usize, j: usize| if form == FormKind::FiringRate { slopes[i] } else { slopes[j] };
         let jacobian = Array2::from_shape_fn(weights.dim(), |(i, j)| {
             if i == j { A::one() - slope(i, j) * weights[[i, j]] } else { -slope(i, j) * weights[[i, j]] }
         });
@@ -218,7 +218,7 @@ fn polished<A: Scalar>(
     }
     let (moved, size) = (norm(&(&best - &state)), norm(&state).max(norm(&best)).max(1.0));
     if norm(&rest) > FAR * size || moved > 0.1 * size {
-        let argument = if states == States::Rates { "x" } else { "y" };
+        let argument = if form == FormKind::FiringRate { "x" } else { "y" };
         let value = format!("a state with residuals up to {:.3e}", norm(&residual(&state)?));
         return Err(Error::invalid(
             argument,
@@ -269,7 +269,7 @@ impl<A: Scalar> FiringRateNetwork<A> {
     /// # Errors
     /// [`Error::NotProved`] if it does not hold for this network and its input, or cannot be proved in `f64`.
     pub fn verify_region(&self, region: &RegionCertificate) -> Result<()> {
-        region.verify(self.circuit(), States::Rates)
+        region.verify(self.circuit(), FormKind::FiringRate)
     }
 }
 
@@ -288,7 +288,7 @@ impl<A: Scalar> HopfieldNetwork<A> {
     /// # Errors
     /// [`Error::NotProved`] if it does not hold for this network and its input, or cannot be proved in `f64`.
     pub fn verify_region(&self, region: &RegionCertificate) -> Result<()> {
-        region.verify(self.circuit(), States::Potentials)
+        region.verify(self.circuit(), FormKind::Hopfield)
     }
 }
 
@@ -301,7 +301,7 @@ impl<A: Scalar> HopfieldNetwork<A> {
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct RegionCertificate {
-    states: States,
+    form: FormKind,
     centre: Array1<f64>,
     shape: Array2<f64>,
     multipliers: Array1<f64>,
@@ -388,13 +388,11 @@ impl RegionCertificate {
         Ok(add_up((-self.rate * t).exp() * start * (1.0 + 8.0 * f64::EPSILON), self.offset))
     }
 
-    fn verify<A: Scalar>(&self, circuit: &Circuit<A>, states: States) -> Result<()> {
+    fn verify<A: Scalar>(&self, circuit: &Circuit<A>, form: FormKind) -> Result<()> {
         let n = circuit.len();
         let refused = |reason: &str| Error::NotProved { reason: reason.into() };
-        let fits = self.states == states
-            && self.centre.len() == n
-            && self.shape.dim() == (n, n)
-            && self.multipliers.len() == n;
+        let fits =
+            self.form == form && self.centre.len() == n && self.shape.dim() == (n, n) && self.multipliers.len() == n;
         let numbers = self.centre.iter().chain(&self.shape).chain(&self.multipliers).all(|v| v.is_finite());
         let symmetric = self.shape == self.shape.t();
         let positive = self.rate > 0.0 && self.multipliers.iter().all(|&q| q > 0.0);
@@ -406,7 +404,7 @@ impl RegionCertificate {
         if centre.iter().zip(&self.centre).any(|(a, c)| a.to_double() != *c) {
             return Err(refused("the centre of the region is no state in this precision"));
         }
-        let sector = Sector::new(circuit, states, &centre, self.activation_accuracy)?;
+        let sector = Sector::new(circuit, form, &centre, self.activation_accuracy)?;
         match proof::prove(&sector, &self.shape, &self.multipliers, self.rate)? {
             Some(proved)
                 if proved.offset <= self.offset

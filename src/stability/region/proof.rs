@@ -9,6 +9,7 @@ use crate::linalg::product;
 use crate::linalg::rounding::{add_up, div_up, gamma, mul_up};
 use crate::linalg::verified::proved_positive_definite;
 use crate::linalg::{Backend, eigvalsh};
+use crate::network::FormKind;
 
 /// What was proved of `{e : e'P e <= 1}`.
 pub(super) struct Proved {
@@ -114,7 +115,7 @@ fn contracts<A: Scalar>(
     let moved_size = product(abs(p).view(), size.view());
     let entering = sector.entering(p);
     size = abs(&(p / &sector.time_constants.view().insert_axis(ndarray::Axis(0))));
-    if sector.states == super::sector::States::Potentials {
+    if sector.form == FormKind::Hopfield {
         size = product(size.view(), abs(&sector.weights).view());
     }
     let m = n + varying.len();

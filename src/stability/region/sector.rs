@@ -5,17 +5,7 @@ use ndarray::{Array1, Array2};
 use crate::Scalar;
 use crate::error::{Error, Result};
 use crate::linalg::rounding::{add_up, gamma, sub_down, sub_up};
-use crate::network::Circuit;
-
-/// What a network's states are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-pub(super) enum States {
-    /// Rates: `T x' = -x + Phi(W x + u)`.
-    Rates,
-    /// Potentials: `T y' = -y + W Phi(y) + u`.
-    Potentials,
-}
+use crate::network::{Circuit, FormKind};
 
 /// More than what an operation loses that ends below the normal numbers.
 pub(super) const UNDERFLOW: f64 = 1e-300;
@@ -24,7 +14,7 @@ pub(super) const UNDERFLOW: f64 = 1e-300;
 /// `Lambda` the secant slopes from the drives of the centre to those of `x^ + e`; `-I + W Lambda` for potentials.
 pub(super) struct Sector<'a, A> {
     circuit: &'a Circuit<A>,
-    pub(super) states: States,
+    pub(super) form: FormKind,
     pub(super) weights: Array2<f64>,
     pub(super) time_constants: Array1<f64>,
     /// The drive of the centre, and how far off the exact one may be.
@@ -42,21 +32,21 @@ pub(super) struct Slopes {
 
 impl<'a, A: Scalar> Sector<'a, A> {
     /// Around the state `centre`, for activations computed to the given accuracy.
-    pub(super) fn new(circuit: &'a Circuit<A>, states: States, centre: &Array1<A>, accuracy: f64) -> Result<Self> {
+    pub(super) fn new(circuit: &'a Circuit<A>, form: FormKind, centre: &Array1<A>, accuracy: f64) -> Result<Self> {
         let weights = circuit.weights.to_dense().mapv(Scalar::to_double);
         let time_constants = circuit.time_constants().mapv(Scalar::to_double);
         let n = circuit.len();
         let mut sector = Self {
             circuit,
-            states,
+            form,
             weights,
             time_constants,
             drive: centre.mapv(Scalar::to_double),
             drive_error: vec![0.0; n],
             residual: vec![0.0; n],
         };
-        match states {
-            States::Rates => {
+        match form {
+            FormKind::FiringRate => {
                 let x = centre.mapv(Scalar::to_double);
                 let errors: Vec<f64> = vec![0.0; n];
                 let (drive, drive_error) = sector.driven(&x, &errors);
@@ -67,7 +57,7 @@ impl<'a, A: Scalar> Sector<'a, A> {
                 sector.residual =
                     (0..n).map(|i| add_up((x[i] - y[i]).abs() * (1.0 + f64::EPSILON), y_error[i])).collect();
             }
-            States::Potentials => {
+            FormKind::Hopfield => {
                 let (y, y_error) = sector.rates(accuracy)?;
                 let (drive, drive_error) = sector.driven(&y, &y_error);
                 let off = |i: usize| (sector.drive[i] - drive[i]).abs() * (1.0 + f64::EPSILON);
@@ -194,7 +184,7 @@ impl<'a, A: Scalar> Sector<'a, A> {
 
     /// `-I + Lambda W` or `-I + W Lambda`, divided by the time constants.
     pub(super) fn jacobian(&self, slopes: &Array1<f64>) -> Array2<f64> {
-        let slope = |i: usize, j: usize| if self.states == States::Rates { slopes[i] } else { slopes[j] };
+        let slope = |i: usize, j: usize| if self.form == FormKind::FiringRate { slopes[i] } else { slopes[j] };
         Array2::from_shape_fn(self.weights.dim(), |(i, j)| {
             (slope(i, j) * self.weights[[i, j]] - if i == j { 1.0 } else { 0.0 }) / self.time_constants[i]
         })
@@ -202,7 +192,7 @@ impl<'a, A: Scalar> Sector<'a, A> {
 
     /// The sizes of the terms of [`jacobian`](Self::jacobian), which cancel on its diagonal.
     pub(super) fn jacobian_sizes(&self, slopes: &Array1<f64>) -> Array2<f64> {
-        let slope = |i: usize, j: usize| if self.states == States::Rates { slopes[i] } else { slopes[j] };
+        let slope = |i: usize, j: usize| if self.form == FormKind::FiringRate { slopes[i] } else { slopes[j] };
         Array2::from_shape_fn(self.weights.dim(), |(i, j)| {
             ((slope(i, j) * self.weights[[i, j]]).abs() + if i == j { 1.0 } else { 0.0 }) / self.time_constants[i]
         })
@@ -211,17 +201,17 @@ impl<'a, A: Scalar> Sector<'a, A> {
     /// `P B`, `B` the matrix by which changes of rates enter the flow: `T^{-1}` for rates, `T^{-1} W` for potentials.
     pub(super) fn entering(&self, p: &Array2<f64>) -> Array2<f64> {
         let scaled = p / &self.time_constants.view().insert_axis(ndarray::Axis(0));
-        match self.states {
-            States::Rates => scaled,
-            States::Potentials => crate::linalg::product(scaled.view(), self.weights.view()),
+        match self.form {
+            FormKind::FiringRate => scaled,
+            FormKind::Hopfield => crate::linalg::product(scaled.view(), self.weights.view()),
         }
     }
 
     /// Row `i` of the matrix that makes drives of deviations: `W` for rates, `I` for potentials.
     pub(super) fn observed(&self) -> Array2<f64> {
-        match self.states {
-            States::Rates => self.weights.clone(),
-            States::Potentials => Array2::eye(self.len()),
+        match self.form {
+            FormKind::FiringRate => self.weights.clone(),
+            FormKind::Hopfield => Array2::eye(self.len()),
         }
     }
 }
